@@ -62,7 +62,9 @@ def _named(path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def read_model_file(path: str | os.PathLike[str]) -> bytes | mmap.mmap:
-    """The file's bytes, mapped where the system can replace a mapped file; b"" for an empty file."""
+    """The file's bytes; memory-mapped on systems on which a mapped file can be replaced; b"" for an
+    empty file.
+    """
     with _named(path):
         if Path(path).is_dir():
             raise OSError(errno.EISDIR, "is a directory, not a model file")
@@ -87,22 +89,24 @@ def _open_regular(path: str | os.PathLike[str], hint: str = "") -> BinaryIO:
 
 
 class _Mapped(mmap.mmap):
-    """A mapped file that keeps its descriptor.
+    """A memory-mapped file with its descriptor, `source`.
 
-    Unchanged bytes can then be copied between files by the kernel, without pages of this process.
+    Unchanged bytes can then be copied between files by the kernel, without being read into this
+    process.
     """
 
     source: int
 
     @classmethod
     def of(cls, descriptor: int) -> _Mapped:
+        """Map the file behind a descriptor."""
         mapped = cls(descriptor, 0, access=mmap.ACCESS_READ)
         mapped.source = os.dup(descriptor)
         weakref.finalize(mapped, os.close, mapped.source)
         return mapped
 
     def offset(self, part: memoryview) -> int:
-        """The offset in the file of a view of it."""
+        """The byte offset in the file of a view of it."""
         import numpy as np  # noqa: PLC0415 - as below
 
         first, here = (np.frombuffer(one, np.uint8).ctypes.data for one in (self, part))
@@ -150,12 +154,15 @@ def read_arrays(path: str | os.PathLike[str]) -> dict[str | int, np.ndarray[Any,
 
 
 def _key(name: str) -> str | int:
+    """The position that an array's name stands for (`arr_0`, `0`), else the name."""
     number = name.removeprefix("arr_")
     return int(number) if number.isascii() and number.isdigit() else name
 
 
 def _load(path: Path, called: str) -> Any:
-    """One array (.npy), or a dict of arrays (.npz)."""
+    """The content of a file: an array (.npy), or a dict of arrays (.npz). `called`: beginning of
+    the error message.
+    """
     import zipfile  # noqa: PLC0415 - as numpy: only calibration needs them
     import zlib  # noqa: PLC0415
 
@@ -179,9 +186,9 @@ def _load(path: Path, called: str) -> Any:
 
 
 class _Staged(Record, frozen=True):
-    """Bytes in a temporary file next to their destination.
+    """A file's new content, in a temporary file beside it, before it is moved into place.
 
-    `temporary` is None where they are written directly into the destination.
+    `temporary` is None if it is written directly into the destination.
     """
 
     given: str | os.PathLike[str]
@@ -191,15 +198,13 @@ class _Staged(Record, frozen=True):
 
 
 def _end(path: str | os.PathLike[str]) -> Path:
-    """The file that a link refers to; the path itself for a pipe behind /dev/stdout, which has no
-    other.
-    """
+    """The file to which a link leads; the path itself for a pipe behind /dev/stdout."""
     given = Path(path)
     return given if given.exists() and not given.is_file() else Path(os.path.realpath(given))
 
 
 def check_destination(path: str | os.PathLike[str]) -> None:
-    """Raise OSError for a destination that cannot be written, before any work is done."""
+    """Raise OSError if the file cannot be written, before any work is done."""
     with _named(path):
         target = _end(path)
         if target.is_dir():
@@ -213,7 +218,7 @@ def check_destination(path: str | os.PathLike[str]) -> None:
 
 
 def check_folder(path: str | os.PathLike[str]) -> None:
-    """Raise OSError for a path that is no folder, or where none can be created."""
+    """Raise OSError if the path is no folder and none can be created there."""
     with _named(path):
         place = Path(os.path.realpath(path))
         if place.is_symlink():
@@ -297,11 +302,11 @@ def _stage(given: str | os.PathLike[str], chunks: Chunks, staged: list[_Staged])
 
 
 def _resemble(new: int, target: Path, old: os.stat_result) -> None:
-    """Copy owner, group, permission bits and extended attributes (ACLs included) of the replaced
-    file.
+    """Give a new file (descriptor `new`) the owner, group, permission bits and extended attributes
+    (ACLs included) of the file it replaces.
 
-    What the system does not allow stays as for a new file. If the group cannot be kept, the new
-    group gets no more permissions than others have.
+    Attributes that the system does not let us set remain those of a new file. If the group cannot
+    be kept, the new group gets no more permissions than others have.
     """
     made, mode = os.fstat(new), stat.S_IMODE(old.st_mode)
     for uid, gid in ((old.st_uid, -1), (-1, old.st_gid)):
@@ -367,6 +372,7 @@ def _open_nameless(folder: Path) -> int | None:
 
 
 def _commit(one: _Staged) -> None:
+    """Move a staged file into place."""
     if one.temporary is not None:
         one.temporary.replace(one.target)
         return

@@ -1,4 +1,4 @@
-"""Every error that a user can see: a one-line message, with the place as data."""
+"""Every error that a user can see: its message is one line, its place is available as data."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ __all__ = [
 
 
 class AlignError(Exception):
-    """Base class of all deliberate errors; the command line prints one line, exit status 2."""
+    """Base class of all deliberate errors; the command line prints it as one line and exits with
+    status 2.
+    """
 
 
 class FormatError(AlignError):
@@ -45,7 +47,9 @@ class RuleError(AlignError):
 
 
 class UsageError(AlignError):
-    """A request for something that does not exist, or for options that contradict each other."""
+    """A request for an object that does not exist (file, target, rule, tensor), or options that
+    contradict each other.
+    """
 
 
 class NotAlignedError(AlignError):

@@ -31,7 +31,7 @@ _inside = 0  # nesting depth of whole() in the main thread, where signals are ha
 
 @contextmanager
 def whole() -> Iterator[None]:
-    """Defer a Stopper's exception to the end of the block. For short blocks only."""
+    """Defer the exception of a signal to the end of the block. For short blocks only."""
     global _inside  # noqa: PLW0603 - handlers belong to the process, and so does this
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -44,17 +44,19 @@ def whole() -> Iterator[None]:
 
 
 def stop_here() -> None:
-    """Raise the exception of a deferred signal. Called before long operations, such as writing
-    files.
+    """Raise the exception of a deferred signal, if there is one. Called before long operations,
+    such as writing files.
 
-    Otherwise a run that ends before the next try would end as if there had been no signal.
+    Otherwise a run that ends before the next deferred attempt would end as if there had been no
+    signal.
     """
     for stopper in _installed:
         stopper.raise_put_off()
 
 
 class Stopper:
-    """Signal handlers, each with a function that makes its exception (or never returns).
+    """Handlers for signals, given with a function for each that returns the exception to raise (or
+    never returns).
 
     Only the first signal counts, so that clean-up is not interrupted. Must be created and used in
     the main thread.
@@ -76,6 +78,7 @@ class Stopper:
         return self._number != 0
 
     def install(self) -> None:
+        """Set the handlers."""
         for number in self._actions:
             self._before[number] = signal.signal(number, self._stop)
         if _ALARM is not None:
@@ -84,7 +87,9 @@ class Stopper:
         _installed.append(self)
 
     def raise_put_off(self) -> None:
-        """Raise a received exception that was not raised yet, in the main thread."""
+        """Raise the exception of a signal that was received but not raised yet; only in the main
+        thread.
+        """
         waits = self.begun and self._raised is None and not self._removed
         if waits and threading.current_thread() is threading.main_thread():
             self._raised = self._actions[self._number]()
@@ -102,11 +107,13 @@ class Stopper:
         sys.unraisablehook = self._told
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
+        """Handler of the signals: note the first one."""
         if not self.begun:
             self._number = number
             self._again(number, frame)
 
     def _again(self, _: int, frame: FrameType | None) -> None:
+        """Raise the exception of the noted signal, or try again later if this is no safe point."""
         if not self.begun or self._raised is not None or self._removed:
             return
         harmful = _inside > 0 or _importing(frame)
@@ -118,7 +125,9 @@ class Stopper:
         raise self._raised
 
     def _lost(self, told: Any) -> None:
-        """Hook for exceptions that Python discards in destructors and callbacks: raise ours later."""
+        """Hook for exceptions that Python discards in destructors and callbacks: if it is ours,
+        raise it again later.
+        """
         if self._raised is None or told.exc_value is not self._raised:
             self._told(told)
         elif _ALARM is not None:
@@ -132,6 +141,7 @@ class Stopper:
         _thread.start_new_thread(self._ring, ())  # Thread.start() takes locks
 
     def _ring(self) -> None:
+        """Wait a moment, then send the alarm."""
         time.sleep(_SOON)
         if _ALARM is not None and self._installed.acquire(blocking=False):
             try:
@@ -141,6 +151,7 @@ class Stopper:
 
 
 def _importing(frame: FrameType | None) -> bool:
+    """Whether a module is being imported at this point of the call stack."""
     while frame is not None:
         if frame.f_code.co_filename.startswith(_IMPORTING):
             return True

@@ -126,6 +126,7 @@ def usable_label(label: Label, type_name: str) -> bool:
 
 
 def hull(first: Range, second: Range) -> Range:
+    """The smallest range that contains both."""
     return Range(min(first.low, second.low), max(first.high, second.high))
 
 
@@ -202,6 +203,7 @@ def first_apart(first: list[float], second: list[float]) -> int | None:
 
 
 def is_power_of_two(scale: float) -> bool:
+    """Whether the scale is a power of two."""
     return scale > 0 and math.isfinite(scale) and math.frexp(scale)[0] == 0.5
 
 

@@ -45,6 +45,7 @@ class PartlyCompared(Struct, frozen=True, eq=False):
     caches: ClassVar[Mapping[str, Any]] = {}
 
     def _what(self) -> tuple[Any, ...]:
+        """The values of the fields that comparisons use."""
         return tuple([getattr(self, name) for name in compared(type(self))])
 
     def __eq__(self, other: object) -> bool:
@@ -85,7 +86,9 @@ def is_record(thing: object) -> bool:
 
 
 def replace(record: _R, /, **changes: Any) -> _R:
-    """A copy with other values in some fields. Raises TypeError for an unknown field."""
+    """A copy with other values in the fields named by keywords. Raises TypeError for an unknown
+    field.
+    """
     if isinstance(record, PartlyCompared) and record.caches:
         fresh = {name: start() for name, start in record.caches.items()}
         return _replace(record, **{**fresh, **changes})

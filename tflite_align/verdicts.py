@@ -35,7 +35,10 @@ Status = Literal["accepted", "refused", "crashed", "timeout", "skipped"]
 
 
 class OperatorEstimate(Record, frozen=True, kw_only=True):
-    """A compiler's estimate for one operator that it generated. Not a measurement."""
+    """A compiler's estimate for one operator that it generated, not a measurement. `operator`:
+    index in the file; `runs_as`: the hardware operation; `unit`: where it runs; `cycles`: of one
+    inference.
+    """
 
     operator: str  # in the model, as the compiler names it
     runs_as: str  # the generated operator
@@ -45,7 +48,10 @@ class OperatorEstimate(Record, frozen=True, kw_only=True):
 
 
 class Acceptance(Record, frozen=True, kw_only=True):
-    """The result of one runtime or compiler on one file."""
+    """Whether one runtime or compiler accepts one file. `reason`: its message; `operator`, `place`:
+    index and address of the operator that it names; `facts`: (name, figure) that it reports;
+    `operators`: its estimates.
+    """
 
     status: Status
     reason: str = ""  # the tool's message, or the reason why it was skipped
@@ -68,7 +74,12 @@ class JudgeVerdict(Record, frozen=True, kw_only=True):
 
 
 class FidelityScore(Record, frozen=True, kw_only=True):
-    """One kernel set's run of the aligned file, compared with that file's declared reading."""
+    """One kernel set's run of the aligned file, compared with that file's declared reading.
+
+    `sqnr_db`, `original_db`: SQNR of the runs of aligned and original file; `gap_db`: how far the
+    run is below the declared reading, `gap_low_db` its lower bound; `largest`: largest error, real
+    value; `top1`: share (0 to 1) of inputs with the same top class.
+    """
 
     judge: str
     sqnr_db: float | None  # run(aligned) against the float twin, dB
@@ -118,7 +129,9 @@ class OutputScore(Record, frozen=True, kw_only=True):
 
 
 class OutputLevel(Record, frozen=True, kw_only=True):
-    """A compared tensor and its SQNR under one plan."""
+    """A compared tensor and the SQNR in dB of its declared reading. `index`: of the graph output,
+    -1 for an inner tensor.
+    """
 
     name: str
     index: int  # as in OutputScore
@@ -140,7 +153,9 @@ class BiasReading(Record, frozen=True, kw_only=True):
 
 
 class StepDeviation(Record, frozen=True, kw_only=True):
-    """An operator whose output differs from a float computation on its own actual inputs."""
+    """An operator whose output differs from a float computation on its own actual inputs by more
+    than its tolerance, in steps (LSB). `ours`: alignment caused it.
+    """
 
     address: str  # "subgraph[0]/operator[12] CONCATENATION", in the aligned file
     subgraph: int
@@ -192,7 +207,10 @@ class OperatorFigure(Record, frozen=True, kw_only=True):
 
 
 class StepCheck(Record, frozen=True, kw_only=True):
-    """The comparison of the aligned file operator by operator, on LiteRT's builtin kernels."""
+    """The comparison of the aligned file operator by operator, on LiteRT's builtin kernels.
+    `checked`: number of compared operators; `beyond`: those beyond tolerance; `not_judged`: those
+    without a comparison.
+    """
 
     checked: int  # number of compared operators
     beyond: tuple[StepDeviation, ...]

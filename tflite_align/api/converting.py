@@ -1,6 +1,6 @@
 """Conversion and alignment in one call, for export pipelines.
 
-Imports no converter: TensorFlow's, litert-torch and onnx2tf are recognized by their methods.
+Imports no converter: TensorFlow's, litert-torch's and onnx2tf's are recognized by their methods.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ __all__ = ["Converter", "Exportable", "convert_and_align"]
 
 
 class Converter(Protocol):
-    """The part of `tf.lite.TFLiteConverter` that is used."""
+    """The methods of `tf.lite.TFLiteConverter` that are used."""
 
     def convert(self) -> bytes: ...
 
 
 class Exportable(Protocol):
-    """The part of the result of `litert_torch.convert()` that is used."""
+    """The methods of the result of `litert_torch.convert()` that are used."""
 
     def export(self, path: str, /) -> Any: ...
 
@@ -75,6 +75,9 @@ def convert_and_align(
 
 
 def _converted(converter: Any, file: str) -> bytes:
+    """Run the converter: the bytes of the converted file. `file`: pattern that selects one of
+    several files.
+    """
     _refuse_what_is_no_converter(converter)
     if callable(getattr(converter, "convert", None)):
         data: bytes = _ran(converter.convert)
@@ -89,7 +92,9 @@ def _converted(converter: Any, file: str) -> bytes:
 
 
 def _refuse_what_is_no_converter(converter: Any) -> None:
-    """Networks can be called, and modules of converters have a convert(): both are easily given."""
+    """Raise UsageError for a module or network, which are easily given by mistake: networks can be
+    called, and modules of converters have a convert().
+    """
     if isinstance(converter, ModuleType):
         raise UsageError(
             f"converter: found the module {converter.__name__}; expected what converts one model,"
@@ -109,7 +114,7 @@ def _refuse_what_is_no_converter(converter: Any) -> None:
 
 
 def _ran(step: Callable[..., Any], *arguments: str) -> Any:
-    """Call a step of a converter; a SystemExit of a command line program becomes an error."""
+    """Call a step of a converter; a SystemExit, as of a command-line program, becomes a UsageError."""
     try:
         return step(*arguments)
     except SystemExit as end:
@@ -119,6 +124,9 @@ def _ran(step: Callable[..., Any], *arguments: str) -> Any:
 
 
 def _only_file(folder: str, pattern: str) -> bytes:
+    """The bytes of the only .tflite file in the folder whose name matches the pattern. Raises
+    UsageError for none or several.
+    """
     files = sorted(Path(folder).rglob("*.tflite"))
     fitting = [path for path in files if fnmatchcase(path.name, pattern)]
     if len(fitting) != 1:
@@ -133,7 +141,9 @@ def _only_file(folder: str, pattern: str) -> bytes:
 
 
 def _stacked(dataset: Any, most: int) -> dict[str | int, np.ndarray]:
-    """Samples as arrays [samples, *shape], by input name, or by position if samples are sequences."""
+    """The first `most` samples of the dataset as arrays [samples, *shape], by input name, or by
+    position if samples are sequences.
+    """
     import numpy as np  # noqa: PLC0415 - only calibration needs it
 
     columns: dict[str | int, list[np.ndarray]] = {}
@@ -148,9 +158,7 @@ def _stacked(dataset: Any, most: int) -> dict[str | int, np.ndarray]:
 
 
 def _samples(dataset: Any) -> Iterable[Any]:
-    """The samples of the dataset, which is a generator function or wrapped in a
-    RepresentativeDataset.
-    """
+    """The samples of a dataset: it is a generator function, or wrapped in a RepresentativeDataset."""
     source: Callable[[], Iterable[Any]] | None = getattr(dataset, "input_gen", dataset)
     if not callable(source):
         raise UsageError(
@@ -161,7 +169,9 @@ def _samples(dataset: Any) -> Iterable[Any]:
 
 
 def _named(sample: Any) -> Iterable[tuple[str | int, Any]]:
-    """One sample by input name or position: it is a list, a dict, or (signature key, dict)."""
+    """(input name or position, value) of one sample, which is a list, a dict, or (signature key,
+    dict).
+    """
     if isinstance(sample, tuple) and len(sample) == 2 and isinstance(sample[1], Mapping):
         sample = sample[1]
     if isinstance(sample, Mapping):
@@ -170,7 +180,7 @@ def _named(sample: Any) -> Iterable[tuple[str | int, Any]]:
 
 
 def _joined(values: list[np.ndarray]) -> np.ndarray:
-    """Stack samples along a new first axis, in front of the input's batch dimension."""
+    """The values of all samples stacked along a new first axis."""
     import numpy as np  # noqa: PLC0415
 
     if len({value.shape for value in values}) > 1:

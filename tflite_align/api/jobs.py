@@ -101,6 +101,7 @@ def explain(
 
 
 def _options(options: AlignOptions | None, words: Mapping[str, Any]) -> AlignOptions:
+    """The options with these keywords, with calibration files read and names of judges checked."""
     if words.get("calibration") is not None:
         words = {**words, "calibration": calibration_arrays(words["calibration"])}
     align_options = options_of(options, words)
@@ -125,6 +126,7 @@ def _name(name: object) -> str:
 
 
 def _place(place: object) -> str | None:
+    """The place as text; None for None. UsageError for another type."""
     if place is None:
         return None
     if isinstance(place, bool) or not isinstance(place, (str, Integral)):
@@ -141,6 +143,7 @@ def _logged(progress: Progress | None) -> Progress:
     begun: set[str] = set()
 
     def tell(stage: str, done: float) -> None:
+        """Log the start of a stage and report the progress."""
         if stage not in begun:
             begun.add(stage)
             _LOG.debug("%s", stage)
@@ -151,6 +154,7 @@ def _logged(progress: Progress | None) -> Progress:
 
 
 def _tell(report: Report) -> None:
+    """Log the report's warnings and closing line."""
     for warning in report.warnings:
         _LOG.warning("%s: %s", report.name or "model", warning)
     _LOG.info("%s: %s", report.name or "model", closing(report))

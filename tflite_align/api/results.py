@@ -45,10 +45,12 @@ class AlignResult(Aligned, frozen=True):
         return brief(f"<AlignResult of {size:,} bytes: {self.report!r}>")
 
     def _repr_html_(self) -> str:
+        """Short HTML for notebooks."""
         return report_html(self.report)
 
 
 def _require_path(path: object) -> None:
+    """Raise UsageError if the value cannot be a file's path."""
     name = os.fspath(path) if isinstance(path, os.PathLike) else path
     if not isinstance(name, str):
         raise UsageError(f"path: expected a file's name, found {kind_of(path)}")
@@ -81,4 +83,5 @@ class Explained(Record, frozen=True, kw_only=True):
         return brief(f"<Explained {self.lines[0] if self.lines else ''}>")
 
     def _repr_html_(self) -> str:
+        """HTML for notebooks."""
         return explanation_html(self.lines)

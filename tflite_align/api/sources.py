@@ -1,4 +1,4 @@
-"""Opening what a caller gives as a model or as calibration data."""
+"""Opens the value that a caller gives as a model or as calibration data."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Opened", "ReadableFile", "Source", "calibration_arrays", "opened"]
 
 
 class ReadableFile(Protocol):
-    """The part of an open file that is used: `read()` returns the bytes from its current position."""
+    """The method of an open file that is used."""
 
     def read(self) -> bytes: ...
 
@@ -27,7 +27,7 @@ Source = str | os.PathLike[str] | Bytes | ReadableFile
 
 
 class Opened(Record, frozen=True, kw_only=True):
-    """The bytes of a model, and its name: the path it was given by, or ""."""
+    """The bytes of a model, and its name: the path by which it was given, or ""."""
 
     data: Bytes
     name: str = ""
@@ -80,6 +80,7 @@ def _viewed(source: Any) -> memoryview | None:
 
 
 def _read(source: Any) -> Opened:
+    """The rest of an open file. Raises UsageError if it is not open for reading bytes."""
     data = _bytes_of(source)
     if isinstance(data, str):
         raise UsageError("source: the file is open as text; open it with mode 'rb'")
@@ -105,7 +106,7 @@ def _bytes_of(file: Any) -> Any:
 
 
 def _stands_behind(file: Any) -> bool:
-    """Whether there were bytes before the place where the file stands."""
+    """Whether the file's current position is behind its beginning."""
     try:
         return int(file.tell()) > 0
     except (AttributeError, OSError, TypeError, ValueError):
@@ -113,7 +114,7 @@ def _stands_behind(file: Any) -> bool:
 
 
 def calibration_arrays(arrays: Any) -> Any:
-    """Arrays by input name or position, from a mapping, an array, a list of arrays, or a file name.
+    """Arrays by input name or position, made from a mapping, an array, a list of arrays, or a path.
 
     Any other value is returned unchanged; AlignOptions rejects it.
     """

@@ -31,9 +31,10 @@ __all__ = ["run_align"]
 
 
 def run_align(source: str, out: str, values: dict[str, Any]) -> int:
-    """Align one model and write OUT, the reports and the lock; return the exit status.
+    """Align one model and write OUT, the reports and the lock; return the exit status. `values`:
+    the parsed options.
 
-    Raises Failure, AlignError or OSError where the job cannot be done.
+    Raises Failure, AlignError or OSError if the job cannot be done.
     """
     options, request = given(values)
     reports = report_files(request.reports)
@@ -73,15 +74,15 @@ def run_align(source: str, out: str, values: dict[str, Any]) -> int:
 
 
 def _certificate(result: Aligned, request: Given) -> list[tuple[str, Any]]:
-    """The certificate file to write, as (path, chunks); empty where none was requested."""
+    """The certificate file to write, as (path, chunks); empty if none was requested."""
     if request.certificate is None or result.certificate is None:
         return []
     return [(request.certificate, ((json.dumps(result.certificate, indent=1) + "\n").encode(),))]
 
 
 def _tell_certificate(result: Aligned, request: Given, why: str) -> int:
-    """Print why the requested certificate is not written (`why`: nothing is written); return the
-    exit status.
+    """Print why the requested certificate is not written (`why`: the reason if nothing is written,
+    else ""); return the exit status.
 
     It is that of the alignment, or `COULD_NOT` if everything except the certificate could be
     written.
@@ -96,6 +97,7 @@ def _tell_certificate(result: Aligned, request: Given, why: str) -> int:
 
 
 def _calibrated(options: AlignOptions, request: Given) -> AlignOptions:
+    """The options with the arrays of the calibration file, if one is given."""
     if request.calibration is None:
         return options
     with about(request.calibration):
@@ -103,6 +105,7 @@ def _calibrated(options: AlignOptions, request: Given) -> AlignOptions:
 
 
 def _aligned(source: str, options: AlignOptions, request: Given) -> Aligned:
+    """Read and align the model at a path, or from standard input."""
     with about(shown(source)):
         if source == STREAM:
             data: Any = read_stdin()
@@ -120,7 +123,7 @@ def _write(
     reports: tuple[ReportFile, ...],
     more: Sequence[tuple[str, Any]],
 ) -> None:
-    """Write OUT, the reports and the lock: all of them or none."""
+    """Write OUT, the reports and the files in `more`, (path, chunks): all of them or none."""
     texts = {report.path: report.render([result.report], ()).encode() for report in reports}
     streamed: list[bytes | memoryview] = [texts.pop(STREAM)] if STREAM in texts else []
     files: list[tuple[str, Any]] = [(path, (text,)) for path, text in texts.items()]

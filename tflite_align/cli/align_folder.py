@@ -33,10 +33,10 @@ __all__ = ["run_folder"]
 
 
 def run_folder(source: str, out: str, values: dict[str, Any]) -> int:
-    """Align every model of a folder and return the exit status.
+    """Align every model of a folder and return the exit status: 2 if a model could not be read or
+    processed, else 1 if findings remain or a target refuses the file, else 0.
 
-    2 where a model could not be read or processed, else 1 where findings remain or a target refuses
-    the file. Raises Failure, AlignError or OSError where the run cannot start.
+    `values`: the parsed options. Raises Failure, AlignError or OSError if the run cannot start.
     """
     options, request = given(values)
     # Alignment strategies are compared for single models only, so that a report does not change the
@@ -55,6 +55,7 @@ def run_folder(source: str, out: str, values: dict[str, Any]) -> int:
     tally = Tally(rows=request.rows)
 
     def hear(result: Result) -> None:
+        """Count one result."""
         tally.add(result.line)
 
     with (
@@ -101,8 +102,8 @@ def _refuse(source: str, request: Given) -> None:
 
 
 def _prepare(models: Sequence[ModelFile], out: str, request: Given) -> None:
-    """Raise UsageError where a report would overwrite a model or the record. Creates OUT for a
-    report in it.
+    """Raise UsageError if a report would overwrite a model or the record. Creates the folder OUT
+    for a report in it.
     """
     out_folder = Path(os.path.realpath(local_path(out)))
     for path in request.reports:

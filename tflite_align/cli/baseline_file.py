@@ -1,4 +1,4 @@
-"""Baseline files: reading, looking up the entries of a model, writing."""
+"""Baseline files: reading, finding the entries of a model, writing."""
 
 from __future__ import annotations
 

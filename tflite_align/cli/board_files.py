@@ -1,5 +1,5 @@
-"""The command-line options of a board. Vela's configuration file is read here, so that errors are
-early.
+"""The command-line options of a board. Vela's configuration file is read here, so that its errors
+are reported before any work.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ BOARD: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
 
 
 def board_of(values: Mapping[str, Any]) -> Board:
-    """The board that the options describe. Raises Failure, UsageError or OSError for a bad
+    """The board that the options describe. Raises Failure, UsageError or OSError for an invalid
     configuration.
     """
     names = ("accelerator_config", "vela_config", "system_config", "memory_mode")
@@ -58,6 +58,7 @@ def board_of(values: Mapping[str, Any]) -> Board:
 
 
 def _text(path: str) -> str:
+    """The text of Vela's configuration file at this path, or of the shipped one with this name."""
     if not os.path.lexists(path):
         shipped = shipped_config(path)
         if shipped is not None:

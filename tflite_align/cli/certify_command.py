@@ -23,8 +23,8 @@ _MOST_LINES = 20
 
 
 def run_certify(source: str, targets: Sequence[str], out: str | None, *, verbose: bool) -> int:
-    """Certify each operator of MODEL and print or write the certificate. The exit status is always
-    0.
+    """Certify each operator of MODEL and print the certificate, or write it to `out`. The exit
+    status is always 0.
     """
     if out is not None:
         prepare([source], [out])
@@ -43,6 +43,7 @@ def run_certify(source: str, targets: Sequence[str], out: str | None, *, verbose
 
 
 def _tell(certificate: Mapping[str, Any], *, verbose: bool) -> None:
+    """Print the table of operators and the totals. `verbose`: all operators."""
     rows = operator_rows(certificate)
     lines = list(_operators(rows))
     shown = lines if verbose else lines[:_MOST_LINES]
@@ -53,6 +54,7 @@ def _tell(certificate: Mapping[str, Any], *, verbose: bool) -> None:
 
 
 def _operators(rows: Sequence[tuple[str, Mapping[str, Any]]]) -> Iterator[tuple[str, ...]]:
+    """A table row for each operator: address, bound, accumulator, saturation."""
     for slot_address, row in rows:
         if row["status"] != "certified":
             yield slot_address, f"not certified: {row['reason']}", "", ""
@@ -69,6 +71,7 @@ def _operators(rows: Sequence[tuple[str, Mapping[str, Any]]]) -> Iterator[tuple[
 def _closing(
     rows: Sequence[tuple[str, Mapping[str, Any]]], runtimes: Sequence[str]
 ) -> Iterator[str]:
+    """Lines with the reasons for operators without a certificate, and the totals."""
     certified = [row for _, row in rows if row["status"] == "certified"]
     reasons = Counter(row["reason"] for _, row in rows if row["status"] != "certified")
     for reason, count in sorted(reasons.items(), key=lambda pair: (-pair[1], pair[0])):
@@ -82,8 +85,8 @@ def _closing(
 
 
 def run_verify(original: str, written: str, certificate: str) -> int:
-    """Check a certificate; return 0 where it holds and 1, with the reason printed, where it does
-    not.
+    """Check a certificate; return 0 if it holds, and 1, with the reason printed, if it does not.
+    The arguments are paths.
     """
     files = []
     for path in (original, written, certificate):
@@ -112,8 +115,8 @@ def run_verify(original: str, written: str, certificate: str) -> int:
 
 
 def _optimum(found: CheckedOptimum | None) -> Iterator[str]:
-    """Lines on the optimum: how many components are optimal, the gap of the others, what is not
-    claimed.
+    """Lines on the optimum: how many components are optimal, how far the others are from it, and
+    how many have no claim.
     """
     if found is None:
         return

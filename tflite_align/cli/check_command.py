@@ -35,6 +35,7 @@ __all__ = ["run_check"]
 
 def run_check(sources: Sequence[str], values: dict[str, Any]) -> int:
     """Check every file and return the exit status. An unreadable file does not stop the others.
+    `values`: the parsed options.
 
     Reports list the unreadable files as well.
     """
@@ -90,6 +91,7 @@ def _known(options: AlignOptions) -> None:
 
 
 def _prepare(models: Sequence[ModelFile], request: Given, *, new_lock: bool) -> None:
+    """Raise UsageError or Failure if a report, baseline, lock or header cannot be written."""
     written = [
         path for path in (request.write_baseline, request.lock if new_lock else None) if path
     ]
@@ -105,10 +107,13 @@ def _checked(
     request: Given,
     outcomes: Outcomes,
 ) -> CheckTally:
-    """Check the models, print each result as it arrives, and return the counts."""
+    """Check the models, print each result as it arrives, and return the totals. `outcomes` stores
+    the results.
+    """
     baseline, tally = read_baseline(request.baseline), CheckTally(rows=request.rows)
 
     def hear(result: Result) -> None:
+        """Count and print one result."""
         report = result.report()
         if report is None:
             tally.add(Unread(name=result.name, message=result.line.message))
@@ -139,12 +144,12 @@ def _checked(
 
 
 def _on_stderr(request: Given) -> bool:
-    """Whether the summary goes to stderr, because a report takes stdout."""
+    """Whether the summary is printed on stderr, because a report is written to stdout."""
     return STREAM in request.reports
 
 
 def _show(report: Report, request: Given, *, alone: bool) -> None:
-    """Print a report, and an empty line behind it unless it is `alone`."""
+    """Print a report, and an empty line after it unless it is the only one (`alone`)."""
     err = _on_stderr(request)
     with reader_may_leave(report.exit_status):
         if request.quiet:

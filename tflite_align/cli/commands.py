@@ -97,12 +97,14 @@ class _Commands(click.Group):
     """A command group in which `IN OUT` without a command's name means `align IN OUT`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Print the help if there are no arguments, else parse them."""
         if not args and not ctx.resilient_parsing:
             click.echo(ctx.get_help())
             ctx.exit(COULD_NOT)
         return super().parse_args(ctx, self._with_command(args))
 
     def _with_command(self, args: list[str]) -> list[str]:
+        """The arguments, with `align` in front if they name no command."""
         group_options = {name for param in self.params for name in param.opts}
         if not args or args[0] in group_options.union(_HELP):
             return args
@@ -141,6 +143,7 @@ class _Commands(click.Group):
         return None
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write one line for each way to call the program."""
         for use, head in zip(_USES, ("Usage: ", *[" " * 7] * (len(_USES) - 1)), strict=True):
             formatter.write(f"{head}{ctx.command_path} {use}\n")
 
@@ -152,6 +155,7 @@ class _Commands(click.Group):
 
 
 def _show_cmake_dir(ctx: click.Context, _param: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's
+    """Print the folder of TfliteAlign.cmake and exit."""
     if value and not ctx.resilient_parsing:
         # CMake reads a backslash as the start of an escape.
         click.echo(cmake_dir().as_posix())

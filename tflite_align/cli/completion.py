@@ -23,7 +23,7 @@ _VARIABLE = "_TFLITE_ALIGN_COMPLETE"
 
 
 def completion_script(commands: click.Command, shell: str) -> str:
-    """The completion script for a shell."""
+    """The completion script for a shell (bash, zsh, fish)."""
     # `BashComplete.source` would check this machine's bash version, but the script may be for
     # another machine.
     text = ShellComplete.source(_class(shell)(commands, {}, _PROGRAM, _VARIABLE))
@@ -32,6 +32,7 @@ def completion_script(commands: click.Command, shell: str) -> str:
 
 
 def _class(shell: str) -> type[ShellComplete]:
+    """The class of click that completes for a shell."""
     completion = get_completion_class(shell)
     assert completion is not None
     return completion
@@ -44,7 +45,9 @@ def asked_to_complete(environment: Mapping[str, str] = os.environ) -> str | None
 
 
 def complete(commands: click.Command, shell: str) -> int:
-    """Print the completions in the shell's format. Prints nothing on any error."""
+    """Print the completions that the shell requested, in its format; nothing on any error. Returns
+    0.
+    """
     with contextlib.suppress(Exception):
         say(_class(shell)(commands, {}, _PROGRAM, _VARIABLE).complete())
     return 0

@@ -76,6 +76,9 @@ def read_config(path: str) -> Config:
 
 
 def _read(path: str) -> Config | None:
+    """The configuration in a file; None for a pyproject.toml without one. Raises Failure for an
+    invalid one.
+    """
     from ..disk import read_text_file  # noqa: PLC0415
     from ..settings.config import parse_config  # noqa: PLC0415
 
@@ -92,6 +95,7 @@ class NeededArgument(click.Argument):
     """An argument that is required unless --show-settings is given."""
 
     def process_value(self, ctx: click.Context, value: Any) -> Any:
+        """The argument's value; also None with --show-settings."""
         if ctx.meta.get(_SHOWN):
             return value
         return super().process_value(ctx, value)
@@ -134,9 +138,13 @@ class ConfiguredCommand(click.Command):
         ]
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options in their groups."""
         write_groups(self.get_params(ctx), ctx, formatter)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the configuration file, make its settings the defaults of the options, and parse the
+        arguments.
+        """
         if ctx.resilient_parsing:  # shell completion does not depend on settings
             return super().parse_args(ctx, args)
         arguments, _, _ = self.make_parser(ctx).parse_args(args=list(args))
@@ -157,6 +165,7 @@ class ConfiguredCommand(click.Command):
         return left
 
     def invoke(self, ctx: click.Context) -> Any:
+        """Run the command, or print the settings with --show-settings."""
         if not ctx.meta.get(_SHOWN):
             file = ctx.meta[_FILE]
             notes = restrict(ctx, file, trusted=ctx.meta[_TRUSTED])
@@ -171,6 +180,7 @@ class ConfiguredCommand(click.Command):
 
 
 def _chosen(values: dict[str, Any]) -> tuple[str, Config | None]:
+    """(path, content) of the configuration file to use; ("", None) without one."""
     if values.get("config") and values.get("isolated"):
         raise UsageError("--config names a file and --isolated takes none: give one of them")
     if values.get("config"):
@@ -228,10 +238,12 @@ def _settings(ctx: click.Context) -> Iterator[str]:
 
 
 def _whence(override: Override, file: str) -> str:
+    """The source of an override, for the comment."""
     return "command line" if override.origin.startswith("--") else file
 
 
 def _override(override: Override) -> Iterator[str]:
+    """The lines of one override."""
     for key in ("tensor", "operator", "slot", "keep", "anchor", "policy", "rule", "severity"):
         value = getattr(override, key)
         if value:

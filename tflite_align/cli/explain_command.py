@@ -29,8 +29,8 @@ _ROWS = 5  # entries of a list that are shown without --verbose
 
 
 def run_explain(source: str, subject: str | None, values: dict[str, Any]) -> int:
-    """Print the explanation and return 0. Raises Failure, AlignError or OSError where there is
-    none.
+    """Print the explanation and return 0. `subject`: tensor or slot, None for an overview;
+    `values`: the parsed options. Raises Failure, AlignError or OSError if there is none.
     """
     if _is_rule(source, subject):
         show_rule(source, values["target"], as_json=values["as_json"])

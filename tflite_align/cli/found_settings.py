@@ -1,8 +1,8 @@
-"""Limits on a configuration file that was found, not named: it may come from an untrusted folder.
+"""Limits on a configuration file that was found by searching folders, not named by the user: it may
+come from an untrusted source.
 
-Such a file starts no judge, writes reports only below its own folder and only over existing
-reports, and the checks that it switches off are listed on stderr. docs/configuration.md defines
-trust.
+Such a file starts no judge and writes reports only below its own folder and only over existing
+reports; the checks that it switches off are listed on stderr. docs/configuration.md defines trust.
 """
 
 from __future__ import annotations
@@ -80,6 +80,7 @@ def _from_file(ctx: click.Context, key: str) -> tuple[Any, ...]:
 
 
 def _check_report(path: str, report: str) -> None:
+    """Raise UsageError if the configuration file at `path` may not write this report."""
     if report == "-":
         return
     target_path = Path(os.path.realpath(report))
@@ -97,6 +98,7 @@ def _check_report(path: str, report: str) -> None:
 
 
 def _is_report(path: Path) -> bool:
+    """Whether the file exists and begins as a report of ours does."""
     pattern = _OURS.get(path.suffix.lower())
     if pattern is None or not path.is_file():
         return False

@@ -20,7 +20,7 @@ _MODEL = ".tflite"
 
 
 class _Ambiguous(Exception):  # noqa: N818 - told, and nothing is run
-    pass
+    """An argument that is both an option and a file's name."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -54,11 +54,13 @@ def show_targets(*, as_json: bool = False) -> None:
 
 
 def _installed(judge: str, missing: Mapping[str, str | None]) -> str:
+    """The judge with `installed`, or why it is not. `missing`: reason by judge, None if installed."""
     why = missing[judge]
     return f"{judge} (installed)" if why is None else f"{judge} (not installed: {why})"
 
 
 def show_fixes(*, as_json: bool) -> None:
+    """Print every repair: id, whether it is on by default, what it costs, what it repairs."""
     fixes = tuple(load_fixes().values())
     rows = [(fix.id, fix.default, fix.meaning, fix.title) for fix in fixes]
     with reader_may_leave(0):
@@ -69,7 +71,7 @@ def show_fixes(*, as_json: bool) -> None:
 
 
 def show_rule(rule_id: str, targets: Sequence[str], *, as_json: bool) -> None:
-    """Print what is known of a rule for these targets (default: all), or of each rule that a
+    """Print the description of a rule for these targets (default: all), or of each rule that a
     pattern matches.
     """
     pattern = family_pattern(rule_id)
@@ -90,7 +92,9 @@ def show_rule(rule_id: str, targets: Sequence[str], *, as_json: bool) -> None:
 
 
 def told_story(rule_id: str, targets: Sequence[str]) -> RuleStory | str:
-    """The description of a rule; for an unknown id, a hint with the nearest ids."""
+    """The description of a rule on these targets (default: all); for an unknown id, a hint with the
+    nearest ids as text.
+    """
     names = dict.fromkeys(targets) or target_names()
     return story_or_nearest(rule_id, [load_target(name) for name in names])
 
@@ -126,6 +130,7 @@ def show_rules(targets: Sequence[str], operators: Sequence[str], *, as_json: boo
 
 
 def _row(table: Mapping[str, OperatorRow], name: str) -> OperatorRow:
+    """The row of an operator. Raises UsageError for an operator without one."""
     if name.upper() in table:
         return table[name.upper()]
     near = nearest(name.upper(), table)
@@ -134,6 +139,7 @@ def _row(table: Mapping[str, OperatorRow], name: str) -> OperatorRow:
 
 
 def _operator(row: OperatorRow, targets: Sequence[Target]) -> list[str]:
+    """The lines of one operator: its rules, with their severities on the targets."""
     about = [row.category] + ([f"family {row.family}"] if row.family != "other" else [])
     lines = [f"{row.name} ({', '.join(about)})"]
     for rule in row.rules:
@@ -155,8 +161,8 @@ def _operator(row: OperatorRow, targets: Sequence[Target]) -> list[str]:
 
 
 def _requirements(rule: Rule, target: Target) -> list[str]:
-    """One line per severity and behaviour of a violated rule, with the data types that it applies
-    to.
+    """A line for each severity of a violated rule on a target, with the behaviour and the data
+    types that it applies to.
     """
     grouped: dict[tuple[str, str], list[str]] = {}
     for name in sorted(rule.types):
@@ -199,12 +205,15 @@ def _kernels(operator: str, target: Target) -> Iterator[str]:
 
 
 def _listed(operator: str, names: Sequence[str]) -> str:
+    """Whether the operator is taken, given the names that are."""
     return "is taken" if operator in names else "is not taken"
 
 
 def _asks(rule: Rule) -> str:
+    """The requirement of a rule as text."""
     return _plain(rule_words(rule))
 
 
 def _plain(markdown: str) -> str:
+    """Markdown without code marks."""
     return markdown.replace("`", "")

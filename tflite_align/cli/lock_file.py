@@ -26,7 +26,9 @@ _NO = ("", "0", "false")
 
 
 def given_lock(request: Given, files: int = 1) -> LockRecord | None:
-    """The lock that the model has to match; None where none is used or it is to be written."""
+    """The lock that the model has to match; None if none is used or it is to be written. `files`:
+    number of models. Raises UsageError for several models, and for a missing lock in CI.
+    """
     if request.lock is None:
         if request.update_lock:
             raise UsageError("--update-lock needs --lock FILE: which file to write")
@@ -55,7 +57,7 @@ def new_lock(
 ) -> list[tuple[str, tuple[bytes]]]:
     """The lock file to write, as (path, chunks), made from a model's bytes or path.
 
-    Empty where no lock is used, or where the run checked one.
+    Empty if no lock is used, or the run checked one.
     """
     if request.lock is None or lock is not None:
         return []
@@ -67,7 +69,9 @@ def new_lock(
 
 
 def tell_lock(request: Given, lock: LockRecord | None, written: object, why: str) -> None:
-    """Print that a new lock was written, or why not: the user has to review and commit it."""
+    """Print that a new lock was written, or that it was not and `why`: the user has to review and
+    commit it.
+    """
     if request.lock is not None and lock is None:
         sentence = "lock written" if written else f"lock not written: {why}"
         say(f"tflite_align: {request.lock}: {sentence}", err=True)

@@ -28,7 +28,7 @@ __all__ = ["main"]
 
 
 class _Terminated(BaseException):
-    """SIGTERM as an exception, so that temporary files are removed on the way out."""
+    """SIGTERM as an exception, so that temporary files are removed before the process ends."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -71,11 +71,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _left(error: BaseException) -> str:
-    """What an interrupted run leaves behind. Commands that write as they go attach it as notes."""
+    """A description of the files that an interrupted run leaves. Commands that write while they
+    work attach it to the exception as notes.
+    """
     return "; ".join(getattr(error, "__notes__", ())) or "nothing is written"
 
 
 def _run(arguments: list[str]) -> int:
+    """Run the command that the arguments name, or answer a completion request; returns the exit
+    status.
+    """
     shell = asked_to_complete()
     if shell is not None:
         return complete(commands, shell)

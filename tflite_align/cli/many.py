@@ -57,6 +57,7 @@ def check_reports(paths: Sequence[str]) -> None:
 
 
 def _ending(path: str) -> str:
+    """The path's ending in lower case, with the dot."""
     return PurePath(path).suffix.lower()
 
 
@@ -92,7 +93,9 @@ def listed(name: str | None) -> list[str] | None:
 
 
 def named(sources: Sequence[str], values: dict[str, Any]) -> list[str]:
-    """The models given to `check`, on the command line and by `--files-from`."""
+    """The models given to `check`, on the command line and by `--files-from`. Raises UsageError if
+    there are none.
+    """
     names = [*sources, *(listed(values["files_from"]) or ())]
     if not names:
         raise UsageError("no model is named: give files, folders, patterns or --files-from FILE")
@@ -102,9 +105,9 @@ def named(sources: Sequence[str], values: dict[str, Any]) -> list[str]:
 def executor(
     jobs: int, models: int, elsewhere: str | None
 ) -> AbstractContextManager[Executor | None]:
-    """The executor of `--executor`, or a pool of at most `--jobs` processes.
+    """The executor of `--executor` (`elsewhere`), or a pool of at most `jobs` processes.
 
-    None, to run in this process, where one process is enough.
+    None, to run in this process, if one process is enough for this number of models.
     """
     if elsewhere is not None:
         executor_kind, _, address = elsewhere.partition(":")
@@ -124,7 +127,8 @@ def executor(
 
 
 class Outcomes:
-    """Results of all models, stored on disk as JSON lines: a hundred thousand do not fit in memory.
+    """The results of all models, stored on disk as JSON lines: a hundred thousand do not fit in
+    memory.
 
     `shard`, `settings`: written to the head of a shard's report. The HTML pages of models with a
     drawing are kept in memory, compressed.
@@ -148,6 +152,7 @@ class Outcomes:
         return len(self._places)
 
     def add(self, result: Result) -> None:
+        """Store one result."""
         if result.drawn is not None:
             from ..report.html.index_page import index_entry  # noqa: PLC0415 - no other form needs it
 
@@ -187,6 +192,7 @@ class Outcomes:
         return render_index(entries)
 
     def _parsed(self) -> Iterator[BatchLine]:
+        """The results, parsed, in the order of their paths."""
         for _, _, start, end in sorted(self._places):
             yield parse_line(self._spool.part(start, end))
 
@@ -226,7 +232,9 @@ def follow(
     *,
     quiet: bool,
 ) -> None:
-    """Store every result in the order of the models, pass it to `hear`, and print errors on stderr."""
+    """Store every result in the order of the models, pass it to `hear`, and print errors on stderr.
+    `total`: number of models.
+    """
     many = not quiet and total > 1
     with progress_bar(wanted=many) as progress:
         pace = Pace(total, spoken=many and progress is None)
@@ -239,7 +247,7 @@ def follow(
 
 
 def _paced(results: Iterable[Result], pace: Pace, progress: Bar | None) -> Iterator[Result]:
-    """Update the progress with each result as it completes, before results are put in order."""
+    """The results as they complete, each after the progress was updated with it."""
     for result in results:
         pace.add(result.line)
         if progress is not None:

@@ -1,4 +1,4 @@
-"""Options of commands on many models, and of their reports."""
+"""Command-line options of commands on many models, and of their reports."""
 
 from __future__ import annotations
 

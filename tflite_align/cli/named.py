@@ -1,4 +1,4 @@
-"""Names given on the command line: differences in case and hyphens are ignored, near misses are
+"""Names on the command line: differences in case and hyphens are ignored, similar names are
 suggested.
 """
 
@@ -27,12 +27,13 @@ Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]
 
 
 def _squeezed(name: str) -> str:
+    """The name in lower case, without punctuation."""
     return re.sub(r"[\W_]", "", name.lower())
 
 
 def understood(word: str, names: Sequence[str]) -> str:
-    """The known name that equals `word` but for case and punctuation; `word` itself without a
-    unique one.
+    """The known name that equals `word` apart from case and punctuation; `word` itself if there is
+    none or several.
     """
     if word in names:
         return word
@@ -49,11 +50,12 @@ def separated(values: Iterable[str], names: Sequence[str]) -> Iterator[str]:
 
 
 def some_of(table: Callable[[], Sequence[str]]) -> Callable[..., tuple[str, ...]]:
-    """A click callback for names of a table, separated by commas or repeated."""
+    """A click callback for an option that takes names of a table, separated by commas or repeated."""
 
     def callback(
         _ctx: click.Context, _param: click.Parameter, value: Sequence[str]
     ) -> tuple[str, ...]:
+        """The names in their usual spelling. Raises UsageError for an empty name."""
         if not value:
             return ()
         parts = tuple(separated(value, table()))
@@ -65,18 +67,21 @@ def some_of(table: Callable[[], Sequence[str]]) -> Callable[..., tuple[str, ...]
 
 
 def target_names_given() -> list[str]:
+    """The names of the shipped targets."""
     from ..rules.targets import target_names  # noqa: PLC0415 - not needed for --help
 
     return target_names()
 
 
 def judge_names() -> list[str]:
+    """The names that --require takes: judges, `numbers` and `certified`."""
     from ..verify.judges import JUDGES  # noqa: PLC0415 - as above
 
     return [*JUDGES, "numbers", "certified"]
 
 
 def rule_names() -> list[str]:
+    """The ids of all rules."""
     from ..rules.rule_story import rule_ids  # noqa: PLC0415 - as above
 
     return rule_ids()
@@ -90,11 +95,14 @@ def file_words(
 
 
 def words(table: Callable[[], Sequence[str]]) -> Completer:
-    """A click completer for names of a table; completes the last name of a comma-separated list."""
+    """A click completer for an option that takes names of a table; it completes the last name of a
+    comma-separated list.
+    """
 
     def complete(
         _ctx: click.Context, _param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
+        """The completions of an incomplete value."""
         before, comma, last = incomplete.rpartition(",")
         return [CompletionItem(f"{before}{comma}{n}") for n in table() if n.startswith(last)]
 

@@ -18,8 +18,8 @@ _LOG = logging.getLogger("tflite_align.store")
 class Pace:
     """Counts completed models and estimates the time left.
 
-    With `spoken`, prints a line on stderr each minute. The logger `tflite_align.store` always gets
-    it.
+    With `spoken`, prints a line on stderr each minute. The logger `tflite_align.store` gets the
+    line in any case.
     """
 
     def __init__(self, total: int, *, spoken: bool) -> None:
@@ -28,6 +28,7 @@ class Pace:
         self._done = self._failed = self._fresh = 0
 
     def add(self, line: BatchLine) -> None:
+        """Count one completed model, and print or log the progress if a minute has passed."""
         self._done += 1
         self._failed += line.exit_status == 2
         self._fresh += not line.resumed
@@ -58,4 +59,5 @@ class Pace:
 
     @property
     def fraction(self) -> float:
+        """The share of completed models, 0 to 1."""
         return self._done / self._total

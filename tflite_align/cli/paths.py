@@ -1,4 +1,4 @@
-"""Destinations of a command: report formats, and protection against overwriting inputs."""
+"""The files that a command writes: report formats, and protection against overwriting inputs."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ __all__ = ["STREAM", "ReportFile", "prepare", "report_files"]
 
 
 class ReportFile(Record, frozen=True):
+    """A report to write, and the renderer of its format."""
+
     path: str
     render: Renderer
 
@@ -30,7 +32,7 @@ def prepare(sources: Sequence[str], destinations: Sequence[str], own: str | None
     """Raise UsageError or Failure for a destination that cannot be written or would overwrite
     another file.
 
-    `own` is the one destination that may equal a source: OUT.
+    `own`: the one destination that may equal a source, OUT.
     """
     used = {_place(path): path for path in sources if path != STREAM}
     owners: dict[str, str] = {}
@@ -47,4 +49,5 @@ def prepare(sources: Sequence[str], destinations: Sequence[str], own: str | None
 
 
 def _place(path: str) -> str:
+    """The real path of a file; a URL or `-` unchanged."""
     return path if path == STREAM or is_url(path) else os.path.realpath(local_path(path))

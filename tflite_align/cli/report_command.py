@@ -22,10 +22,11 @@ __all__ = ["run_report"]
 
 
 def run_report(action: str, files: Sequence[str], values: dict[str, Any]) -> int:
-    """Merge or compare reports and return the exit status.
+    """Merge or compare reports and return the exit status: of `merge` the highest of its models, of
+    `diff` 1 if a model is worse.
 
-    `merge`: the highest status of its models. `diff`: 1 where a model is worse. Raises Failure or
-    UsageError for reports that cannot be merged or compared.
+    `files`: paths of reports; `values`: the parsed options. Raises Failure or UsageError for
+    reports that cannot be merged or compared.
     """
     if action == "diff":
         return _diff(files, values)
@@ -49,11 +50,13 @@ def run_report(action: str, files: Sequence[str], values: dict[str, Any]) -> int
 
 
 def _data(name: str) -> Any:
+    """The content of a report file."""
     with about(shown(name)):
         return read(name)
 
 
 def _diff(files: Sequence[str], values: dict[str, Any]) -> int:
+    """Print the differences of two reports; returns the exit status."""
     if len(files) != 2:
         raise UsageError(f"report diff compares two reports, OLD and NEW; {len(files)} are named")
     if values["report"]:

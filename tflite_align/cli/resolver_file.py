@@ -31,9 +31,10 @@ def check_resolver(request: Given, files: int = 1) -> list[str]:
 def new_resolver(
     request: Given, model: Bytes | str | None, name: str, why: str = ""
 ) -> list[tuple[str, tuple[bytes]]]:
-    """The header to write, as (path, chunks), made from a model's bytes or path.
+    """The header to write, as (path, chunks), made from a model's bytes or path. `name`: the
+    model's name.
 
-    Empty without a model, for the reason `why`. Prints which of the two on stderr.
+    Empty without a model, for the reason `why`. Prints on stderr whether it is written.
     """
     if request.emit_resolver is None:
         return []

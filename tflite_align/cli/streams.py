@@ -1,4 +1,4 @@
-"""The standard streams, any of which the caller may have closed."""
+"""The standard streams; the caller may have closed any of them."""
 
 from __future__ import annotations
 
@@ -30,21 +30,25 @@ def open_closed() -> None:
 
 
 def read_stdin() -> bytes:
-    """Read stdin to its end. Raises OSError where it is closed."""
+    """Read standard input to its end. Raises OSError if it is closed."""
     if sys.stdin is None:
         raise OSError(errno.EBADF, _CLOSED, "standard input")
     return sys.stdin.buffer.read()
 
 
 def say(text: str, *, err: bool = False, nl: bool = True) -> None:
-    """Print text in the stream's own encoding; click.echo replaces an ASCII encoding by UTF-8."""
+    """Print text on stdout, or stderr with `err`, in the stream's own encoding; click.echo would
+    replace an ASCII encoding by UTF-8.
+    """
     stream = sys.stderr if err else sys.stdout
     stream.write(f"{text}\n" if nl else text)
     stream.flush()
 
 
 def write_stdout(chunks: Iterable[bytes | memoryview]) -> None:
-    """Write bytes to stdout. Raises OSError where it is closed or does not accept all of them."""
+    """Write bytes to standard output. Raises OSError if it is closed or does not accept all of
+    them.
+    """
     if sys.__stdout__ is None:
         raise OSError(errno.EBADF, _CLOSED, "standard output")
     sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""The summary and the progress bar: tables with colours on a terminal, aligned text elsewhere."""
+"""The summary and the progress bar: tables with colours on a terminal, aligned text otherwise."""
 
 from __future__ import annotations
 
@@ -51,6 +51,7 @@ _STYLES = {
 
 
 def is_terminal(stream: TextIO) -> bool:
+    """Whether the stream is a terminal."""
     return bool(getattr(stream, "isatty", bool)())
 
 
@@ -64,19 +65,23 @@ def _dressed(stream: TextIO) -> bool:
 
 
 def show(report: Report, last: str, *, rows: int | None, err: bool) -> None:
-    """Print the report and its closing line on stdout or stderr."""
+    """Print the report and the closing line `last` on stdout, or stderr with `err`. `rows`: the
+    most rows of each table, None for all.
+    """
     show_sections(sections(report, rows=rows), last, report.exit_status, err=err)
 
 
 def show_problems(report: Report, last: str = "", *, err: bool) -> None:
-    """Print each problem of a report as one line, and a closing line where there is one."""
+    """Print each problem of a report as one line, and the closing line `last` unless it is ""."""
     lines = [*problem_lines(report), *([last] if last else [])]
     if lines:
         say("\n".join(lines), err=err)
 
 
 def show_sections(parts: Sequence[Section], last: str, status: int, *, err: bool) -> None:
-    """Print sections and a closing line, which is red for an exit status other than 0."""
+    """Print sections and the closing line `last`, which is red for an exit status (`status`) other
+    than 0.
+    """
     stream = sys.stderr if err else sys.stdout
     if _dressed(stream):
         _show_tables(parts, last, status, stream)
@@ -85,8 +90,8 @@ def show_sections(parts: Sequence[Section], last: str, status: int, *, err: bool
 
 
 def show_lines(lines: Sequence[str]) -> None:
-    """Print sentences on stdout. A terminal wraps them and shows the first line of a paragraph
-    bold.
+    """Print sentences on stdout. On a terminal they are wrapped, and the first line of a paragraph
+    is bold.
     """
     if not _dressed(sys.stdout):
         say("\n".join(lines))
@@ -117,6 +122,7 @@ def show_table(head: Row, rows: Sequence[Row], *, err: bool = False) -> None:
 
 
 def _show_tables(parts: Sequence[Section], last: str, status: int, stream: TextIO) -> None:
+    """Print sections and a closing line on a terminal."""
     from rich.console import Console  # noqa: PLC0415 - only for a terminal
 
     console = Console(file=stream, highlight=False)
@@ -134,7 +140,9 @@ def _show_tables(parts: Sequence[Section], last: str, status: int, stream: TextI
 
 
 def _print(console: Console, text: str, style: str) -> None:
-    """Print a line, wrapped between words. It is Text, so brackets in tensor names are not markup."""
+    """Print a line, wrapped between words. It is printed as Text, so that brackets in tensor names
+    are not markup.
+    """
     from rich.text import Text  # noqa: PLC0415
 
     wrapped_text = "\n".join(wrapped(text, console.width, "  "))
@@ -142,6 +150,7 @@ def _print(console: Console, text: str, style: str) -> None:
 
 
 def _print_table(console: Console, section: Section) -> None:
+    """Print a section's table on a terminal."""
     from rich.text import Text  # noqa: PLC0415
 
     for index, line in enumerate(laid_out(section.head, section.rows, console.width)):
@@ -153,7 +162,7 @@ def _print_table(console: Console, section: Section) -> None:
 
 
 class Bar:
-    """Progress callback that takes (description, fraction done)."""
+    """A progress bar, called with (description, fraction done)."""
 
     def __init__(self, bar: Progress) -> None:
         self._bar = bar
@@ -173,6 +182,7 @@ class Bar:
 
 
 def aside(bar: Bar | None) -> AbstractContextManager[None]:
+    """Hide the bar, if there is one, while other text is printed."""
     return nullcontext() if bar is None else bar.aside()
 
 

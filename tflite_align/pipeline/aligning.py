@@ -1,4 +1,4 @@
-"""align(): the stages in order; bytes in, bytes and a report out.
+"""align(): runs the stages in order; bytes in, bytes and a report out.
 
 Each stage has a module of its own and ensures what the next requires: `prepare` reads, checks and
 converts, `ask` selects what to repair, `decide` solves and plans, `settle` writes and checks,
@@ -41,10 +41,11 @@ class Aligned(Record, frozen=True):
 
     @property
     def data(self) -> bytes:
+        """The bytes of the aligned model."""
         return b"".join(self.chunks)
 
     def raise_for_status(self) -> Self:
-        """Return self, or raise NotAlignedError where `report.exit_status` is 1."""
+        """Return self, or raise NotAlignedError if `report.exit_status` is 1."""
         if self.report.exit_status:
             raise NotAlignedError(self.report.name, self.report.reasons)
         return self
@@ -61,8 +62,7 @@ def align(
 
     A model without findings is returned unchanged. Use the result only if `report.exit_status` is
     0. `name`: the model's name in the report. `progress`: called with (stage, fraction done).
-    Raises AlignError (FormatError, UnsupportedError, UsageError) where the model cannot be
-    processed.
+    Raises AlignError (FormatError, UnsupportedError, UsageError) if the model cannot be processed.
     """
     options = options or AlignOptions()
     # Judges need the garbage collector, so it is enabled again while they run.
@@ -80,6 +80,7 @@ def _stages(data: Bytes, options: AlignOptions, name: str, progress: Progress | 
     executed = carry_out(prepared, decision, written, progress)
 
     def other(alternative: AlignOptions) -> bytes:
+        """The bytes that the model gets with other options."""
         return _stages(data, alternative, name, None).data
 
     verification = with_way_out(prepared, executed.verification, other)

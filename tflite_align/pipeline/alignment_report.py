@@ -94,7 +94,9 @@ def build_report(
 
 
 def _strategies(prepared: Prepared, decision: Decision) -> tuple[Strategy, ...]:
-    """Cost of PPQ's alignment strategies on the same model."""
+    """The costs of PPQ's alignment strategies on the same model; empty unless the options ask for
+    them.
+    """
     if decision.plan is None or not prepared.session.options.compare:
         return ()
     question = decision.question
@@ -102,6 +104,7 @@ def _strategies(prepared: Prepared, decision: Decision) -> tuple[Strategy, ...]:
 
 
 def _view(prepared: Prepared, decision: Decision, executed: Executed) -> ModelView | None:
+    """Data for drawing the model; None unless the options ask for it."""
     if not prepared.session.options.view:
         return None
     if decision.plan is None:
@@ -120,8 +123,8 @@ def _view(prepared: Prepared, decision: Decision, executed: Executed) -> ModelVi
 def _levels_without_calibration(
     prepared: Prepared, decision: Decision, executed: Executed
 ) -> tuple[OutputLevel, ...]:
-    """SQNR of the outputs without the ranges from calibration; empty if calibration narrowed no
-    range.
+    """SQNR in dB of the outputs if ranges from calibration are not used; empty if calibration
+    narrowed no range.
     """
     question, verification = decision.question, executed.verification
     if decision.plan is None or not question.settings.observed or verification is None:
@@ -156,7 +159,9 @@ def _levels_without_calibration(
 
 
 def _bias_readings(prepared: Prepared, executed: Executed) -> tuple[BiasReading, ...]:
-    """SQNR between the declared and the as-run reading of biases with scales of their own."""
+    """SQNR between the declared and the as-run reading of biases whose scale is not input scale x
+    weight scale; empty without such biases.
+    """
     scaled = any(finding.fix == "bias-scale" for finding in prepared.findings)
     if executed.verification is None or not scaled:
         return ()

@@ -1,4 +1,4 @@
-"""The certificate of an alignment, checked by the independent checker."""
+"""The certificate of an alignment, made and verified by the independent checker."""
 
 from __future__ import annotations
 
@@ -83,4 +83,5 @@ def shown_runtimes(summary: CertificateSummary | None) -> frozenset[str]:
 
 
 def _worst(rows: list[Mapping[str, Any]], key: str) -> float | None:
+    """The largest value under `key` over all rows and runtimes, LSB; None without rows."""
     return max((max(row[key].values()) for row in rows), default=None)

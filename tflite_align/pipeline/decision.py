@@ -38,15 +38,17 @@ class Decision(Record, frozen=True, kw_only=True):
 
     @property
     def changes(self) -> tuple[Change, ...]:
+        """The changes that the solver's solution makes; empty if nothing is to be changed."""
         return self.plan.changes if self.plan is not None else ()
 
     @property
     def components(self) -> tuple[Component, ...]:
+        """The decided components; empty if there was nothing to solve."""
         return self.solution.components if self.solution is not None else ()
 
 
 def decide(prepared: Prepared, question: Question, progress: Progress | None = None) -> Decision:
-    """Choose the changes; none for a file whose conversion was refused."""
+    """Choose the changes; there are none for a file whose conversion was refused."""
     if prepared.refused:
         return Decision(question=question)
     if not _needs_solving(question, prepared.session.options):
@@ -57,7 +59,7 @@ def decide(prepared: Prepared, question: Question, progress: Progress | None = N
 
 
 def solve_question(prepared: Prepared, question: Question) -> Decision:
-    """Solve and plan with the question's settings unchanged."""
+    """Solve the question with its settings as they are, and plan the changes."""
     options = prepared.session.options
     solution, solved = solve_and_keep(question.bound, question.broken, question.settings)
     draft, failures = plan(question.bound, solution, question.wanted, prepared.session.fixes)
@@ -73,6 +75,7 @@ def solve_question(prepared: Prepared, question: Question) -> Decision:
 
 
 def _needs_solving(question: Question, options: AlignOptions) -> bool:
+    """Whether there is a finding to repair, or an option that asks for other parameters."""
     requested = any(override.anchor or override.policy for override in options.overrides)
     return bool(question.wanted or options.policies or options.optimize or requested)
 
@@ -80,7 +83,7 @@ def _needs_solving(question: Question, options: AlignOptions) -> bool:
 def _observe(
     prepared: Prepared, question: Question, progress: Progress | None
 ) -> tuple[Question, Sequence[str]]:
-    """The question with ranges observed on calibration data, and warnings where there are none."""
+    """(the question with ranges observed on calibration data, warnings if there are none)."""
     calibration = prepared.session.options.calibration
     if calibration is None or not question.wanted:
         return question, ()

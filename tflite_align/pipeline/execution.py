@@ -22,7 +22,8 @@ class Executed(Record, frozen=True, kw_only=True):
     """The output file in `chunks`, its findings and its verification.
 
     `model`: the model of that file, or the prepared model if a conversion was refused.
-    `certificate`: of the written file, with its summary, if requested.
+    `grown_bytes`: its size minus the original's. `certificate`: of the written file, with its
+    summary, if requested.
     """
 
     outcome: Outcome
@@ -57,6 +58,7 @@ def carry_out(
 
 
 def _untouched(prepared: Prepared, decision: Decision, progress: Progress | None) -> Executed:
+    """The result for a file that is not changed."""
     view = memoryview(prepared.original)
     return Executed(
         outcome="not aligned" if decision.conflicts else "nothing to align",
@@ -71,6 +73,7 @@ def _untouched(prepared: Prepared, decision: Decision, progress: Progress | None
 def _judged(
     prepared: Prepared, decision: Decision, written: SettledFile, progress: Progress | None
 ) -> Executed:
+    """The result for a changed file: certificate and verification."""
     plan = decision.plan
     certificate = certificate_of(prepared, decision, written.chunks)
     shown = shown_runtimes(certificate[1])
@@ -93,7 +96,7 @@ def _verify(
     progress: Progress | None,
     shown: frozenset[str] = frozenset(),
 ) -> Verification | None:
-    """Compare the file with the original and run the judges, unless verification is off.
+    """Compare the file `data` with the original and run the judges; None if verification is off.
 
     `shown`: runtimes that a certificate covers, whose kernels need no comparison.
     """
@@ -138,7 +141,7 @@ def _edited_operators(prepared: Prepared, plan: Plan | None) -> frozenset[Operat
 
 
 def _judges(session: Session) -> tuple[str, ...]:
-    """The targets' judges and those that the options require."""
+    """The names of the targets' judges and of those that the options require."""
     options = session.options
     names = [judge for target in session.targets for judge in target.judges]
     names += [

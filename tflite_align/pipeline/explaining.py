@@ -1,6 +1,4 @@
-"""explain(): why a tensor gets its parameters, or what is decided for every component with a
-finding.
-"""
+"""explain(): why a tensor gets its parameters, or the decision for every component with a finding."""
 
 from __future__ import annotations
 
@@ -20,20 +18,22 @@ __all__ = ["Told", "explain"]
 
 
 class Told(Record, frozen=True, kw_only=True):
-    """The explanation of a tensor or of all components, as a record."""
+    """The explanation of a tensor (an Explanation) or of all components (an Overview), with its
+    model.
+    """
 
     model: Model
     answer: Explanation | Overview
 
     def lines(self, rows: int | None = None) -> list[str]:
-        """The explanation as text; `rows` limits each list of an overview."""
+        """The explanation as lines of text; `rows`: the most entries of each list, None for all."""
         if isinstance(self.answer, Explanation):
             return explanation_lines(self.answer)
         return overview_lines(self.model, self.answer, rows=rows)
 
 
 def explain(data: Bytes, address: str | None, options: AlignOptions) -> Told:
-    """Explain the parameters of the tensor or slot at `address`; without one, every component.
+    """Explain the parameters of the tensor or slot at `address`; for None, every component.
 
     Raises what check() raises, and UsageError for a place that the model does not have.
     """

@@ -1,4 +1,4 @@
-"""Resolving places that users give: a tensor's name or index, or a slot's address."""
+"""Finds the places that users name: a tensor by name or index, or a slot by address."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ _SLOT = re.compile(
 
 
 def resolved(model: Model, address: str) -> tuple[TensorId, Slot | None]:
-    """The tensor's (subgraph, index), and the slot if `address` names one."""
+    """((subgraph, tensor), slot) that `address` names; the slot is None if it names a tensor.
+    Raises UsageError for an unknown or ambiguous place.
+    """
     named = [
         TensorId(graph.index, tensor.index)
         for graph in model.subgraphs
@@ -53,6 +55,7 @@ def _indexed(model: Model, match: re.Match[str], address: str) -> TensorId | Non
 
 
 def _slot(model: Model, match: re.Match[str], address: str) -> tuple[TensorId, Slot]:
+    """The slot at an address, and its tensor. Raises UsageError if the model does not have it."""
     graph = _subgraph(model, match["graph"], address)
     kinds: dict[str, SlotKind] = {
         "inputs": "inputs",
@@ -77,6 +80,9 @@ def _slot(model: Model, match: re.Match[str], address: str) -> tuple[TensorId, S
 
 
 def _subgraph(model: Model, written: str | None, address: str) -> Subgraph:
+    """The subgraph with the index that is `written` in an address, 0 by default. Raises UsageError
+    if the model does not have it.
+    """
     index = int(written or 0)
     if index >= len(model.subgraphs):
         raise UsageError(f"{address}: the model has {len(model.subgraphs)} subgraphs")
@@ -84,6 +90,7 @@ def _subgraph(model: Model, written: str | None, address: str) -> Subgraph:
 
 
 def _nearest(model: Model, address: str) -> str:
+    """`; did you mean 'x'?` with the most similar tensor names; "" without any."""
     names = {tensor.name for graph in model.subgraphs for tensor in graph.tensors}
     inside = sorted((name for name in names if address and address in name), key=len)[:3]
     near = list(dict.fromkeys([*nearest(address, sorted(names), 3), *inside]))

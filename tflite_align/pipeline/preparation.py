@@ -36,6 +36,7 @@ class Prepared(Record, frozen=True, kw_only=True):
 
     @property
     def findings(self) -> tuple[Finding, ...]:
+        """The findings of the input file."""
         return self.given.findings
 
     @property
@@ -50,6 +51,7 @@ class Prepared(Record, frozen=True, kw_only=True):
 
     @property
     def changes(self) -> tuple[Change, ...]:
+        """The changes so far: repairs and conversions."""
         return self.conversion.state.changes
 
     def written(self, state: Model) -> Bytes:
@@ -60,8 +62,8 @@ class Prepared(Record, frozen=True, kw_only=True):
 
 
 def prepare(session: Session, data: Bytes) -> Prepared:
-    """Run all repairs and conversions that need no solver. Raises AlignError where the job cannot
-    be done.
+    """Run all repairs and conversions that need no solver. Raises AlignError if the model cannot be
+    processed.
     """
     options, fixes = session.options, session.fixes
     original = session.inspect(session.read(data))
@@ -94,10 +96,9 @@ def prepare(session: Session, data: Bytes) -> Prepared:
 
 
 def met_again(prepared: Prepared, state: ModelState) -> tuple[ModelState, Prepared]:
-    """A later state of the prepared model, prepared like a file with that model: repaired, with
-    fitted types.
-
-    Also returns the repaired state.
+    """(the state after repairs that a second alignment would begin with, the Prepared for it):
+    missing metadata are repaired and operand types fitted as for a file with this state of the
+    model.
     """
     session, options = prepared.session, prepared.session.options
     state = mended(state, session.fixes, options.only, options.bias, session.bind)
@@ -109,12 +110,13 @@ def met_again(prepared: Prepared, state: ModelState) -> tuple[ModelState, Prepar
 
 
 def _fitted(session: Session, repair: ModelState, inspected: Inspected) -> ModelState:
-    """Repair unsupported operand types and operator versions; `inspected` is the model to start
-    from.
+    """The state after repairs of unsupported operand types and operator versions; `inspected`: the
+    model to start from.
     """
     options = session.options
 
     def repairable(bound: Bound, findings: Sequence[Finding]) -> Sequence[Finding]:
+        """The findings to repair."""
         return changeable(bound, wanted(findings, session.fixes, options.only))
 
     checked = (inspected.bound, inspected.findings)
@@ -122,7 +124,7 @@ def _fitted(session: Session, repair: ModelState, inspected: Inspected) -> Model
 
 
 def _mended_again(session: Session, repair: ModelState, fitted: ModelState) -> ModelState:
-    """Repairs that became possible once operands have supported types."""
+    """The state after repairs that became possible once operands have supported types."""
     if fitted.model is repair.model:
         return fitted
     options = session.options
@@ -130,6 +132,7 @@ def _mended_again(session: Session, repair: ModelState, fitted: ModelState) -> M
 
 
 def _requested_types(session: Session) -> Asked:
+    """The conversions that the options request."""
     options = session.options
     return Asked(
         to=options.to,

@@ -17,7 +17,8 @@ __all__ = ["Question", "ask"]
 class Question(Record, frozen=True, kw_only=True):
     """Input of the solver: constraints to satisfy, findings to repair (`wanted`), and settings.
 
-    `kept`: findings that are not repaired, because overrides keep the tensors they concern.
+    `kept`: conflicts of findings that are not repaired, because overrides keep the tensors they
+    concern.
     """
 
     bound: Bound
@@ -28,6 +29,7 @@ class Question(Record, frozen=True, kw_only=True):
 
     @property
     def broken(self) -> list[Slot]:
+        """The slots of the findings to repair."""
         return [finding.slot for finding in self.wanted]
 
 

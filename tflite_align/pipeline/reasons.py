@@ -28,7 +28,7 @@ _NOT_ASKED = "not asked: a configuration file that was found and not named start
 
 
 def judge_reasons(verification: Verification | None, options: AlignOptions) -> list[str]:
-    """Why the judges fail a check."""
+    """Sentences on judges that fail a check; empty if none does."""
     if verification is None:
         return [_missing(name, _NOT_ASKED) for name in options.require]
     failed = verification.word == "failed" and (options.run or "numbers" in options.require)
@@ -43,6 +43,7 @@ def judge_reasons(verification: Verification | None, options: AlignOptions) -> l
 
 
 def without(findings: Sequence[Finding], passed: Sequence[Finding]) -> tuple[Finding, ...]:
+    """The findings that are not among `passed`, compared by identity."""
     passed_ids = set(map(id, passed))
     return tuple(finding for finding in findings if id(finding) not in passed_ids)
 
@@ -70,7 +71,7 @@ def kept_conflicts(bound: Bound, findings: Sequence[Finding]) -> tuple[Conflict,
 
 
 def conflict_reasons(conflicts: Sequence[Conflict]) -> list[str]:
-    """Reasons for overrides that cannot be met, whether or not a rule is violated there."""
+    """A sentence on overrides that cannot be satisfied, whether or not a rule is violated there."""
     overridden = [
         conflict for conflict in conflicts if any(r.startswith("override/") for r in conflict.rules)
     ]
@@ -82,6 +83,7 @@ def conflict_reasons(conflicts: Sequence[Conflict]) -> list[str]:
 
 
 def remaining_reasons(findings: Sequence[Finding], options: AlignOptions) -> list[str]:
+    """Sentences on the findings that fail the run: errors, and warnings if the options say so."""
     errors = sum(finding.severity == "error" for finding in findings)
     warnings = len(findings) - errors
     reasons = []
@@ -93,7 +95,7 @@ def remaining_reasons(findings: Sequence[Finding], options: AlignOptions) -> lis
 
 
 def verification_reasons(verification: Verification | None, options: AlignOptions) -> list[str]:
-    """Reasons from a failed or missing verification."""
+    """Sentences on a failed or missing verification."""
     if verification is None:
         required = [name for name in options.require if name != "certified"]
         return [_missing(name, "nothing was judged") for name in required]
@@ -106,7 +108,7 @@ def certificate_reasons(
     verification: Verification | None,
     options: AlignOptions,
 ) -> list[str]:
-    """Reasons from a certificate: "certified" is required and an operator is not certified."""
+    """Sentences on a certificate that is required and does not cover every operator."""
     if "certified" not in options.require:
         return []
     if certificate is None or certificate.word != "certified":
@@ -119,7 +121,7 @@ def certificate_reasons(
 
 
 def _required(verification: Verification, options: AlignOptions) -> list[str]:
-    """Requirements of `--require` that are not met."""
+    """Sentences on requirements of `--require` that are not met."""
     reasons = []
     judged = {verdict.judge: verdict for verdict in verification.judges}
     for name in options.require:
@@ -136,4 +138,5 @@ def _required(verification: Verification, options: AlignOptions) -> list[str]:
 
 
 def _missing(name: str, why: str) -> str:
+    """The sentence that a judge or kind of proof is required, but missing."""
     return f"{name} {'are' if name == 'numbers' else 'is'} required, but {why}"

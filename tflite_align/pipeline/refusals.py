@@ -17,8 +17,8 @@ _REFUSALS = ("refused", "crashed")
 def judged(
     verification: Verification, targets: Sequence[Target], allowed: Sequence[str]
 ) -> Verification:
-    """The verification, set to failed if a target refuses the written file, even if it refused the
-    original.
+    """The verification; its word becomes "failed" if a target refuses the written file, even if it
+    refused the original.
 
     `allowed`: judges whose refusal is ignored.
     """
@@ -34,7 +34,9 @@ def judged(
 def judged_by_name(
     verification: Verification, names: Sequence[str], allowed: Sequence[str]
 ) -> Verification:
-    """The verification, set to failed if a judge named by the user refuses the file."""
+    """The verification; its word becomes "failed" if a judge named by the user refuses the file.
+    `allowed`: judges whose refusal is ignored.
+    """
     named = [
         verdict
         for verdict in verification.judges
@@ -71,6 +73,7 @@ def refusals(verdicts: Sequence[JudgeVerdict]) -> list[str]:
 
 
 def _words(acceptance: Acceptance) -> str:
+    """The end of a refusal's sentence: place and message."""
     location = f" at {acceptance.place}" if acceptance.place else ""
     crashed = " by a crash" if acceptance.status == "crashed" else ""
     return (
@@ -89,7 +92,9 @@ def allowed_warnings(verification: Verification | None, allowed: Sequence[str]) 
 def judged_as_declared(
     data: bytes | memoryview, judges: Sequence[str], session: Session
 ) -> Verification:
-    """Compare the outputs of the judges' runtimes with the file's declared reading."""
+    """Run the file in the judges' runtimes and compare the outputs with the file's declared
+    reading.
+    """
     from ..verify.as_declared import run_as_declared  # noqa: PLC0415 - a run without judges needs none of it
 
     options = session.options

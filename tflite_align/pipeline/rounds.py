@@ -27,7 +27,8 @@ _ROUNDS = 8  # two or three settle all that was seen
 class SettledFile(Record, frozen=True, kw_only=True):
     """A changed file in `chunks`, the model read back from it, and its findings.
 
-    `data`: the joined file if judges will run, else empty.
+    `data`: the joined file if judges will run, else empty. `grown_bytes`: its size minus the
+    original's.
     """
 
     chunks: tuple[bytes | memoryview, ...]
@@ -56,7 +57,7 @@ def settle(prepared: Prepared, decision: Decision) -> tuple[Decision, SettledFil
 
 
 def _write(prepared: Prepared, decision: Decision) -> SettledFile | None:
-    """The changed model spliced into the original, read back and checked."""
+    """The changed model spliced into the original, read back and checked; None if nothing changes."""
     session, original, plan = prepared.session, prepared.given.model, decision.plan
     if prepared.refused or (plan is None and not prepared.changes):
         return None
@@ -77,7 +78,7 @@ def _write(prepared: Prepared, decision: Decision) -> SettledFile | None:
 
 
 def _decide_further(prepared: Prepared, decision: Decision) -> Decision | None:
-    """The decision with one more round; None where that round changes nothing."""
+    """The decision after one more round; None if that round changes nothing."""
     base = prepared.inspected.model
     state = ModelState(model=base)
     if decision.plan is not None:
@@ -101,7 +102,7 @@ def _decide_further(prepared: Prepared, decision: Decision) -> Decision | None:
 
 
 def _joined(earlier: Solution | None, later: Solution | None) -> Solution | None:
-    """Two solutions merged; the later one has precedence."""
+    """Two solutions merged; for a tensor in both, the later one holds."""
     if earlier is None or later is None:
         return earlier or later
     again = {key for component in later.components for key in component.tensors}

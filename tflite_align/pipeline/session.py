@@ -1,5 +1,5 @@
-"""A session: the targets, rules and fixes of the options, loaded once; reads, binds and checks
-models.
+"""A session: the targets, rules and repairs that the options name, loaded once; it reads, binds and
+checks models.
 """
 
 from __future__ import annotations
@@ -59,6 +59,7 @@ class Inspected(Record, frozen=True):
 
     @property
     def size(self) -> Size:
+        """The size of the file in bytes, and its counts."""
         graphs = self.model.subgraphs
         return Size(
             bytes=self.model.size,
@@ -69,9 +70,10 @@ class Inspected(Record, frozen=True):
 
 
 class Session(Record, frozen=True, kw_only=True):
-    """The options of one job and what they name: targets, operator rows, ids of enabled fixes.
+    """The options of one job with the targets, operator rows and ids of enabled repairs that they
+    name.
 
-    `templates` remembers how operators were bound, for the next state of the same model.
+    `templates` caches how operators were bound, for the next state of the same model.
     """
 
     options: AlignOptions
@@ -98,7 +100,7 @@ class Session(Record, frozen=True, kw_only=True):
         )
 
     def read(self, data: Bytes | Image) -> Model:
-        """Read a model. Raises FormatError for bytes that are no model."""
+        """Read a model. Raises FormatError for bytes that are no readable model."""
         model = read(data)
         if not self.options.allow_metadata:
             return model
@@ -111,7 +113,7 @@ class Session(Record, frozen=True, kw_only=True):
         return Inspected(bound.model, bound, (*check_bound(bound), *border))
 
     def recheck(self, model: Model, earlier: Inspected) -> tuple[Finding, ...]:
-        """The findings of a model derived from an `earlier` one; operators are matched by their
+        """The findings of a model derived from an `earlier` one; operators correspond by their
         origins.
 
         Operators that had no finding and are unchanged bit for bit are not checked again.
@@ -122,7 +124,7 @@ class Session(Record, frozen=True, kw_only=True):
         return (*check_bound(bound), *lock_findings(model, self.options.lock))
 
     def bind(self, model: Model, sound: Sound = _NOTHING) -> Bound:
-        """Bind the model, without rules whose quiet fix is switched off: these are not reported.
+        """Bind the model. Rules whose repair is switched off and not reported are left out.
 
         `sound`: operators and tensors to skip, as they are known to have no findings.
         """
@@ -182,7 +184,9 @@ def _load_targets(options: AlignOptions) -> list[Target]:
 
 
 def _known_rules(option: str, patterns: Iterable[str]) -> tuple[str, ...]:
-    """Rule patterns as a tuple. Raises UsageError for one that matches no rule."""
+    """The rule patterns as a tuple. Raises UsageError, which names the option, for one that matches
+    no rule.
+    """
     rule_patterns = tuple(patterns)
     for pattern in rule_patterns:
         if (hint := nearest_rule(pattern)) is not None:
@@ -192,6 +196,7 @@ def _known_rules(option: str, patterns: Iterable[str]) -> tuple[str, ...]:
 
 @functools.lru_cache(maxsize=16)
 def _binding_cache(_targets: tuple[str, ...], _graded: tuple[Any, ...]) -> BindingCache:
+    """The binding cache for these targets and severities, shared by all sessions that use them."""
     return BindingCache()
 
 

@@ -1,4 +1,4 @@
-"""The view of a model for drawing: graphs, groups of tied tensors, and reasons."""
+"""The data for drawing a model: graphs, groups of tied tensors, and reasons for parameters."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def view_of(
     solved: Solved | None = None,
     settings: SolverOptions | None = None,
 ) -> ModelView:
-    """The view of the bound model before alignment and, if it changed, after.
+    """The data for drawing the bound model before alignment and, if it changed, `after`.
 
-    `solution`, its problem and settings: None if nothing was decided.
+    `solution`, `solved` (its intermediate results) and `settings`: None if nothing was decided.
     """
     before = tuple(_graph(bound.model, graph) for graph in bound.model.subgraphs)
     whys: tuple[Why, ...] = ()
@@ -74,6 +74,7 @@ def view_of(
 
 
 def _graph(model: Model, graph: Subgraph) -> SubgraphView:
+    """One subgraph for drawing."""
     return SubgraphView(
         index=graph.index,
         name=graph.name,
@@ -85,6 +86,7 @@ def _graph(model: Model, graph: Subgraph) -> SubgraphView:
 
 
 def _operator(operator: Operator) -> OperatorView:
+    """One operator for drawing."""
     return OperatorView(
         index=operator.index,
         name=operator.custom_code or operator.name,
@@ -94,6 +96,7 @@ def _operator(operator: Operator) -> OperatorView:
 
 
 def _tensor(model: Model, subgraph: int, tensor: Tensor) -> TensorView:
+    """One tensor for drawing."""
     quant = tensor.quant
     return TensorView(
         index=tensor.index,
@@ -109,7 +112,9 @@ def _tensor(model: Model, subgraph: int, tensor: Tensor) -> TensorView:
 def _matched(
     before: SubgraphView, after: SubgraphView, pairs: Mapping[int, int]
 ) -> tuple[SubgraphView, SubgraphView]:
-    """Both graphs with each operator's index in the other graph, or a mark if it is not there."""
+    """Both graphs with each operator's index in the other graph, or a mark if it is not there.
+    `pairs`: index in `after` -> index in `before`.
+    """
     back = {old: new for new, old in pairs.items()}
     return (
         replace(before, operators=_paired(before.operators, back, "removed")),
@@ -125,13 +130,14 @@ def _same_operators(before: Subgraph, after: Subgraph) -> dict[int, int]:
 
 
 def _identity(operator: Operator) -> int | tuple[int, ...]:
-    """An operator's key for matching: its origin, or the outputs of an added operator."""
+    """A key that an operator has in both graphs: its origin, or the outputs of an added operator."""
     return operator.outputs if operator.origin is None else operator.origin
 
 
 def _paired(
     operators: Sequence[OperatorView], pairs: Mapping[int, int], alone: Mark
 ) -> tuple[OperatorView, ...]:
+    """The operators with their index in the other graph; those without get the mark `alone`."""
     return tuple(
         replace(operator, other=pairs[operator.index])
         if operator.index in pairs
@@ -183,11 +189,13 @@ def _tied(bound: Bound) -> Iterator[tuple[list[TensorId], tuple[str, ...]]]:
 
 
 def _keys(model: Model, slots: Sequence[Slot]) -> list[TensorId]:
+    """(subgraph, tensor) of the slots that hold a tensor."""
     tensor_ids = (slot.tensor_id(model) for slot in slots)
     return [key for key in tensor_ids if key[1] >= 0]
 
 
 def _member(model: Model, key: TensorId, solution: Solution | None) -> MemberView | None:
+    """One tensor of a group, with its ranges before and after; None without per-tensor parameters."""
     tensor = model.subgraphs[key[0]].tensors[key[1]]
     label = tensor.label
     if label is None:

@@ -1,4 +1,6 @@
-"""Options that avoid an alignment's loss of precision, and the word for an unavoidable loss."""
+"""Options that avoid an alignment's loss of precision, and the verification's word for an
+unavoidable loss.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ Scores = tuple[OutputScore, ...]
 
 
 class _Tried(Record, frozen=True, kw_only=True):
-    """An option that was tried, and the declared SQNR of the file that it gives."""
+    """An option that was tried, and the scores of the declared readings with it."""
 
     option: str
     scores: Scores
@@ -33,7 +35,7 @@ def with_way_out(
 
     Tries `--io free` and `--prefer precision`. If the second does not help, the rules allow no
     better parameters and the loss alone is no failure: the word becomes inconclusive. `align`:
-    returns the file for other options, without running judges.
+    returns the aligned file's bytes for other options, without running judges.
     """
     if verification is None or verification.word not in ("failed", "inconclusive"):
         return verification
@@ -47,6 +49,7 @@ def with_way_out(
     bare = replace(options, verify=False, compare=False, view=False, certificate=False, require=())
 
     def tried(option: str, other_options: AlignOptions) -> _Tried:
+        """The scores with these options."""
         scores = declared_scores(
             memoryview(prepared.written(prepared.repair.model)),
             align(other_options),
@@ -78,6 +81,7 @@ def _own_choice(options: AlignOptions) -> bool:
 
 
 def _loses(score: OutputScore) -> bool:
+    """Whether the output failed or is undecided because of its alignment loss."""
     return score.word in ("failed", "inconclusive") and _lost_db(score) > _LOST_DB
 
 
@@ -104,7 +108,7 @@ def _is_all(verification: Verification, losing: list[OutputScore]) -> bool:
 
 
 def _unavoidable(losing: list[OutputScore], attempt: _Tried) -> bool:
-    """Whether the alignment that prefers precision has an output with about the same loss."""
+    """Whether the alignment that prefers precision still has an output with about the same loss."""
     if not attempt.scores:
         return False
     worst = max(_lost_db(score) for score in losing)

@@ -1,8 +1,9 @@
-"""A baseline: findings that a team knows and lets pass, so that the gate can be shut today.
+"""A baseline: findings that are known and accepted, so that checks fail only for new ones.
 
-In: the text of a baseline file, and reports. Out: what of a report is known, and what of the
-baseline no longer occurs. An entry is known by file, rule, operator, slot and tensor name, not by
-the operator's number: it survives changes elsewhere in the model.
+In: the text of a baseline file, and reports. Out: which findings of a report are accepted, and
+which entries of the baseline match no finding any more. An entry identifies a finding by file,
+rule, operator name, slot and tensor name, not by the operator's index: it remains valid when the
+model changes elsewhere.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ _NUMBER = re.compile(r"/operator\[\d+\] ")
 
 
 class Accepted(Record, frozen=True, kw_only=True, order=True, forbid_unknown_fields=True):
-    """A finding that is let pass, as often as it is listed. `slot` is the address without the
-    operator's number: `subgraph[0]/CONCATENATION/inputs[1]`.
+    """A finding that is accepted, as often as it is listed. `slot`: the address without the
+    operator's index, `subgraph[0]/CONCATENATION/inputs[1]`.
     """
 
     rule: str
@@ -34,13 +35,15 @@ class Accepted(Record, frozen=True, kw_only=True, order=True, forbid_unknown_fie
 
 
 class Baseline(Record, frozen=True, kw_only=True):
-    """Entries by the model's file name, relative to the baseline's folder, with `/` between."""
+    """Accepted findings by the model's file name, relative to the baseline's folder, with `/`."""
 
     models: dict[str, tuple[Accepted, ...]]
 
     @classmethod
     def parse(cls, text: str) -> Baseline:
-        """Raises UsageError that names the place for anything but a baseline of this format."""
+        """Parse a baseline file's text. Raises UsageError with the place for anything but a
+        baseline of this format.
+        """
         try:
             document = json.loads(text)
         except json.JSONDecodeError as error:
@@ -57,7 +60,9 @@ class Baseline(Record, frozen=True, kw_only=True):
         return cls(models=read.models)
 
     def text(self) -> str:
-        """The file's text: sorted, one entry per line, so that reviews show the accepted findings."""
+        """The file's text: sorted, one entry per line, so that reviews of changes show the accepted
+        findings.
+        """
         models = {
             name: [_record(finding) for finding in sorted(entries)]
             for name, entries in sorted(self.models.items())
@@ -72,15 +77,18 @@ class Baseline(Record, frozen=True, kw_only=True):
 
 
 class _BaselineDocument(Baseline, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A baseline file, as written there."""
+
     format: int
 
 
 def _record(accepted: Accepted) -> str:
+    """One entry as JSON."""
     return json.dumps(plain(accepted))
 
 
 def entry_of(finding: Finding) -> Accepted:
-    """The entry that lets this finding pass."""
+    """The entry that accepts this finding."""
     return Accepted(
         rule=finding.rule,
         slot=_NUMBER.sub("/", finding.address, count=1),
@@ -91,7 +99,7 @@ def entry_of(finding: Finding) -> Accepted:
 def accepted_in(
     findings: Iterable[Finding], entries: Sequence[Accepted]
 ) -> tuple[tuple[Finding, ...], tuple[Accepted, ...]]:
-    """The findings that the entries let pass, each entry once; and the entries left over."""
+    """(findings that the entries accept, each entry once; entries that match no finding)."""
     left = Counter(entries)
     passed = []
     for finding in findings:

@@ -1,7 +1,7 @@
 """The configuration: `tflite-align.toml`, or `[tool.tflite-align]` of a pyproject.toml.
 
-In: a file's text. Out: a `Config`. The reader and the JSON Schema that editors complete by are
-made from one table of fields, so that they accept the same documents.
+In: a file's text. Out: a `Config`. The reader and the JSON Schema for editors are made from one
+table of fields, so that they accept the same documents.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ _VELAS_OWN = "Arm/"  # where Vela's own configurations are
 
 
 class Config(Record, frozen=True, kw_only=True):
-    """`settings`: values of command-line options by their names, those that were given alone.
-    `severity`: patterns of rule ids -> how grave, later ones win.
+    """`settings`: values of command-line options by name, only those that the file gives.
+    `severity`: rule-id patterns -> severity; later ones win.
     """
 
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -41,9 +41,12 @@ class Config(Record, frozen=True, kw_only=True):
     overrides: tuple[Override, ...] = ()
 
     def placed(self, folder: str) -> Config:
-        """The configuration with paths relative to its file's folder ("" for the current one)."""
+        """The configuration with its paths relative to `folder`, that of its file ("" for the
+        current one).
+        """
 
         def path(value: Any) -> Any:
+            """A path, or each of a tuple, relative to the folder; `-` unchanged."""
             if isinstance(value, tuple):
                 return tuple(map(path, value))
             return value if value == "-" else os.path.join(folder, value)  # noqa: PTH118 - text
@@ -56,32 +59,40 @@ class Config(Record, frozen=True, kw_only=True):
 
 
 def _key(kind: Any, text: str) -> Any:
+    """A field's type with its description in the schema."""
     return Annotated[kind, f.about(text)]
 
 
 def _choice(*words: str) -> Any:
+    """The type of a field with one of these words."""
     # Editors show them in the order of the command line; msgspec sorts them.
     return Annotated[Literal[words], f.about(schema={f.IN_ORDER: list(words)})]
 
 
 class _Anchor(metaclass=f.Reading):
+    """The field type `true` or a pattern of tensor names."""
+
     form = Any
     schema: ClassVar[Any] = {"anyOf": [{"const": True}, {"type": "string", "minLength": 1}]}
 
     @staticmethod
     def read(value: Any) -> bool | str:
+        """The value, if it is valid; ValueError otherwise."""
         if value is True or (isinstance(value, str) and value):
             return value
         raise ValueError(f"expected true or a pattern of tensor names, found {value!r}")
 
 
 class _Seconds(metaclass=f.Reading):
+    """The field type of a time in seconds, above 0."""
+
     form = float
     called = "a number above 0"
     schema: ClassVar[Any] = {"type": "number", "exclusiveMinimum": 0}
 
     @staticmethod
     def read(value: float) -> float:
+        """The value, if it is valid; ValueError otherwise."""
         if not 0 < value < math.inf:
             raise ValueError(f"expected a number above 0, found {value!r}")
         return value
@@ -123,6 +134,7 @@ _OVERRIDE_SCHEMA = {
 
 
 def _override(values: Mapping[str, Any], index: int, where: str) -> Override:
+    """One `[[override]]` table. `index`: its position; `where`: the file, for messages."""
     try:
         return Override(**values, origin=f"override {index + 1}")
     except UsageError as error:
@@ -133,6 +145,7 @@ _TYPE = _choice(*BORDER_TYPES)
 
 
 def _families() -> Mapping[str, Any]:
+    """The fields of policies, by operator family."""
     return {
         family: _key(_choice(*policies), f"Whose parameters a group of the {family} family takes.")
         for family, policies in FAMILY_POLICIES.items()
@@ -140,6 +153,7 @@ def _families() -> Mapping[str, Any]:
 
 
 def _board() -> Mapping[str, Any]:
+    """The fields of Vela's board."""
     return {
         "accelerator-config": _key(_choice(*ACCELERATORS), "The Ethos-U that Vela compiles for."),
         "vela-config": _key(
@@ -151,7 +165,7 @@ def _board() -> Mapping[str, Any]:
 
 
 def _settings() -> Mapping[str, Any]:
-    """The options that a file can give, by their names on the command line."""
+    """The fields of options, by their names on the command line."""
     return {
         "target": _key(
             f.list_of(_choice(*target_names()), least=1),
@@ -198,6 +212,7 @@ SETTING_NAMES = tuple(_settings())
 
 @cache
 def _table() -> type[f.TomlTable]:
+    """The record type of the whole configuration."""
     keys = {
         **_settings(),
         "severity": _key(
@@ -216,7 +231,7 @@ def _table() -> type[f.TomlTable]:
 
 
 def parse_config(document: str, name: str) -> Config | None:
-    """The configuration in a file of that name; None for a pyproject.toml that holds none.
+    """The configuration in the text of a file called `name`; None for a pyproject.toml without one.
 
     Raises UsageError with the file's name and the key for anything unexpected.
     """
@@ -251,9 +266,8 @@ def parse_config(document: str, name: str) -> Config | None:
 
 
 def config_schema() -> dict[str, Any]:
-    """JSON Schema of tflite-align.toml and of the table in a pyproject.toml.
-
-    Draft 7 is the newest that editors and validate-pyproject all read.
+    """The JSON Schema of tflite-align.toml and of the table in a pyproject.toml, in draft 7: the
+    newest that both editors and validate-pyproject read.
     """
     schema = f.schema_of(_table())
     schema["properties"]["override"]["items"].update(_OVERRIDE_SCHEMA)

@@ -1,7 +1,7 @@
-"""Names of configuration files and tables, and near misses.
+"""Names of configuration files and tables, and near misses of these names.
 
-A file under a nearly right name would be ignored without a word, and the gate would check nothing;
-it is an error instead.
+A file with a misspelled name would be ignored silently, and checks would run without its settings;
+therefore it is an error.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ def misnamed_file(names: Iterable[str]) -> str | None:
 
 
 def _is_misnamed(name: str) -> bool:
+    """Whether a file name is a near miss of a configuration file's."""
     if name in CONFIG_NAMES:
         return False
     hidden = name.startswith(".")
@@ -50,7 +51,7 @@ def _is_misnamed(name: str) -> bool:
 
 
 def perhaps_ours(document: str) -> bool:
-    """Whether a pyproject.toml can hold a table of ours, or one that is nearly called so."""
+    """Whether the text of a pyproject.toml may contain our table, or one with a similar name."""
     # A name can be written with escapes; most files hold neither, and need not be read.
     return _PERHAPS.search(document) is not None or "\\" in document
 
@@ -61,7 +62,9 @@ def speaks_of_us(document: str) -> bool:
 
 
 def misnamed_table(raw: Mapping[str, Any], name: str) -> None:
-    """UsageError for a table of a pyproject.toml that is nearly called [tool.tflite-align]."""
+    """Raise UsageError if a table of a pyproject.toml has a near miss of the name
+    [tool.tflite-align]. `raw`: the parsed document; `name`: of the file.
+    """
     for key, value in raw.items():
         if _nearly(key, TABLE):
             raise _misnamed(name, key)
@@ -72,11 +75,14 @@ def misnamed_table(raw: Mapping[str, Any], name: str) -> None:
 
 
 def _misnamed(name: str, table: str) -> UsageError:
+    """The error for a misspelled table."""
     return UsageError(f"{name}: [{table}] is not read; the table is called [tool.{TABLE}]")
 
 
 def _nearly(name: str, right: str, similarity: float = _ALIKE) -> bool:
-    """Whether it is the name but for letters' case, hyphens, or a slip."""
+    """Whether `name` differs from `right` only in case, hyphens, or by a typing error.
+    `similarity`: least ratio, 0 to 1.
+    """
     from difflib import SequenceMatcher  # noqa: PLC0415 - only beside what looks like ours
 
     squeezed, target = (re.sub(r"[\W_]", "", word.lower()) for word in (name, right))

@@ -1,8 +1,9 @@
-"""The lock: what firmware has compiled in about a model's border, and what differs from it.
+"""The lock: the graph inputs and outputs that firmware was compiled against, and differences of a
+model from it.
 
-In: a Model, or the text of a lock file. Out: the record, its text, and differences as Findings.
-A lock holds the inputs and outputs of subgraph 0 and of every signature, in order, and nothing of
-the inside: a re-trained model of the same border has the same lock.
+In: a Model, or the text of a lock file. Out: the record, its text, and differences as Findings. A
+lock holds the inputs and outputs of subgraph 0 and of every signature, in order, and nothing else:
+a re-trained model with the same inputs and outputs has the same lock.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ _BEHAVIOUR = "firmware that has the locked values compiled in would misread the 
 
 
 def _single(value: float) -> float:
-    """The float32 nearest to the decimal in the file: written scales are restored bit by bit."""
+    """The float32 nearest to the decimal in the file, so that written scales are restored bit by
+    bit. ValueError beyond float32.
+    """
     with np.errstate(over="ignore"):
         single = float(np.float32(value))
     if not np.isfinite(single):
@@ -41,14 +44,16 @@ if TYPE_CHECKING:
 else:
 
     class Float32(metaclass=f.Reading):
+        """The field type of a float32 number."""
+
         form = float
         called = "a number"
         read = staticmethod(_single)
 
 
 class Port(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One input or output. `name` is the tensor's name, or its name in the signature; scales are
-    float32 values; no scale means not quantized.
+    """One input or output. `name`: of the tensor, or in the signature; `scale`: float32 values,
+    empty if not quantized.
     """
 
     name: str
@@ -61,7 +66,7 @@ class Port(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Signed(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One signature: the key it is called by, its subgraph, and its inputs and outputs by name."""
+    """One signature: its key, its subgraph, and its inputs and outputs by name."""
 
     key: str
     subgraph: int
@@ -70,7 +75,7 @@ class Signed(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Lock(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The border of a model that other programs rely on: graph inputs and outputs, and signatures."""
+    """What other programs rely on: graph inputs and outputs, and signatures."""
 
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
@@ -78,7 +83,7 @@ class Lock(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def lock_of(model: Model) -> Lock:
-    """The model's border. UnsupportedError for a scale that is no number."""
+    """The lock of a model. UnsupportedError for a scale that is NaN or infinite."""
     graph = model.subgraphs[0]
     return Lock(
         inputs=tuple(_port(graph.tensors[index]) for index in graph.inputs),
@@ -96,11 +101,13 @@ def lock_of(model: Model) -> Lock:
 
 
 def _named(model: Model, graph: int, ports: Sequence[tuple[str, int]]) -> tuple[Port, ...]:
+    """The ports of a signature, given as (name, tensor index)."""
     tensors = model.subgraphs[graph].tensors
     return tuple(_port(tensors[index], name) for name, index in ports)
 
 
 def _port(tensor: Tensor, name: str | None = None) -> Port:
+    """The port of one tensor; `name`: in the signature, if it has one."""
     quant = tensor.quant
     scales = quant.scale if quant is not None else ()
     if not all(np.isfinite(scales)):
@@ -120,6 +127,8 @@ def _port(tensor: Tensor, name: str | None = None) -> Port:
 
 
 class _LockDocument(Lock, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A lock file, as written there."""
+
     format: Literal[LOCK_FORMAT]  # type: ignore[valid-type]
 
 
@@ -151,6 +160,7 @@ def render_lock(lock: Lock) -> str:
 
 
 def _short(value: Any) -> Any:
+    """JSON values with scales as the shortest decimals for their float32."""
     if isinstance(value, float):
         return float(str(np.float32(value)))
     if isinstance(value, dict):
@@ -161,7 +171,7 @@ def _short(value: Any) -> Any:
 
 
 def lock_schema() -> dict[str, Any]:
-    """The JSON Schema of a lock file, from the records that its reader converts it into."""
+    """The JSON Schema of a lock file, made from the records that its reader uses."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "tflite_align lock",
@@ -176,7 +186,9 @@ _Difference = tuple[str, Slot, str, str, str]
 
 
 def lock_findings(model: Model, lock: Lock | None) -> list[Finding]:
-    """Every difference of the model's border from the lock, in order; none without a lock."""
+    """A finding for each difference of the model's inputs, outputs and signatures from the lock, in
+    order; none without a lock.
+    """
     if lock is None:
         return []
     have = lock_of(model)
@@ -195,6 +207,7 @@ def lock_findings(model: Model, lock: Lock | None) -> list[Finding]:
 
 
 def _signatures(locked: Sequence[Signed], have: Sequence[Signed]) -> Iterator[_Difference]:
+    """Differences of the signatures."""
     by_key = {signature.key: signature for signature in have}
     keys = {signature.key for signature in locked}
     for signature in locked:
@@ -228,6 +241,7 @@ def _signatures(locked: Sequence[Signed], have: Sequence[Signed]) -> Iterator[_D
 def _ports(
     slot_kind: SlotKind, graph: int, place: str, locked: Sequence[Port], have: Sequence[Port]
 ) -> Iterator[_Difference]:
+    """Differences of inputs or outputs. `place`: their address."""
     if len(locked) != len(have):
         slot, count = Slot(graph, -1, slot_kind, 0), f"{place}/{slot_kind}"
         yield "count", slot, count, f"{len(locked)} {slot_kind}", str(len(have))
@@ -240,6 +254,7 @@ def _ports(
 
 
 def _words(value: Any) -> str:
+    """A value of a port as text."""
     if isinstance(value, tuple):
         numbers = [str(np.float32(v)) if isinstance(v, float) else str(v) for v in value]
         return numbers[0] if len(numbers) == 1 else f"[{', '.join(numbers)}]"
@@ -247,6 +262,7 @@ def _words(value: Any) -> str:
 
 
 def _finding(model: Model, difference: _Difference) -> Finding:
+    """The finding of one difference."""
     rule, slot, address, expected, actual = difference
     inside = slot.subgraph < len(model.subgraphs)
     index = slot.tensor(model) if inside else -1

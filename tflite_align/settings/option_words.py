@@ -1,4 +1,6 @@
-"""The options of AlignOptions as keywords, for type checkers and editors: a field, a keyword."""
+"""The options of AlignOptions as keyword arguments, for type checkers and editors: one keyword for
+each field.
+"""
 
 from __future__ import annotations
 

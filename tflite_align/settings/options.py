@@ -176,13 +176,14 @@ class AlignOptions(Record, frozen=True, kw_only=True):
 
 
 def _usual(value: object, default: object) -> bool:
+    """Whether the option has its default value."""
     if isinstance(value, Mapping):
         return not value
     return value is None or value == default
 
 
 def _told(value: object) -> str:
-    """A value for `repr`; arrays are shown by their shapes."""
+    """A value for `repr`; for an array its shape."""
     if isinstance(value, Mapping):
         items = (f"{key!r}: {_told(item)}" for key, item in value.items())
         return f"{{{', '.join(items)}}}"
@@ -191,7 +192,9 @@ def _told(value: object) -> str:
 
 
 def _entries(name: str, value: object, item_type: type) -> tuple[Any, ...]:
-    """A tuple of the given entries; a single entry may be given alone."""
+    """A tuple of entries of this type; a single entry may be given without a tuple. UsageError,
+    which names the option, for other values.
+    """
     entries = (value,) if isinstance(value, item_type) else value
     if not isinstance(entries, (tuple, list)):
         called = "names" if item_type is str else item_type.__name__
@@ -204,12 +207,13 @@ def _entries(name: str, value: object, item_type: type) -> tuple[Any, ...]:
 
 
 def _shown(value: object) -> str:
-    """A short value itself, of a long one its type."""
+    """A value as text; for a long one its type."""
     shown = repr(value)
     return shown if len(shown) <= 60 else f"a value of type {type(value).__name__}"
 
 
 def _one_of(name: str, value: object, known: tuple[Any, ...]) -> None:
+    """Raise UsageError, which names the option, if the value is not one of the known ones."""
     if not isinstance(value, (str, NoneType)) or value not in known:
         words = ", ".join(str(word) for word in known)
         raise UsageError(f"{name}: expected one of {words}; found {_shown(value)}")

@@ -1,4 +1,6 @@
-"""One chunk of models, run in one process: each result is taken from the record or computed."""
+"""One chunk of models (those that one process handles), run in one process: each result is taken
+from the record of an earlier run or computed.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,7 @@ Verb = Literal["align", "check"]
 class Job(Record, frozen=True, kw_only=True):
     """A model and its index among all of them, from 0.
 
-    `accepted`: findings that a baseline lets pass. `known`: the model's line of an earlier run, b""
+    `accepted`: findings that a baseline accepts. `known`: the model's line of an earlier run, b""
     for none.
     """
 
@@ -44,7 +46,8 @@ class Chunk(Record, frozen=True, kw_only=True):
     """Models that one process handles in sequence, with their settings.
 
     `settings`: the digest of the options, rules and versions. `record`: the file for the finished
-    lines, "" for none.
+    lines, "" for none. `place`: the caller's current folder, to which relative names refer.
+    `stdin`: reads standard input.
     """
 
     verb: Verb
@@ -58,7 +61,7 @@ class Chunk(Record, frozen=True, kw_only=True):
     stdin: Callable[[], bytes] | None = None  # reads the input `-`
 
     def at(self, name: str) -> str:
-        """A relative name joined to `place`, for a process with another current folder."""
+        """The name, or a relative path joined to `place` in a process with another current folder."""
         if is_url(name) or not self.place or os.getcwd() == self.place:  # noqa: PTH109 - as text
             return name
         return os.path.join(self.place, local_path(name))  # noqa: PTH118 - as it was given
@@ -93,12 +96,14 @@ def in_order(results: Iterable[Result]) -> Generator[Result, None, None]:
 
 
 def carry_out(chunk: Chunk) -> tuple[Result, ...]:
-    """Run a chunk. An error of a model is its result; OSError where the record cannot be written."""
+    """Run a chunk; one result for each model. An error of a model is its result; OSError if the
+    record cannot be written.
+    """
     return tuple(outcomes(chunk))
 
 
 def outcomes(chunk: Chunk) -> Generator[Result, None, None]:
-    """Results as they finish; on any exception the finished ones are recorded."""
+    """The results as they finish; on any exception the finished ones are recorded."""
     bodies: list[bytes] = []
     try:
         for job in chunk.jobs:
@@ -112,6 +117,7 @@ def outcomes(chunk: Chunk) -> Generator[Result, None, None]:
 
 
 def failed(job: Job, why: str) -> Result:
+    """The result of a model that could not be processed, with the reason."""
     return _result(job, failed_line(job.model.path, why), page_drawn=False)
 
 
@@ -123,6 +129,7 @@ def _lasts(chunk: Chunk, line: BatchLine) -> bool:
 
 
 def _outcome(chunk: Chunk, job: Job) -> Result:
+    """The result of one model; an exception becomes its message."""
     name = job.model.name
     try:
         return _result(job, _line(chunk, job), page_drawn=chunk.options.view)
@@ -131,6 +138,7 @@ def _outcome(chunk: Chunk, job: Job) -> Result:
 
 
 def _result(job: Job, line: BatchLine, *, page_drawn: bool) -> Result:
+    """The result with this line. `page_drawn`: with the report's data for drawings."""
     return Result(
         number=job.number,
         name=job.model.name,
@@ -141,6 +149,7 @@ def _result(job: Job, line: BatchLine, *, page_drawn: bool) -> Result:
 
 
 def _line(chunk: Chunk, job: Job) -> BatchLine:
+    """Process one model, or take its line from the record."""
     start, name = time.perf_counter(), job.model.name
     if job.model.why:
         raise Failure(f"{name}: {job.model.why}")
@@ -165,6 +174,7 @@ def _line(chunk: Chunk, job: Job) -> BatchLine:
 
 
 def _done(verb: Verb, data: memoryview, options: AlignOptions, name: str) -> tuple[Report, Any]:
+    """(report, chunks of the output file) of one model; no chunks for `check`."""
     if verb == "check":
         return check(data, options, name=name), ()
     result = align(data, options, name=name)
@@ -172,7 +182,9 @@ def _done(verb: Verb, data: memoryview, options: AlignOptions, name: str) -> tup
 
 
 def _written(chunk: Chunk, job: Job, report: Report, chunks: Any) -> tuple[str, int]:
-    """(SHA-256, bytes) of the written file; ("", the size it would have) where none is written."""
+    """(SHA-256 in hexadecimal, bytes) of the written file; ("", the size it would have) if none is
+    written.
+    """
     size = sum(len(chunk) for chunk in chunks)
     if not chunk.write or not job.model.out or (report.exit_status and not chunk.keep_going):
         return "", size
@@ -200,6 +212,7 @@ def _before(chunk: Chunk, job: Job, digests: Digests) -> BatchLine | None:
 
 
 def _sha256(chunks: Iterable[Any]) -> str:
+    """SHA-256 of the joined chunks, in hexadecimal."""
     digest = hashlib.sha256()
     for chunk in chunks:
         digest.update(chunk)

@@ -25,7 +25,7 @@ class DaskExecutor(Executor):
     """The workers of the scheduler at `address`, through `Client.get_executor()`.
 
     `call`: the function sent to workers, which a scheduler without this package can unpickle.
-    UsageError where Dask is not installed, Failure where the scheduler does not answer.
+    Raises UsageError if Dask is not installed, Failure if the scheduler does not answer.
     """
 
     def __init__(self, address: str) -> None:
@@ -58,16 +58,17 @@ class DaskExecutor(Executor):
     def submit(
         self, fn: Callable[Asked, Answered], /, *args: Asked.args, **kwargs: Asked.kwargs
     ) -> Future[Answered]:
+        """Run a function call on a worker."""
         future: Future[Answered] = self._executor.submit(fn, *args, **kwargs)
         return future
 
     def listen(self) -> None:
-        """Raises Failure where the connection to the scheduler is lost."""
+        """Raise Failure if the connection to the scheduler is lost."""
         if self._client.status != "running":
             raise Failure(f"dask:{self._address}: the scheduler is gone")
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 - Executor's
-        """Cancels unfinished tasks."""
+        """Cancel unfinished tasks and disconnect."""
         self._client.close(timeout=2)
 
     def __exit__(self, *_: object) -> None:

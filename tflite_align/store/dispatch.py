@@ -1,7 +1,7 @@
-"""Chunks carried out by an executor: any of `concurrent.futures`, on this machine or on others.
+"""Runs chunks of models on an executor: any of `concurrent.futures`, on this machine or on others.
 
-A chunk and its results are small values: each process opens the files itself, and no model is sent
-between processes.
+A chunk and its results are small: each process opens the files itself, and no model is sent between
+processes.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ _LISTEN = 1.0  # seconds between checks of the connection to the executor
 
 
 class _Sent(Record, frozen=True):
+    """A submitted chunk; `alone`: no other task runs meanwhile."""
+
     chunk: Chunk
     alone: bool  # one model, while no other task runs
 
@@ -52,8 +54,8 @@ class Dispatch(Record, kw_only=True):
     _broken: bool = False  # a process died, and the model at fault is not known yet
 
     def results(self, chunks: Iterator[Chunk]) -> Generator[Result, None, None]:
-        """The result of every model, as it finishes. Failure where the executor is lost, or where a
-        worker has another version or other rules.
+        """The result of every model, as it finishes. Failure if the executor is lost, or a worker
+        has another version or other rules.
         """
         while True:
             self._send(chunks)
@@ -66,6 +68,7 @@ class Dispatch(Record, kw_only=True):
                 yield from self._heard(self._out.pop(future), future)
 
     def _send(self, chunks: Iterator[Chunk]) -> None:
+        """Submit chunks up to the limit; after a process died, one at a time."""
         if self._broken and not self._out and not self._again:
             self._broken = False
         if self._broken:
@@ -79,6 +82,7 @@ class Dispatch(Record, kw_only=True):
             self._submit(_Sent(chunk, alone=False))
 
     def _submit(self, sent: _Sent) -> None:
+        """Submit one chunk. Raises Failure if the executor accepts no work."""
         call = getattr(self.executor, "call", carried_out)
         try:
             self._out[self.executor.submit(call, self.pack(sent.chunk))] = sent
@@ -86,6 +90,9 @@ class Dispatch(Record, kw_only=True):
             raise Failure(f"the executor accepts no more work: {error}") from error
 
     def _heard(self, sent: _Sent, future: Future[Answer]) -> Iterator[Result]:
+        """The results of a finished task; if its process died, the models are queued again or
+        reported as lost.
+        """
         error_name = "" if future.cancelled() else type(future.exception()).__name__
         if future.cancelled() or error_name in _GONE:
             getattr(self.executor, "listen", bool)()
@@ -101,12 +108,14 @@ class Dispatch(Record, kw_only=True):
 
 
 def _singles(chunk: Chunk) -> Iterator[Chunk]:
+    """One chunk for each model of a chunk."""
     for job in chunk.jobs:
         record = chunk.record.replace(".jsonl", f"-{job.number}.jsonl")
         yield replace(chunk, jobs=(job,), record=record)
 
 
 def _answer(future: Future[Answer]) -> Iterator[Result]:
+    """The results in a worker's answer. Raises Failure if it refused."""
     word, message = future.result()
     if word == "refused":
         raise Failure(str(message))

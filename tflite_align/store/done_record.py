@@ -24,7 +24,7 @@ _FEW = 4  # files of one run that are not merged
 
 
 class DoneRecord:
-    """The record of finished work with which a stopped run over many models goes on.
+    """The record of finished work, from which a stopped run over many models can be resumed.
 
     Reads the report lines of models that earlier runs finished, and names a new file for each chunk
     (the models that one process handles at a time). `folder`: where the files are; "": nothing is
@@ -51,11 +51,12 @@ class DoneRecord:
         return join(self._folder, f"{self._file(chunk_number)}") if self._folder else ""
 
     def _file(self, chunk_number: int) -> str:
+        """The name of a chunk's file, without folder."""
         return f"{self._run}-{self._own}{chunk_number:07}{_LINES}"
 
     def read(self, paths: Iterable[str]) -> None:
-        """Read the recorded lines of these models. Files of one shard are merged and superseded ones
-        deleted. Raises OSError.
+        """Read the recorded lines of the models with these paths. Files of one shard are merged and
+        superseded ones deleted. Raises OSError.
         """
         if not self._folder or not is_there(self._folder):
             return
@@ -78,7 +79,9 @@ class DoneRecord:
         return self._spool.part(start, end) if end else b""
 
     def _join(self, own_names: list[str]) -> None:
-        """Writes the merged file before it deletes its parts: a killed run loses no line."""
+        """Merge the files with these names. The merged file is written before its parts are
+        deleted, so that a killed run loses no line.
+        """
         write(self.name(0), map(self.line, self._places))
         for name in own_names:
             remove(join(self._folder, name))
@@ -88,6 +91,7 @@ class DoneRecord:
 
 
 def _path(line: bytes) -> str:
+    """The path of the model that a line is about; "" for a damaged line."""
     try:
         return str(json.loads(line)["path"]) if line.endswith(b"\n") else ""
     except (ValueError, TypeError, KeyError):

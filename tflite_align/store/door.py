@@ -1,4 +1,4 @@
-"""The entry point: many models checked or aligned, on any executor."""
+"""The entry point `run`: many models are checked or aligned, on any executor."""
 
 from __future__ import annotations
 
@@ -47,18 +47,19 @@ def run(
     accepted: Callable[[ModelFile], tuple[Accepted, ...]] | None = None,
     stdin: Callable[[], bytes] | None = None,
 ) -> Generator[Result, None, None]:
-    """Check models, or align them to the same places below `output`; a Result each, as they come.
+    """Check models, or align them to the same places below `output`; yields a Result for each, as
+    it finishes.
 
-    `inputs`: folders, files, patterns, each a path or a URL; to be aligned, one folder.
-    `executor`: a `concurrent.futures` executor, None for this process. `chunk`: number of models per
-    task. `record`: a folder with finished results, from which the same call resumes after a stop;
-    by default, for `align`, a folder in `output`. `shard`: "3/20", the models that
-    this one of twenty runs does. `write`: False plans and reports alone. `keep_going`: models with
-    findings left are written too. `accepted`: returns the findings that a
-    baseline lets pass in a model. `stdin`: reads the input `-`, in this process.
+    `inputs`: folders, files, patterns, each a path or a URL; for `align`, one folder. `executor`: a
+    `concurrent.futures` executor, None for this process. `chunk`: number of models per task.
+    `record`: a folder with finished results, from which the same call resumes after a stop; by
+    default, for `align`, a folder in `output`. `shard`: "3/20", the models that the third of twenty
+    runs processes. `write`: with False nothing but reports is made. `keep_going`: models with
+    remaining findings are written too. `accepted`: returns the findings that a baseline accepts in
+    a model. `stdin`: reads the input `-`, in this process.
 
-    An error of a single model is that model's result. Raises UsageError, Failure or OSError for errors
-    that concern the whole run.
+    An error of a single model is that model's result. Raises UsageError, Failure or OSError for
+    errors that concern the whole run.
     """
     options = replace(options or AlignOptions(), compare=False)
     for name in options.targets:
@@ -92,6 +93,7 @@ def run(
 def _models(
     verb: Verb, inputs: str | Sequence[str | ModelFile], output: str | None
 ) -> tuple[ModelFile, ...]:
+    """The models that the inputs select. Raises UsageError for an unknown verb."""
     if verb not in get_args(Verb):
         raise UsageError(f"{verb}: the store checks and aligns models")
     named = [inputs] if isinstance(inputs, str) else list(inputs)
@@ -106,6 +108,9 @@ def _models(
 
 
 def _reachable(models: Sequence[ModelFile], executor: Executor | None) -> None:
+    """Raise UsageError if a model is in a store that exists only in this process, and others do the
+    work.
+    """
     if executor is None:
         return
     for model in models:
@@ -118,17 +123,19 @@ def _jobs(
     done: DoneRecord,
     accepted: Callable[[ModelFile], tuple[Accepted, ...]] | None,
 ) -> Iterator[Job]:
+    """The job of each model."""
     for index, model in enumerate(models):
         passed = accepted(model) if accepted is not None else ()
         yield Job(number=index, model=model, accepted=passed, known=done.line(model.path))
 
 
 def _judged(chunk: Chunk) -> bool:
+    """Whether judges run."""
     return chunk.options.verify if chunk.verb == "align" else asks_judges(chunk.options)
 
 
 def _size(chunk: Chunk, executor: Executor | None) -> int:
-    """Number of models per chunk: few where a model takes long, since a killed chunk is run again;
+    """The number of models per chunk: few if a model takes long, since a killed chunk is run again;
     not too few, since each chunk is a file of the record.
     """
     if _judged(chunk):
@@ -137,6 +144,7 @@ def _size(chunk: Chunk, executor: Executor | None) -> int:
 
 
 def _chunks(whole: Chunk, jobs: Iterator[Job], done: DoneRecord, size: int) -> Iterator[Chunk]:
+    """The jobs in chunks of `size`; `whole`: the chunk's settings."""
     for chunk_number in count(1):
         some = tuple(islice(jobs, size))
         if not some:
@@ -147,6 +155,7 @@ def _chunks(whole: Chunk, jobs: Iterator[Job], done: DoneRecord, size: int) -> I
 def _results(
     chunks: Iterator[Chunk], whole: Chunk, executor: Executor | None
 ) -> Generator[Result, None, None]:
+    """The results of all chunks, in this process or on the executor."""
     if executor is None:
         for chunk in chunks:
             with closing(outcomes(chunk)) as results:
@@ -160,6 +169,7 @@ def _results(
     workers = getattr(executor, "workers", _UNKNOWN)
 
     def pack(chunk: Chunk) -> bytes:
+        """The bytes of a chunk for a worker."""
         return packed(chunk, local_environment, judged=judged)
 
     dispatch = Dispatch(executor=executor, pack=pack, ahead=_AHEAD * workers)

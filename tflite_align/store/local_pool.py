@@ -31,10 +31,11 @@ def processes(requested: int) -> int:
 
 
 class LocalPool(Executor):
-    """Processes that end with the `with` block, also on an exception, and with this process.
+    """An executor whose processes end with the `with` block, also on an exception, and with this
+    process.
 
-    When one dies the pool is broken: running and queued tasks fail with BrokenExecutor, and the next
-    task starts a new pool.
+    When a process dies the pool is broken: running and queued tasks fail with BrokenExecutor, and
+    the next task starts a new pool.
     """
 
     local = True
@@ -46,6 +47,7 @@ class LocalPool(Executor):
     def submit(
         self, fn: Callable[Asked, Answered], /, *args: Asked.args, **kwargs: Asked.kwargs
     ) -> Future[Answered]:
+        """Run a function call in a process."""
         try:
             return self._begun().submit(fn, *args, **kwargs)
         except BrokenExecutor:
@@ -53,12 +55,13 @@ class LocalPool(Executor):
             return self._begun().submit(fn, *args, **kwargs)
 
     def _begun(self) -> _Processes:
+        """The pool, started if there is none."""
         if self._pool is None:
             self._pool = _Processes(self.workers)
         return self._pool
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 - Executor's
-        """Waits for the processes to end: they delete partial files first."""
+        """Wait for the processes to end: they delete partial files first."""
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.end()
@@ -73,7 +76,7 @@ class LocalPool(Executor):
 
 
 class _Processes:
-    """One pool, and the pipe that its processes watch: they end when it is closed."""
+    """One pool, and a pipe whose closing makes its processes end."""
 
     def __init__(self, workers: int) -> None:
         self._leash, self._held = Pipe(duplex=False)
@@ -98,13 +101,16 @@ class _Processes:
         return future
 
     def _note(self, future: Future[Any]) -> None:
+        """Note whether a task failed because a process died."""
         if not future.cancelled() and isinstance(future.exception(), BrokenExecutor):
             self._broken = True
 
     def let_go(self) -> None:
+        """Close the pipe, so that the processes end."""
         self._held.close()
 
     def end(self) -> None:
+        """End the processes and wait for them."""
         begun = active_children()
         if self._broken:
             self.let_go()  # processes waiting for a dead one would wait for ever
@@ -119,7 +125,7 @@ class _Processes:
 
 @contextmanager
 def _deaf() -> Iterator[None]:
-    """Block SIGINT in this process and in processes started meanwhile."""
+    """Block SIGINT in this process and in processes started within the block."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -161,6 +167,9 @@ def _begin(leash: Connection) -> None:
 
 
 def _leave() -> BaseException:
+    """The exception with which a process ends: at once if it is idle, else after partial files are
+    deleted.
+    """
     if _busy.is_set():
         return SystemExit(1)  # partial files are deleted while the exception propagates
     os._exit(1)
@@ -184,6 +193,7 @@ def _follow(leash: Connection) -> None:
 def _carry_out(
     work: Callable[..., Answered], args: tuple[Any, ...], named: dict[str, Any]
 ) -> Answered:
+    """Do one task in a process."""
     try:
         try:
             _busy.set()

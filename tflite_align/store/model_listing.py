@@ -1,4 +1,4 @@
-"""The list of models that folders, patterns and names select, and the models of a shard."""
+"""The list of models that folders, patterns and names select."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ModelFile(Record, frozen=True, kw_only=True):
     """A model and the destination of its aligned file, "" for none.
 
     `path`: the path below the input folder and below the output folder, with `/`. `why`: the reason
-    where the source is no file, else "".
+    if the source is no file, else "".
     """
 
     path: str
@@ -47,7 +47,7 @@ def models_of(sources: Sequence[str]) -> Iterator[ModelFile]:
     """Every selected model, once; a source that selects none is an entry with `why`.
 
     A folder selects the .tflite files below it; a name with wildcards that is no file is a pattern.
-    `path` is relative to the folder where that is the only source, else the name on the command line.
+    `path` is relative to the folder if that is the only source, else the name on the command line.
     """
     listed_names = set()
     for source in sources:
@@ -64,6 +64,7 @@ def models_of(sources: Sequence[str]) -> Iterator[ModelFile]:
 
 
 def _is_folder(source: str) -> bool:
+    """Whether a source is a folder."""
     return source != STREAM and is_folder(source)
 
 
@@ -87,11 +88,12 @@ def _meant(source: str) -> list[tuple[str, str]]:
 
 
 def pairs(source: str, out: str, listed: Sequence[str] | None = None) -> tuple[ModelFile, ...]:
-    """Every model below a folder, sorted by path, without those in OUT.
+    """Every model below the folder `source` with its destination below `out`, sorted by path;
+    models in `out` are left out.
 
-    `listed`: selects models by their paths below the folder or by their full names. Raises UsageError
-    or Failure for folders that cannot be read or written, and for a model that would overwrite an
-    input, another output, or a file outside OUT through a link.
+    `listed`: selects models by their paths below the folder or by their full names. Raises
+    UsageError or Failure for folders that cannot be read or written, and for a model that would
+    overwrite an input, another output, or a file outside `out` through a link.
     """
     if out == STREAM:
         address = shown(source)
@@ -128,6 +130,7 @@ def pairs(source: str, out: str, listed: Sequence[str] | None = None) -> tuple[M
 
 
 def _found(source: str, out: str) -> Iterator[ModelFile]:
+    """All models below a folder, without those in OUT."""
     # An output folder inside the input folder holds results, not inputs.
     within = _below(source, out)
     for path in sorted(names_below(source, _MODEL)):
@@ -137,6 +140,7 @@ def _found(source: str, out: str) -> Iterator[ModelFile]:
 
 
 def _listed(source: str, out: str, listed: Sequence[str]) -> Iterator[ModelFile]:
+    """The models that a list names. Raises UsageError for one outside the folder."""
     head = source.rstrip("/") + "/"
     for path in sorted({name.removeprefix(head) for name in listed}):
         if looks_like_url(path) or PurePath(path).is_absolute() or ".." in PurePath(path).parts:
@@ -159,6 +163,7 @@ def _below(source: str, out: str) -> str:
 
 
 def _lies_in(path: str, source: str, out: str, within: str) -> bool:
+    """Whether a model below the input folder is in OUT. `within`: OUT relative to it."""
     if is_url(source):
         return path.startswith(within)
     parent = Path(os.path.realpath(Path(local_path(source), path).parent))
@@ -166,6 +171,7 @@ def _lies_in(path: str, source: str, out: str, within: str) -> bool:
 
 
 def _apart(pairs: tuple[ModelFile, ...]) -> None:
+    """Raise UsageError if an output would overwrite an input or another output."""
     read = {os.path.realpath(local_path(pair.source)): pair.source for pair in pairs}
     written: dict[str, str] = {}
     for pair in pairs:
@@ -178,6 +184,7 @@ def _apart(pairs: tuple[ModelFile, ...]) -> None:
 
 
 def _inside(pairs: tuple[ModelFile, ...], out: str) -> None:
+    """Raise UsageError if a link would lead an output out of OUT."""
     out_path = os.path.realpath(local_path(out))
     for path in (*(pair.out for pair in pairs), join(out, RECORD)):
         if not Path(os.path.realpath(local_path(path))).is_relative_to(out_path):

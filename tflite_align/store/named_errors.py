@@ -26,7 +26,7 @@ def internal(error: Exception) -> str:
 
 
 def why_not(error: Exception, path: str) -> str:
-    """The message of an error about one of several files, without the file's name."""
+    """The message of an error about one of several files, without the file's name `path`."""
     if isinstance(error, Failure):
         return str(error).removeprefix(f"{path}: ")
     if isinstance(error, AlignError):
@@ -36,7 +36,7 @@ def why_not(error: Exception, path: str) -> str:
 
 @contextmanager
 def about(path: str) -> Iterator[None]:
-    """Turn exceptions in the block into a Failure that names this file."""
+    """Turn exceptions in the block into a Failure that names the file `path`."""
     try:
         yield
     except (UsageError, Failure):

@@ -1,4 +1,4 @@
-"""Access to other stores by fsspec's URLs (s3://, gs://, zip://a::b.zip ...).
+"""Files in other stores, by fsspec's URLs (s3://, gs://, zip://a::b.zip ...).
 
 Credentials come from the store's environment variables and configuration; credentials in a URL are
 never shown. Every function raises OSError with the name as it is shown.
@@ -76,7 +76,7 @@ def _opened(name: str) -> tuple[Any, str]:
 
 
 def read_object(name: str) -> bytes:
-    """The whole object, in one request."""
+    """The content of the object, read in one request."""
     with _named(name):
         store, path = _opened(name)
         content: bytes = store.cat_file(path)
@@ -106,6 +106,7 @@ def write_object(name: str, chunks: Iterable[bytes | memoryview]) -> None:
 
 
 def remove_object(name: str) -> None:
+    """Delete an object, if it exists."""
     with _named(name):
         store, path = _opened(name)
         if store.exists(path):
@@ -113,6 +114,7 @@ def remove_object(name: str) -> None:
 
 
 def exists(name: str) -> bool:
+    """Whether the object exists."""
     with _named(name):
         store, path = _opened(name)
         store.invalidate_cache()

@@ -29,13 +29,16 @@ _JUDGED_BY = (
 
 
 def environment(*, judged: bool) -> dict[str, str]:
-    """Versions and the digest of the rules, by name; with judges, those of their packages too."""
+    """Versions and the digest of the rules, by name; with `judged`, the versions of the judges'
+    packages too.
+    """
     versions = {_TOOL: tool_version(), _RULES: _rules(data_root())}
     return {**versions, **_versions()} if judged else versions
 
 
 @cache
 def _rules(root: Path) -> str:
+    """SHA-256 of all rule files below a folder, in hexadecimal."""
     digest = hashlib.sha256()
     for path in sorted(root.rglob("*.toml")):
         digest.update(read_text_file(path).encode())
@@ -44,6 +47,7 @@ def _rules(root: Path) -> str:
 
 @cache
 def _versions() -> dict[str, str]:
+    """The installed versions of the judges' packages, by name."""
     from importlib import metadata  # noqa: PLC0415 - where nothing is judged, nothing waits for it
 
     digests = {}
@@ -56,7 +60,9 @@ def _versions() -> dict[str, str]:
 
 
 def settings_digest(verb: str, options: AlignOptions, *, keep_going: bool) -> str:
-    """SHA-256 of options, rules and versions; findings that a baseline lets pass have their own digest."""
+    """SHA-256 of options, rules and versions, in hexadecimal; not of findings that a baseline
+    accepts, which have a digest of their own.
+    """
     options = replace(options, compare=False, view=False, accepted=())
     judged = options.verify if verb == "align" else asks_judges(options)
     text = repr((verb, values(options), keep_going, environment(judged=judged)))
@@ -69,5 +75,5 @@ def asks_judges(options: AlignOptions) -> bool:
 
 
 def accepted_digest(accepted: Sequence[Accepted]) -> str:
-    """SHA-256 of the findings that a baseline lets pass in one model; "" for none."""
+    """SHA-256 of the findings that a baseline accepts in one model, in hexadecimal; "" for none."""
     return hashlib.sha256(repr(tuple(accepted)).encode()).hexdigest() if accepted else ""

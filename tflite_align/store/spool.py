@@ -12,7 +12,8 @@ __all__ = ["Spool"]
 
 
 class Spool:
-    """Lines on disk in a file without a name, gone after its `with` block and with the process.
+    """Lines on disk in a file without a name, which disappears with its `with` block and with the
+    process.
 
     Raises OSError with the name of the folder.
     """
@@ -43,6 +44,7 @@ class Spool:
 
     @contextmanager
     def _named(self) -> Iterator[None]:
+        """Raise OSErrors with the name of the folder."""
         try:
             yield
         except OSError as error:

@@ -17,6 +17,7 @@ _QUERY = re.compile(r"\?(?=[^\s:]*=)[^\s]*")
 
 
 def looks_like_url(name: str) -> bool:
+    """Whether a name has the form of a URL."""
     return bool(_URL.match(name))
 
 
@@ -26,15 +27,17 @@ def is_url(name: str) -> bool:
 
 
 def _is_file_url(name: str) -> bool:
+    """Whether a name is a `file://` URL of a local path."""
     return name.startswith(_FILE) and "::" not in name
 
 
 def local_path(name: str) -> str:
+    """The local path of a name; a `file://` URL without its scheme."""
     return name.removeprefix(_FILE) if _is_file_url(name) else name
 
 
 def check_writable(folder: str) -> None:
-    """UsageError for a read-only store."""
+    """Raise UsageError for a store in which nothing can be written."""
     if "::" in folder or folder.partition(":")[0].lower() in _READ_ALONE:
         raise UsageError(
             f"{shown(folder)}: nothing can be written there: name a folder, or a store of objects"

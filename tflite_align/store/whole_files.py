@@ -33,7 +33,9 @@ def join(folder: str, below: str) -> str:
 
 
 def read(name: str) -> Any:
-    """The whole file, as bytes or mapped. Raises OSError with the name as it is shown."""
+    """The content of the file, as bytes or memory-mapped. Raises OSError with the name as it is
+    shown.
+    """
     if is_url(name):
         from .remote_files import read_object  # noqa: PLC0415 - the library of stores is an extra
 
@@ -75,6 +77,7 @@ def remove(name: str) -> None:
 
 
 def is_folder(name: str) -> bool:
+    """Whether a name is that of a folder, or of objects below a URL."""
     if is_url(name):
         from .remote_files import is_prefix  # noqa: PLC0415 - as above
 
@@ -83,6 +86,7 @@ def is_folder(name: str) -> bool:
 
 
 def is_there(name: str) -> bool:
+    """Whether a file or object exists."""
     if is_url(name):
         from .remote_files import exists  # noqa: PLC0415 - as above
 
@@ -106,4 +110,5 @@ def names_below(folder: str, ending: str) -> Iterator[str]:
 
 
 def _dangles(path: Path) -> bool:
+    """Whether a path is a link to a missing file."""
     return path.is_symlink() and not os.path.exists(path)  # noqa: PTH110 - a loop raises there

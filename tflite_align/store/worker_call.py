@@ -18,6 +18,7 @@ Answer = tuple[Literal["done", "refused"], Any]
 
 def packed(chunk: Chunk, caller_environment: dict[str, str], *, judged: bool) -> bytes:
     """A chunk as bytes behind a header with versions, which the worker compares before it unpacks.
+    `judged`: judges run, so that their packages' versions count.
 
     `caller_environment`: the caller's environment().
     """
@@ -25,7 +26,9 @@ def packed(chunk: Chunk, caller_environment: dict[str, str], *, judged: bool) ->
 
 
 def carried_out(payload: bytes) -> Answer:
-    """Run a packed chunk in the worker; it refuses a caller with another version or other rules."""
+    """Run a packed chunk in the worker; the answer is a refusal if the caller has another version
+    or other rules.
+    """
     expected, judged, chunk = pickle.loads(payload)  # noqa: S301 - the caller's own
     worker_environment = environment(judged=judged)
     wrong = [
@@ -45,11 +48,12 @@ def _short(version: str | None) -> str:
 
 
 def bare_call() -> Callable[[bytes], Answer]:
-    """As `carried_out`, for workers and schedulers without this package: a nested function is pickled
-    by value, not by name.
+    """A function like `carried_out` for workers and schedulers without this package: it is nested,
+    so that it is pickled by value, not by name.
     """
 
     def call(payload: bytes) -> Any:
+        """The answer to a packed chunk, or a refusal if this package is missing."""
         import importlib  # noqa: PLC0415 - it takes nothing of this module with it
         import socket  # noqa: PLC0415
 
