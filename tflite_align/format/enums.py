@@ -68,7 +68,7 @@ _NEWER = {
 
 
 def _members(name: str) -> dict[int, str]:
-    """The members of an enum of the `tflite` package, and newer ones.
+    """The names of an enum of the `tflite` package by value, and newer ones.
 
     Executes the enum's module alone: the package imports two hundred others, which takes longer
     than aligning a small model.
@@ -115,7 +115,9 @@ def operator_code(name: str) -> int:
 
 
 def constant_size(shape: Sequence[int], type_name: str) -> int | None:
-    """Bytes of a constant with this shape and type, packed; None if they do not determine it."""
+    """The number of bytes of a constant with this shape and type, packed; None if they do not
+    determine it.
+    """
     bits = BITS.get(type_name)
     if bits is None or min(shape, default=1) < 1:
         return None

@@ -1,8 +1,8 @@
 """Bounds-checked reading of FlatBuffers tables.
 
 Every offset is checked before it is followed; a violation raises FormatError with the byte offset.
-A vtable is analysed once: its plan then reads a whole table with one `Struct.unpack_from`, which
-keeps files with many operators fast to read.
+A vtable is analysed once: the result, a VtablePlan, then reads a whole table with one
+`Struct.unpack_from`, so that files with many operators are read fast.
 """
 
 from __future__ import annotations
@@ -44,8 +44,9 @@ _SHARING_FLOOR = 1 << 16
 class VtablePlan(Record, frozen=True, kw_only=True):
     """How tables with one vtable are read.
 
-    `at[id]` is the field's byte offset within the table, 0 when absent. `extra` lists (id, offset)
-    of fields that are present but not in the layout. `size` is the table's size in bytes.
+    `at[id]`: byte offset of a field within the table, 0 when absent. `extra`: (id, offset) of
+    fields that are present but not in the layout. `size`: of the table, in bytes. `reader`, `pick`,
+    `defaults`: unpack the inline values and order them by field id.
     """
 
     layout: TableLayout
@@ -60,8 +61,8 @@ class VtablePlan(Record, frozen=True, kw_only=True):
 class Image(Record, frozen=True):
     """A file whose long constants are stored separately.
 
-    `data` has the file's length, but its content is undefined within the stretches `apart` (first
-    byte, end, content; ascending and disjoint), from which only constants may be read.
+    `data` has the file's length, but its content is undefined within the ranges `apart`, (first
+    byte, end, content) in ascending order and disjoint, from which only constants may be read.
     """
 
     data: Bytes
@@ -91,7 +92,7 @@ class BufferReader:
             raise FormatError(msg, offset=pos)
 
     def content(self, start: int, count: int) -> memoryview:
-        """The bytes of a constant, not copied."""
+        """The bytes of a constant from byte `start`, not copied."""
         for first, end, data in self._apart:
             if first <= start and start + count <= end:
                 return data[start - first : start - first + count]
@@ -99,7 +100,9 @@ class BufferReader:
         return self.buf[start : start + count]
 
     def _stay_out(self, pos: int, count: int) -> None:
-        """Raise FormatError if a table, vector or string would overlap a constant's data."""
+        """Raise FormatError if `count` bytes at `pos`, of a table, vector or string, overlap a
+        constant stored separately.
+        """
         for first, end, _ in self._apart:
             if pos < end and pos + count > first:
                 msg = "a table, a vector or a string lies within a constant"
@@ -133,7 +136,9 @@ class BufferReader:
         return plan, plan.pick(plan.reader.unpack_from(self.buf, pos) + plan.defaults)
 
     def target(self, plan: VtablePlan, pos: int, values: tuple[Any, ...], field_id: int) -> int:
-        """Position that reference field `field_id` of the table at `pos` leads to; 0 when absent."""
+        """The position to which the reference field `field_id` of the table at `pos` leads; 0 when
+        absent. `values`: the table's raw values.
+        """
         at = plan.at[field_id]
         if at == 0:
             return 0
@@ -146,7 +151,9 @@ class BufferReader:
         return reference_target
 
     def vector(self, pos: int, width: int) -> tuple[int, int]:
-        """(position of the first element, element count) of the vector at `pos`."""
+        """(position of the first element, element count) of the vector at `pos`; `width`: bytes of
+        an element.
+        """
         count = int(_U32.unpack_from(self.buf, pos)[0])
         if self._apart:
             self._stay_out(pos, 4)
@@ -156,7 +163,9 @@ class BufferReader:
         return pos + 4, count
 
     def scalars(self, pos: int, code: str) -> tuple[Any, ...]:
-        """The elements of a scalar vector; `pos` 0 (an absent field) reads as empty."""
+        """The elements of a scalar vector; `pos` 0 (an absent field) reads as empty. `code`: struct
+        code of an element.
+        """
         if pos == 0:
             return ()
         count = int(_U32.unpack_from(self.buf, pos)[0])
@@ -172,7 +181,9 @@ class BufferReader:
         return tuple(self.elements(pos + 4, count, code))
 
     def elements(self, start: int, count: int, code: str) -> Sequence[Any]:
-        """Elements whose bounds are already checked."""
+        """`count` elements from byte `start`, whose bounds are already checked. `code`: struct
+        code.
+        """
         if count < _SMALL:
             return _VECTORS[code, count].unpack_from(self.buf, start)
         values = np.frombuffer(self.buf, DTYPES[code], count, start)
@@ -180,7 +191,7 @@ class BufferReader:
         return values.tolist() if code != "q" or values.any() else (0,) * count
 
     def gather(self, at: NDArray[np.int64], code: str) -> NDArray[Any]:
-        """Scalars at many positions whose bounds are already checked."""
+        """The scalars at many positions, whose bounds are already checked. `code`: struct code."""
         dtype = DTYPES[code]
         width = dtype.itemsize
         if width == 1:
@@ -198,14 +209,16 @@ class BufferReader:
         return values
 
     def free(self, at: NDArray[np.int64], sizes: int | NDArray[np.int64]) -> bool:
-        """Whether this many bytes at each position lie within the file and outside constants."""
+        """Whether `sizes` bytes at each position lie within the file and outside constants stored
+        separately.
+        """
         ends = at + sizes
         if at.size and int(ends.max()) > self.size:
             return False
         return not any(((at < end) & (ends > first)).any() for first, end, _ in self._apart)
 
     def references(self, pos: int) -> list[int]:
-        """Positions that a vector of references points to; `pos` 0 reads as empty."""
+        """The positions to which a vector of references points; `pos` 0 reads as empty."""
         if pos == 0:
             return []
         start, count = self.vector(pos, 4)
@@ -238,6 +251,9 @@ class BufferReader:
         return str(self.buf[start : start + count], "utf-8", "backslashreplace")
 
     def _plan(self, layout: TableLayout, pos: int, vtable: int) -> VtablePlan:
+        """The plan for tables with the vtable at byte `vtable`. Raises FormatError for an
+        impossible one.
+        """
         entries, table_size = self._vtable(layout, pos, vtable)
         plan = _plan(layout.name, entries, table_size)
         if isinstance(plan, VtablePlan):
@@ -247,7 +263,7 @@ class BufferReader:
         raise FormatError(msg, offset=vtable + 4 + 2 * plan)
 
     def _vtable(self, layout: TableLayout, pos: int, vtable: int) -> tuple[tuple[int, ...], int]:
-        """The entries of a vtable and the byte size of its tables."""
+        """(field offsets, byte size of a table) in the vtable of the table at `pos`."""
         if not 0 <= vtable <= self.size - 4:
             msg = f"vtable of a {layout.name} table lies outside the file"
             raise FormatError(msg, offset=pos)

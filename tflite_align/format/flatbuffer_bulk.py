@@ -26,7 +26,9 @@ _SHORT = 16  # elements of vectors that are read at once
 
 
 class Columns:
-    """The fields of the tables at `positions`. Raises FormatError where one cannot be read."""
+    """The fields of the tables of one layout at `positions`, read together. Raises FormatError if
+    one cannot be read.
+    """
 
     def __init__(self, view: BufferReader, layout: TableLayout, positions: Sequence[int]) -> None:
         self._view = view
@@ -39,6 +41,7 @@ class Columns:
             self._carefully()
 
     def _carefully(self) -> None:
+        """Read the tables one by one, which raises an exact error for a damaged one."""
         self._groups = []
         self._rows = [self._view.table(self._layout, pos) for pos in self._positions]
 
@@ -103,7 +106,9 @@ class Columns:
 
 
 def groups(vtables: Positions) -> list[Positions]:
-    """Indices of the tables that one plan can read, by vtable, each in ascending order."""
+    """Indices of tables grouped by equal vtable position, ascending in each group: one plan reads a
+    group.
+    """
     if vtables.size and (vtables == vtables[0]).all():
         return [np.arange(vtables.size)]
     order = np.argsort(vtables, kind="stable")
@@ -112,7 +117,9 @@ def groups(vtables: Positions) -> list[Positions]:
 
 
 def vectors(view: BufferReader, positions: Sequence[int], code: str) -> list[tuple[Any, ...]]:
-    """The elements of many scalar vectors; position 0 reads as empty."""
+    """The elements of many scalar vectors; position 0 reads as empty. `code`: struct code of an
+    element.
+    """
     if not any(positions):
         return [()] * len(positions)
     if len(positions) >= _MANY:
@@ -130,7 +137,9 @@ def vectors(view: BufferReader, positions: Sequence[int], code: str) -> list[tup
 def _vectors(
     view: BufferReader, code: str, total: int, vectors: tuple[Positions, Positions, Positions]
 ) -> list[tuple[Any, ...]]:
-    """Read the non-empty vectors: indices, positions of the first element, and element counts."""
+    """The elements of `total` vectors, given the non-empty ones: their indices, positions of the
+    first element, and element counts.
+    """
     present, starts, counts = vectors
     result: list[tuple[Any, ...]] = [()] * total
     width = DTYPES[code].itemsize
@@ -148,7 +157,7 @@ def _vectors(
 
 
 def strings(view: BufferReader, positions: Sequence[int]) -> list[str]:
-    """Many strings; position 0 reads as empty."""
+    """The strings at many positions; position 0 reads as empty."""
     if len(positions) >= _MANY:
         at = np.array(positions, np.int64)
         starts = at[np.flatnonzero(at)]

@@ -1,6 +1,7 @@
-"""Structural checks of a model after reading: valid indices, operators in topological order.
+"""Structural checks of a model after reading: indices are valid, operators are in topological
+order.
 
-Runtimes refuse what is refused here, or could not run it sensibly. Quantization parameters are
+Runtimes refuse a model that is refused here, or could not run it. Quantization parameters are
 checked in `checks`.
 """
 
@@ -31,7 +32,7 @@ _MAX_RANK = 255
 
 
 def check_structure(model: Model) -> None:
-    """Raise FormatError with the place of the first violation."""
+    """Raise FormatError with the place of the first violation of a structural rule."""
     if not model.subgraphs:
         msg = "the model has no subgraph"
         raise FormatError(msg, offset=model.pos)
@@ -54,6 +55,7 @@ def check_structure(model: Model) -> None:
 
 
 def _tensor_problem(model: Model, graph: Subgraph, tensor: Tensor) -> str:
+    """The error in a tensor's buffer, shape or parameters; "" if there is none."""
     if tensor.buffer >= max(len(model.buffers), 1):
         return f"buffer {tensor.buffer} of {len(model.buffers)} does not exist"
     if len(tensor.shape) > _MAX_RANK:
@@ -65,6 +67,7 @@ def _tensor_problem(model: Model, graph: Subgraph, tensor: Tensor) -> str:
 
 
 def _quant_problem(tensor: Tensor, quant: QuantParams) -> str:
+    """The error in the lengths of a tensor's parameters; "" if there is none."""
     if quant.details:
         return ""
     scales, points = len(quant.scale), len(quant.zero_point)
@@ -91,6 +94,9 @@ def _size_problem(model: Model, graph: Subgraph, tensor: Tensor) -> str:
 
 
 def _check_indices(graph: Subgraph) -> None:
+    """Raise FormatError if a subgraph's inputs or outputs, or an operator's operands, name a tensor
+    that does not exist.
+    """
     count = len(graph.tensors)
     for slot_kind, indices in (("inputs", graph.inputs), ("outputs", graph.outputs)):
         for position, tensor in enumerate(indices):
@@ -105,7 +111,9 @@ def _check_indices(graph: Subgraph) -> None:
 
 
 def _check_computed(model: Model, graph: Subgraph) -> None:
-    """No operator writes a tensor of buffer 0 if that holds data: buffer 0 stands for no data."""
+    """Raise FormatError if an operator writes a tensor of buffer 0 and that holds data: buffer 0
+    stands for no data.
+    """
     if not model.buffers or not model.buffers[0].data:
         return
     for operator in graph.operators:
@@ -120,6 +128,7 @@ def _check_computed(model: Model, graph: Subgraph) -> None:
 
 
 def _raise_operand(graph: Subgraph, operator: Operator) -> None:
+    """Raise FormatError for the operator's operand that names a tensor which does not exist."""
     count = len(graph.tensors)
     for slot_kind in ("inputs", "outputs", "intermediates"):
         for position, tensor in enumerate(getattr(operator, slot_kind)):
@@ -130,8 +139,8 @@ def _raise_operand(graph: Subgraph, operator: Operator) -> None:
 
 
 def _check_order(model: Model, graph: Subgraph) -> None:
-    """Each tensor has one producer, which precedes its readers. Variables may be written
-    repeatedly.
+    """Raise FormatError unless each tensor has one producer, which precedes its readers. Variables
+    may be written repeatedly.
     """
     producer: dict[int, int] = {}
     for operator in graph.operators:
@@ -157,6 +166,9 @@ def _check_order(model: Model, graph: Subgraph) -> None:
 
 
 def _check_calls(model: Model) -> None:
+    """Raise FormatError if an operator calls a subgraph that does not exist, or subgraphs call each
+    other recursively.
+    """
     count = len(model.subgraphs)
     calls: list[list[int]] = []
     for graph in model.subgraphs:
@@ -178,7 +190,7 @@ def _check_calls(model: Model) -> None:
 
 
 def _check_recursion(model: Model, calls: list[list[int]]) -> None:
-    """Raise FormatError for recursive subgraph calls, found by removing callees until none is left."""
+    """Raise FormatError for recursive calls. `calls`: called subgraphs by subgraph."""
     callers = [0] * len(calls)
     for callees in calls:
         for callee in callees:
@@ -198,6 +210,7 @@ def _check_recursion(model: Model, calls: list[list[int]]) -> None:
 
 
 def _check_signatures(model: Model) -> None:
+    """Raise FormatError if a signature names a subgraph or tensor that does not exist."""
     for index, signature in enumerate(model.signatures):
         address = f"signature[{index}] {signature.key!r}"
         if signature.subgraph >= len(model.subgraphs):
@@ -213,4 +226,5 @@ def _check_signatures(model: Model) -> None:
 
 
 def _place(graph: Subgraph, operator: Operator) -> str:
+    """The operator's address."""
     return f"subgraph[{graph.index}]/operator[{operator.index}] {operator.name}"

@@ -62,7 +62,7 @@ class QuantParams(PartlyCompared, frozen=True, kw_only=True):
     def extent(self) -> tuple[float, float]:
         """(smallest, largest) scale; (nan, nan) if one is invalid, (1, 1) without scales.
 
-        Cached, as many checks of many channels reduce to it.
+        Cached, as many checks of many channels use it.
         """
         if len(self.scale) == 1:
             return self.scale[0], self.scale[0]
@@ -82,6 +82,7 @@ class QuantParams(PartlyCompared, frozen=True, kw_only=True):
 
     @property
     def per_tensor(self) -> bool:
+        """Whether there is exactly one scale."""
         return len(self.scale) == 1 and len(self.zero_point) <= 1
 
     @property
@@ -91,7 +92,8 @@ class QuantParams(PartlyCompared, frozen=True, kw_only=True):
 
 
 class Buffer(Record, frozen=True, kw_only=True):
-    """A constant's bytes: inline, at `Buffer.offset`, or in an external file.
+    """The bytes of a constant: `data` if they are in this file, inline or at `Buffer.offset`; None
+    for none, or if they are in an external file.
 
     `start`: offset of the first byte in this file, if they are in it.
     """
@@ -104,6 +106,10 @@ class Buffer(Record, frozen=True, kw_only=True):
 
 
 class Tensor(PartlyCompared, frozen=True, kw_only=True):
+    """A tensor. `buffer`: index of its constant's buffer; `shape_signature`: the shape with -1 for
+    open sizes, empty without; `like`: for an added tensor, the tensor whose shape it has.
+    """
+
     index: int
     name: str
     type: str  # "int8", "float32", ...; an unknown enum value is carried as "type#57"
@@ -121,6 +127,7 @@ class Tensor(PartlyCompared, frozen=True, kw_only=True):
 
     @property
     def elements(self) -> int:
+        """The number of elements; open sizes count as 1."""
         count = 1
         for size in self.shape:
             count *= max(size, 1)
@@ -133,6 +140,8 @@ class Tensor(PartlyCompared, frozen=True, kw_only=True):
 
 
 class OperatorCode(PartlyCompared, frozen=True, kw_only=True):
+    """A kind of operator that the file uses, with its version."""
+
     index: int
     name: str  # "CONV_2D"; custom operators are "CUSTOM"; an unknown code is "BUILTIN#250"
     custom_code: str | None
@@ -168,7 +177,7 @@ class Operator(PartlyCompared, frozen=True, kw_only=True):
     uncompared: ClassVar[frozenset[str]] = frozenset({"pos", "origin"})
 
     def called(self, option: str) -> tuple[int, ...]:
-        """Indices of the subgraphs that the operator's options name."""
+        """Indices of the subgraphs that the option named `option` calls."""
         if option == _BRANCHES:
             return self.numbers if self.name == "STABLEHLO_CASE" else ()
         index = self.options.get(option)
@@ -180,12 +189,17 @@ class Operator(PartlyCompared, frozen=True, kw_only=True):
         return self.inputs + self.outputs + self.intermediates
 
     def operands(self, slot_kind: SlotKind) -> tuple[int, ...]:
+        """The tensor indices of the inputs, outputs or intermediates."""
         if slot_kind == "inputs":
             return self.inputs
         return self.outputs if slot_kind == "outputs" else self.intermediates
 
 
 class Subgraph(PartlyCompared, frozen=True, kw_only=True):
+    """A subgraph; `inputs`, `outputs`: tensor indices. `memo`: cached results that depend on it
+    alone.
+    """
+
     index: int
     name: str
     tensors: tuple[Tensor, ...]
@@ -202,6 +216,8 @@ class Subgraph(PartlyCompared, frozen=True, kw_only=True):
 
 
 class Signature(Record, frozen=True, kw_only=True):
+    """A name (`key`) under which a subgraph is run; its inputs and outputs as (name, tensor index)."""
+
     key: str
     subgraph: int
     inputs: tuple[tuple[str, int], ...]  # (name, tensor index)
@@ -209,11 +225,17 @@ class Signature(Record, frozen=True, kw_only=True):
 
 
 class Metadata(Record, frozen=True, kw_only=True):
+    """A metadata entry: its name, and the index of the buffer with its content."""
+
     name: str
     buffer: int
 
 
 class Model(Record, frozen=True, kw_only=True):
+    """A whole model. `size`: of the file in bytes; `allowed_metadata`: names of metadata that the
+    user declared to be independent of tensors and operators.
+    """
+
     version: int
     description: str
     operator_codes: tuple[OperatorCode, ...]
@@ -240,6 +262,7 @@ class Model(Record, frozen=True, kw_only=True):
         return data if data is not None and len(data) > 0 else None
 
     def is_constant(self, subgraph: int, tensor: int) -> bool:
+        """Whether the tensor is a constant, also one whose data is external."""
         record = self.subgraphs[subgraph].tensors[tensor]
         if record.external_buffer:
             return True
@@ -249,21 +272,22 @@ class Model(Record, frozen=True, kw_only=True):
 
 
 class TensorId(NamedTuple):
-    """(subgraph, tensor): a tensor of a model, by its position."""
+    """A tensor of a model, by the index of its subgraph and its own."""
 
     subgraph: int
     tensor: int
 
 
 class OperatorId(NamedTuple):
-    """(subgraph, operator): an operator of a model, by its position."""
+    """An operator of a model, by the index of its subgraph and its own."""
 
     subgraph: int
     operator: int
 
 
 def carry_origins(model: Model, state: Model) -> Model:
-    """A model read from a written file, with the operators' origins taken from `state`.
+    """The model, which was read from a written file, with the operators' origins taken from
+    `state`.
 
     `state` is the model that was written; both have the same operators in the same order.
     """
@@ -276,7 +300,8 @@ def carry_origins(model: Model, state: Model) -> Model:
 
 
 class Slot(NamedTuple):
-    """An operand position. `operator` -1 stands for the subgraph's own inputs and outputs.
+    """An operand position: subgraph, operator, kind and index. `operator` -1 stands for the
+    subgraph's own inputs and outputs.
 
     A tuple for speed: slots are created and hashed more often than any other value.
     """
@@ -288,6 +313,7 @@ class Slot(NamedTuple):
 
     @property
     def sort_key(self) -> tuple[int, int, int, int]:
+        """The order of slots: subgraph, operator, kind, index."""
         return (self.subgraph, self.operator, _KIND_ORDER[self.kind], self.index)
 
     def tensor(self, model: Model) -> int:
@@ -311,6 +337,7 @@ class Slot(NamedTuple):
 
     @property
     def operator_id(self) -> OperatorId:
+        """(subgraph, operator) of the slot."""
         return OperatorId(self.subgraph, self.operator)
 
     def address(self, model: Model) -> str:

@@ -66,13 +66,14 @@ _M, _C, _B, _S, _T, _Q, _O, _D = _ids.values()
 
 
 def read(data: Bytes | Image) -> Model:
-    """The model in `data`; raises FormatError for anything that is not one."""
+    """The model in `data`; raises FormatError for bytes that are no readable model."""
     view = BufferReader(data)
     _check_identifier(view)
     pos = view.root()
     plan, values = view.table(_MODEL, pos)
 
     def children(name: str) -> list[int]:
+        """The positions in a vector field of the model's table."""
         return view.references(view.target(plan, pos, values, _M[name]))
 
     codes = tuple(_code(view, i, at) for i, at in enumerate(children("operator_codes")))
@@ -95,6 +96,9 @@ def read(data: Bytes | Image) -> Model:
 
 
 def _check_identifier(view: BufferReader) -> None:
+    """Raise FormatError, with a hint at the actual format, unless the file begins like a .tflite
+    file.
+    """
     start = bytes(view.buf[:24])
     if not start:
         msg = "not a TFLite model: the file is empty"
@@ -116,6 +120,7 @@ def _check_identifier(view: BufferReader) -> None:
 
 
 def _code(view: BufferReader, index: int, pos: int) -> OperatorCode:
+    """The operator code in the table at `pos`."""
     plan, values = view.table(_CODE, pos)
     # Operator codes below 127 are in the old byte field, later ones in the new one; the larger
     # value counts.
@@ -131,6 +136,7 @@ def _code(view: BufferReader, index: int, pos: int) -> OperatorCode:
 
 
 def _buffers(view: BufferReader, positions: list[int]) -> list[Buffer]:
+    """The buffers in the tables at these positions."""
     columns = Columns(view, _BUFFER, positions)
     spans = zip(columns.values(_B["offset"]), columns.values(_B["size"]), strict=True)
     graphs = []
@@ -145,8 +151,8 @@ def _buffers(view: BufferReader, positions: list[int]) -> list[Buffer]:
 
 
 def _check_span(view: BufferReader, what: str, offset: int, size: int, pos: int) -> None:
-    """Raise FormatError at table `pos` for a byte range, given by absolute position, outside the
-    file.
+    """Raise FormatError at table `pos` if a byte range, given by its offset in the file, exceeds
+    the file. `what`: its name.
     """
     if offset >= _FIRST_OFFSET and offset + size > view.size:
         msg = f"{what} names bytes {offset} to {offset + size}, beyond the file's end"
@@ -156,9 +162,11 @@ def _check_span(view: BufferReader, what: str, offset: int, size: int, pos: int)
 def _subgraph(
     view: BufferReader, index: int, pos: int, codes: tuple[OperatorCode, ...]
 ) -> Subgraph:
+    """The subgraph in the table at `pos`."""
     plan, values = view.table(_SUBGRAPH, pos)
 
     def target(name: str) -> int:
+        """The position to which a field of the table leads; 0 when absent."""
         return view.target(plan, pos, values, _S[name])
 
     tensors = view.references(target("tensors"))
@@ -175,6 +183,7 @@ def _subgraph(
 
 
 def _tensors(view: BufferReader, positions: list[int]) -> list[Tensor]:
+    """The tensors in the tables at these positions."""
     columns = Columns(view, _TENSOR, positions)
     rows = zip(
         strings(view, columns.targets(_T["name"])),
@@ -210,7 +219,9 @@ def _tensors(view: BufferReader, positions: list[int]) -> list[Tensor]:
 
 
 def _quants(view: BufferReader, targets: list[int]) -> list[QuantParams | None]:
-    """Parameters of each table; None for a table without any, which many converters write."""
+    """The parameters in each table; None for a missing table, or one without scales, which many
+    converters write.
+    """
     positions = [pos for pos in targets if pos]
     columns = Columns(view, _QUANT, positions)
     rows = zip(
@@ -245,6 +256,7 @@ def _quants(view: BufferReader, targets: list[int]) -> list[QuantParams | None]:
 def _operators(
     view: BufferReader, subgraph: int, positions: list[int], codes: tuple[OperatorCode, ...]
 ) -> list[Operator]:
+    """The operators in the tables at these positions."""
     columns = Columns(view, _OPERATOR, positions)
     numbers = columns.values(_O["opcode_index"])
     wrong = next((i for i, code_index in enumerate(numbers) if code_index >= len(codes)), None)
@@ -299,10 +311,11 @@ def _add_options(
     targets: list[int],
     layouts: Mapping[int, TableLayout],
 ) -> dict[int, tuple[int, ...]]:
-    """Read the known fields of operators' option tables, without floats.
+    """Read the known fields of operators' option tables into `options`, by operator, without
+    floats. `kinds`: type of each option table; `targets`: its position; `layouts`: by type.
 
     Of vector fields only the int32 ones of RESHAPE, SQUEEZE and STABLEHLO_CASE are read; they are
-    returned by operator.
+    returned by operator index.
     """
     lists: dict[int, tuple[int, ...]] = {}
     for type_code in sorted(set(kinds)):
@@ -333,9 +346,11 @@ def _add_options(
 
 
 def _signature(view: BufferReader, pos: int) -> Signature:
+    """The signature in the table at `pos`."""
     plan, values = view.table(_SIGNATURE, pos)
 
     def entries(name: str) -> tuple[tuple[str, int], ...]:
+        """(name, tensor index) of its inputs or outputs."""
         pairs = []
         for at in view.references(view.target(plan, pos, values, _D[name])):
             inner, row = view.table(_TENSOR_MAP, at)
@@ -351,5 +366,6 @@ def _signature(view: BufferReader, pos: int) -> Signature:
 
 
 def _metadata(view: BufferReader, pos: int) -> Metadata:
+    """The metadata entry in the table at `pos`."""
     plan, values = view.table(_METADATA, pos)
     return Metadata(name=view.string(view.target(plan, pos, values, 0)), buffer=values[1])

@@ -313,10 +313,10 @@ OPTIONS_OF_OPERATOR = {
 
 
 class Field(Record, frozen=True, kw_only=True):
-    """One field: `code` and `width` are its struct code and bytes inline in the table.
+    """One field of a table. `code` and `width`: its struct code and its bytes inline in the table.
 
-    `item` is the struct code of a scalar vector's element; `target` the table a reference or a
-    vector of references leads to ("" where a union's type decides).
+    `item`: struct code of a scalar vector's element; `target`: the table to which a reference or a
+    vector of references leads ("" if a union's type decides).
     """
 
     name: str
@@ -330,7 +330,7 @@ class Field(Record, frozen=True, kw_only=True):
 
     @property
     def is_option(self) -> bool:
-        """Whether `Operator.options` contains the field: no deprecated fields; of floats only
+        """Whether `Operator.options` contains the field: not if it is deprecated; of floats only
         LEAKY_RELU's slope.
         """
         if self.code == "f":
@@ -347,6 +347,7 @@ class TableLayout(PartlyCompared, frozen=True, kw_only=True):
 
 
 def _parse(text: str, field_id: int) -> Field:
+    """The field that an entry of a row describes."""
     name, _, rest = text.partition(":")
     type_text, _, default = rest.partition("=")
     if name == "-":

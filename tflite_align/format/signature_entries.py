@@ -24,6 +24,7 @@ def followed_signatures(model: Model, subgraphs: Sequence[Subgraph]) -> tuple[Si
 
 
 def _followed(signature: Signature, old: Subgraph, new: Subgraph) -> Signature:
+    """One signature after its subgraph changed from `old` to `new`."""
     if (old.inputs, old.outputs) == (new.inputs, new.outputs):
         return signature
     sides = {}
@@ -40,7 +41,10 @@ def _followed(signature: Signature, old: Subgraph, new: Subgraph) -> Signature:
 def renamed_entries(
     key: str, named: list[int], old: Sequence[int], new: Sequence[int]
 ) -> list[int]:
-    """The tensors the entries have to name when list `old` becomes `new`."""
+    """The tensors that a signature's entries have to name when a subgraph's list `old` of inputs or
+    outputs becomes `new`. `key`: of the signature, for messages; `named`: the tensors that the
+    entries name now.
+    """
     result = []
     for position, tensor in enumerate(named):
         places = [new[at] for at, was in enumerate(old) if was == tensor]

@@ -19,6 +19,7 @@ def quantized(tensor: Tensor) -> bool:
 
 
 def slot_tensor(model: Model, slot: Slot) -> Tensor | None:
+    """The tensor in a slot; None for a left-out operand."""
     index = slot.tensor(model)
     return model.subgraphs[slot.subgraph].tensors[index] if index >= 0 else None
 
@@ -43,8 +44,8 @@ def links(model: Model, subgraph: int) -> Links:
 
 
 def links_at(graph: Subgraph, tensors: Collection[int]) -> Links:
-    """The same index, restricted to operators that use one of these tensors, and the subgraph's
-    boundary.
+    """As `links`, but only for operators that use one of these tensors, and the subgraph's inputs
+    and outputs.
 
     Complete for these tensors, incomplete for all others.
     """
@@ -62,6 +63,7 @@ def links_at(graph: Subgraph, tensors: Collection[int]) -> Links:
 
 
 def _links(graph: Subgraph, subgraph: int, operators: Sequence[Operator]) -> Links:
+    """The producers and readers among these operators, and the subgraph's inputs and outputs."""
     result = Links()
     for index, tensor in enumerate(graph.inputs):
         result.producer[tensor] = Slot(subgraph, -1, "inputs", index)

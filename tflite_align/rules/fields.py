@@ -80,8 +80,8 @@ class Reading(type):
 
 
 def about(text: str | None = None, *, called: str = "", schema: Mapping[str, Any] = {}) -> Meta:
-    """For `Annotated`: description of a key for editors, description of the allowed words, and
-    additions to the schema.
+    """An annotation for `Annotated`: `text` describes a key for editors, `called` the allowed
+    words; `schema`: additions to the JSON Schema.
     """
     return Meta(
         description=text,
@@ -91,7 +91,7 @@ def about(text: str | None = None, *, called: str = "", schema: Mapping[str, Any
 
 
 def list_of(annotation: Any, *, least: int = 0) -> Any:
-    """A list of at least so many, of a type that is known at run time alone."""
+    """The type of a list with at least `least` entries of a type that is only known at run time."""
     return (
         Annotated[tuple[annotation, ...], Meta(min_length=least)]
         if least
@@ -103,6 +103,7 @@ def list_of(annotation: Any, *, least: int = 0) -> Any:
 
 
 def parse_slot(value: str) -> SlotPattern:
+    """The slot pattern that a text such as `inputs[1:]` describes; ValueError for another text."""
     match = _SLOT.fullmatch(value)
     if not match:
         raise ValueError(
@@ -126,6 +127,7 @@ def _number(value: float | str) -> float:
 
 
 def _expression(expression: str) -> float:
+    """The value of "1/256", "2^-10", "inf" or a decimal number. ValueError for another text."""
     if expression in ("inf", "-inf"):
         return math.inf if expression == "inf" else -math.inf
     match = re.fullmatch(r"(-?\d+)([\^/])(-?\d+)", expression)
@@ -142,7 +144,10 @@ def _expression(expression: str) -> float:
 
 
 def _only(expected: object) -> Callable[[Any], Any]:
+    """A function that returns its argument if it is `expected`, and raises ValueError otherwise."""
+
     def read(value: Any) -> Any:
+        """The value, if it is the expected one."""
         if value is not expected:
             raise ValueError(f"expected {str(expected).lower()}, found {value!r}")
         return value
@@ -166,27 +171,37 @@ if TYPE_CHECKING:
 else:
 
     class SlotText(metaclass=Reading):
+        """The field type of a slot pattern."""
+
         form = str
         schema: ClassVar[Any] = {"type": "string", "pattern": f"^{_SLOT.pattern}$"}
         called = "a slot"
         read = staticmethod(parse_slot)
 
     class Number(metaclass=Reading):
+        """The field type of a number or an exact expression."""
+
         form = float | str
         called = "a number"
         read = staticmethod(_number)
 
     class LabelPair(metaclass=Reading):
+        """The field type of a label, [scale, zero point]."""
+
         form = tuple[Number, int]
         called = "[scale, zero_point]"
         read = staticmethod(lambda pair: Label(to_float32(pair[0]), pair[1]))
 
     class Yes(metaclass=Reading):
+        """The field type that allows only `true`."""
+
         form = Any
         schema: ClassVar[Any] = {"const": True}
         read = staticmethod(_only(True))
 
     class No(metaclass=Reading):
+        """The field type that allows only `false`."""
+
         form = Any
         schema: ClassVar[Any] = {"const": False}
         read = staticmethod(_only(False))
@@ -199,7 +214,7 @@ else:
 
 
 def table_of(name: str, keys: Mapping[str, Any]) -> type[TomlTable]:
-    """A table whose keys are known at run time alone, and may all be left out: key -> its type."""
+    """A table type whose keys are only known at run time, all optional; `keys`: key -> its type."""
     attributes = {key: key.replace("-", "_") for key in keys}
     made = defstruct(
         name,
@@ -215,7 +230,9 @@ def table_of(name: str, keys: Mapping[str, Any]) -> type[TomlTable]:
 
 
 def _read(annotation: Any, value: Any) -> Any:
-    """Value of a type made with `Reading`; msgspec adds the place to a ValueError."""
+    """The value of a type made with `Reading`; ValueError if it does not fit, to which msgspec adds
+    the place.
+    """
     assert isinstance(annotation, Reading)
     try:
         plain = msgspec.convert(value, annotation.form, dec_hook=_read)
@@ -225,7 +242,7 @@ def _read(annotation: Any, value: Any) -> Any:
 
 
 def fits(value: Any, annotation: Any) -> bool:
-    """Whether the value is one of that type."""
+    """Whether the value can be converted to the type."""
     try:
         msgspec.convert(value, annotation, dec_hook=_read)
     except msgspec.ValidationError:
@@ -234,9 +251,10 @@ def fits(value: Any, annotation: Any) -> bool:
 
 
 def convert(value: Any, annotation: type[T], where: str) -> T:
-    """The value as that type. RuleError for what does not fit, a missing or an unknown key.
+    """The value converted to the type. RuleError for a value that does not fit, a missing or an
+    unknown key.
 
-    `where` is the place of the value; "" for a whole document that the caller names.
+    `where`: the place of the value for messages; "" for a whole document that the caller names.
     """
     try:
         return msgspec.convert(value, annotation, dec_hook=_read)
@@ -247,12 +265,15 @@ def convert(value: Any, annotation: type[T], where: str) -> T:
 
 
 def given(table: TomlTable, document: Mapping[str, Any]) -> dict[str, Any]:
-    """The keys of the document with their converted values, in its order, including nested tables."""
+    """The keys of the document with their converted values, in its order, including nested tables.
+    `table`: the converted document.
+    """
     attributes = dict(zip(table.__struct_encode_fields__, table.__struct_fields__, strict=True))
     return {key: _given(getattr(table, attributes[key]), raw) for key, raw in document.items()}
 
 
 def _given(value: Any, raw: Any) -> Any:
+    """A converted value reduced to the keys that the document (`raw`) has."""
     if isinstance(value, TomlTable):
         return given(value, raw)
     if type(value) is tuple and isinstance(raw, list):
@@ -263,13 +284,13 @@ def _given(value: Any, raw: Any) -> Any:
 
 
 def parse_table(value: Any, table: type[TomlTable], where: str) -> dict[str, Any]:
-    """The given keys of a table, converted."""
+    """The keys that a table has, with their converted values. `where`: its place for messages."""
     return given(convert(value, table, where), value)
 
 
 def parse_document(document: str, table: type[TomlTable], where: str) -> dict[str, Any]:
-    """The keys of a table file of format 1, `format` among them; RuleError with file and key for
-    anything unexpected.
+    """The keys of a TOML file of format 1, `format` among them, with their converted values;
+    RuleError with file and key for anything unexpected. `where`: the file's name.
     """
     try:
         raw = tomllib.loads(document)
@@ -293,6 +314,7 @@ def schema_of(annotation: Any) -> dict[str, Any]:
 
 
 def _own_schema(annotation: Any) -> dict[str, Any]:
+    """The JSON Schema of a type made with `Reading`."""
     return schema_of(annotation.form) if annotation.schema is None else dict(annotation.schema)
 
 

@@ -1,4 +1,4 @@
-"""Reader of schema/fixes.toml: Fix, a repair with a switch."""
+"""Reader of schema/fixes.toml: Fix, a repair that can be switched on and off."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ WEIGHT_FIXES = frozenset({"weight-axis", "weight-minimum", "weight-zero-point"})
 
 
 class Fix(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One repair. `repairs`: its findings, as `rule-glob` or `rule-glob:fault`; none for an
-    auxiliary repair.
+    """One repair. `repairs`: the findings that it repairs, as `rule-glob` or `rule-glob:fault`;
+    empty for an auxiliary repair.
 
     `meaning`: whether the declared function of the model is provably preserved. `quiet`: its
     findings are reported only if it is switched on, since sound files have them too.
@@ -50,6 +50,8 @@ class Fix(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class _FixesDocument(f.TomlTable, frozen=True, kw_only=True):
+    """The whole file, as written there."""
+
     format: int
     fix: tuple[Fix, ...]
 
@@ -69,12 +71,13 @@ def parse_fixes(document: str, where: str) -> dict[str, Fix]:
 
 @cache
 def load_fixes() -> Mapping[str, Fix]:
+    """The shipped repairs by id."""
     return parse_fixes(read_data("fixes.toml"), "fixes.toml")
 
 
 @cache
 def fix_of(rule: str, fault: str) -> str:
-    """Id of the fix that repairs this fault of this rule; "" where none does."""
+    """The id of the repair for this kind of fault of this rule; "" if there is none."""
     if not fault:
         return ""
     for fix in load_fixes().values():
@@ -86,10 +89,10 @@ def fix_of(rule: str, fault: str) -> str:
 
 
 def enabled_fixes(on: Sequence[str] = (), off: Sequence[str] = ()) -> frozenset[str]:
-    """Ids of the enabled fixes, given the names that were switched on and off.
+    """Ids of the enabled repairs. `on`, `off`: names that were switched on and off.
 
     Each name is an id, a glob of ids, or `all`; an id takes precedence over a glob, and of two
-    globs the one that switches off. Raises UsageError for an unknown name, or an id on both sides.
+    globs the one that switches off. Raises UsageError for an unknown name, or an id in both.
     """
     fixes = load_fixes()
     both = sorted(set(on) & set(off))
@@ -105,17 +108,20 @@ def enabled_fixes(on: Sequence[str] = (), off: Sequence[str] = ()) -> frozenset[
 
 
 def unheard_rules(on: frozenset[str]) -> tuple[str, ...]:
-    """Patterns of the rules whose (quiet) fixes are switched off, so that they are not reported."""
+    """Patterns of the rules that are not reported, because their (quiet) repairs are not among
+    those switched `on`.
+    """
     quiet = (fix for fix in load_fixes().values() if fix.quiet and fix.id not in on)
     return tuple(pattern.partition(":")[0] for fix in quiet for pattern in fix.repairs)
 
 
 def fixes_off(on: frozenset[str]) -> tuple[str, ...]:
-    """The other fixes, in the order of the table."""
+    """Ids of the repairs that are not among those switched `on`, in the order of the table."""
     return tuple(name for name in load_fixes() if name not in on)
 
 
 def _answering(name: str) -> set[str]:
+    """The ids that a name stands for. Raises UsageError for an unknown one."""
     fixes = load_fixes()
     matches = set(fnmatch.filter(fixes, "*" if name == "all" else name))
     if not matches:

@@ -1,7 +1,8 @@
 """Reader of schema/kernels/*.toml: KernelRow, the operand types and versions that a kernel set
 supports.
 
-Each row was measured on one-operator models of every type in the real runtime; tests repeat that.
+Each row was measured on one-operator models of every type in the real runtime; tests repeat the
+measurement.
 """
 
 from __future__ import annotations
@@ -29,10 +30,11 @@ Outcome = Literal["right", "wrong", "refused"]
 
 
 class KernelRow(Record, frozen=True, kw_only=True):
-    """The kernels of one operator. `takes`: operand types that are computed correctly.
+    """The kernels of one operator in one kernel set. `takes`: operand types that are computed
+    correctly.
 
     `wrong`: types that run with wrong values; all other types are refused or crash. `versions`:
-    first and last registered version; empty if versions are not checked.
+    (first, last) registered version; empty if versions are not checked.
     """
 
     name: str
@@ -43,7 +45,9 @@ class KernelRow(Record, frozen=True, kw_only=True):
     note: str = ""
 
     def outcome(self, operand_types: OperandTypes) -> Outcome:
-        """The outcome of an operator with these operand types."""
+        """Whether an operator with these operand types is computed correctly (right), wrongly
+        (wrong), or refused.
+        """
         if any(pattern.matches(operand_types) for pattern in self.takes):
             return "right"
         return (
@@ -52,6 +56,8 @@ class KernelRow(Record, frozen=True, kw_only=True):
 
 
 class _KernelTable(f.TomlTable, frozen=True, kw_only=True):
+    """One `[operator.NAME]` table, as written in the file."""
+
     takes: tuple[PatternText, ...]
     wrong: tuple[PatternText, ...] = f.LEFT_OUT
     versions: tuple[int, ...] = f.LEFT_OUT
@@ -60,6 +66,8 @@ class _KernelTable(f.TomlTable, frozen=True, kw_only=True):
 
 
 class _KernelsDocument(f.TomlTable, frozen=True, kw_only=True):
+    """The whole file, as written there."""
+
     format: int
     title: str
     sources: f.Texts
@@ -73,20 +81,20 @@ def parse_kernels(document: str, where: str) -> Mapping[str, KernelRow]:
 
 
 def kernel_sets() -> list[str]:
-    """Names of the sets of kernels that there are rows for."""
+    """Names of the kernel sets that have rows."""
     return [name.removesuffix(".toml") for name in data_files("kernels", ".toml")]
 
 
 @cache
 def load_kernels(name: str) -> Mapping[str, KernelRow]:
-    """The shipped rows of one set of kernels, each read at its first use."""
+    """The shipped rows of one kernel set by operator name, each parsed at its first use."""
     path = f"kernels/{name}.toml"
     return Rows(read_data(path), lambda part: parse_kernels(part, path))
 
 
 @cache
 def measured_types(operator: str) -> frozenset[str]:
-    """Operand types that the rows of this operator cover.
+    """The operand types with which this operator was measured in some kernel set.
 
     These are the types with which every operator was measured, and those of sound models for which
     each operand was measured in all types.

@@ -1,6 +1,7 @@
-"""Error messages for values that do not match their type: place, expected, found.
+"""Error messages for values of a TOML or JSON document that do not match their type: place,
+expected, found.
 
-msgspec's error path lacks the keys of free tables; they are found by trying the entries.
+msgspec's error path lacks the keys of tables with free keys; they are found by trying the entries.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ Fits = Callable[[Any, Any], bool]
 
 
 def explained(error: str, value: Any, annotation: Any, where: str, fits: Fits) -> str:
-    """The message for msgspec's error when converting `value`, found at `where`, to `annotation`."""
+    """The message for msgspec's `error` when converting `value`, found at the place `where`, to the
+    type `annotation`. `fits`: tests a value and a type.
+    """
     match = _ERROR.fullmatch(error)
     assert match is not None
     what = match["what"]
@@ -54,7 +57,9 @@ def explained(error: str, value: Any, annotation: Any, where: str, fits: Fits) -
 
 
 def _inside(step: str, value: Any, annotation: Any, fits: Fits) -> tuple[Any, Any, str]:
-    """One step into the value: the inner value, its type, and its place in the message."""
+    """One step of the error's path into the value: (inner value, its type, its place in the
+    message).
+    """
     annotation = _bare(annotation)
     if is_record(annotation):
         return value[step], _fields(annotation)[step], f".{step}"
@@ -68,6 +73,7 @@ def _inside(step: str, value: Any, annotation: Any, fits: Fits) -> tuple[Any, An
 
 
 def _fields(table: Any) -> Mapping[str, Any]:
+    """The types of a table's fields by key."""
     hints = get_type_hints(table, include_extras=True)
     names = zip(table.__struct_encode_fields__, table.__struct_fields__, strict=True)
     return {key: hints[attribute] for key, attribute in names}
@@ -83,6 +89,7 @@ def _bare(annotation: Any) -> Any:
 
 
 def _unknown(key: str, table: Any) -> str:
+    """The message for an unknown key."""
     known = list(_fields(_bare(table)))
     near = nearest(key, known)
     hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(known)}"
@@ -90,12 +97,13 @@ def _unknown(key: str, table: Any) -> str:
 
 
 def _misfit_key(value: Any, annotation: Any, fits: Fits) -> str:
+    """The message for a key that is not allowed."""
     key = next(key for key in value if not fits(key, annotation))
     return f"{key!r} is no {_metadata(annotation)['called']}"
 
 
 def _metadata(annotation: Any) -> dict[str, Any]:
-    """Bounds and descriptions in the type's annotations."""
+    """Bounds and descriptions in the type's annotations, by name."""
     extras: dict[str, Any] = {}
     for meta in getattr(annotation, "__metadata__", ()):
         extras.update(meta.extra or {})
@@ -105,6 +113,7 @@ def _metadata(annotation: Any) -> dict[str, Any]:
 
 
 def _expected(value: Any, annotation: Any) -> str:
+    """The message for a value of a wrong type or outside its bounds."""
     extras, plain = _metadata(annotation), _bare(annotation)
     origin = get_origin(plain) or plain
     if "called" in extras:

@@ -1,9 +1,9 @@
 """Patterns of operand types such as `T T int32|int64|- > T : int8 uint8`, used in rows of kernels.
 
 A pattern has a type for each input, then `>`, then one for each output. `a|b`: either; `-`: an
-optional operand given as -1; `~`: an operand omitted at the end; `any`: every type; `*` after the
-last name of a side: one or more of them. `T` is one of the types after the colon, the same in all
-places.
+optional operand given as -1; `~`: an operand left out at the end; `any`: every type; `*` after the
+last name of a side: one or more of them. `T` is one of the types after the colon, the same at all
+positions.
 """
 
 from __future__ import annotations
@@ -57,24 +57,31 @@ class OperandTypes(Record, frozen=True):
 
 
 class _Token(Record, frozen=True):
+    """The types that a pattern allows at one position. `first`: the one named first; `many`: the
+    position may be repeated.
+    """
+
     names: frozenset[str]
     first: str  # the name that a repair writes
     many: bool = False
 
     def takes(self, name: str, chosen: str) -> bool:
+        """Whether a type is allowed; `chosen`: the type that `T` stands for."""
         if name in self.names or (name == chosen and _VARIABLE in self.names):
             return True
         return ANY in self.names and name not in (ABSENT, LEFT_OUT)
 
     def wanted(self, name: str, chosen: str) -> str:
-        """The type itself if it is supported, else the type to use instead."""
+        """The type itself if it is allowed, else the type to use instead; `chosen`: the type that
+        `T` stands for.
+        """
         if self.takes(name, chosen):
             return name
         return chosen if self.first == _VARIABLE else self.first
 
 
 class Pattern(Record, frozen=True):
-    """Operand types that belong together; `types`: what `T` may be."""
+    """Combinations of operand types that belong together; `types`: the types that `T` may be."""
 
     text: str
     inputs: tuple[_Token, ...]
@@ -83,10 +90,11 @@ class Pattern(Record, frozen=True):
 
     @property
     def names(self) -> frozenset[str]:
-        """Every type that it names."""
+        """Every type that the pattern names."""
         return frozenset(self.types).union(*(t.names for t in (*self.inputs, *self.outputs)))
 
     def matches(self, operand_types: OperandTypes) -> bool:
+        """Whether the operand types match the pattern."""
         return any(signature == operand_types for signature in self.nearest(operand_types))
 
     def nearest(self, operand_types: OperandTypes) -> Iterator[OperandTypes]:
@@ -108,12 +116,13 @@ class Pattern(Record, frozen=True):
 
 
 def _wanted(tokens: Sequence[_Token], names: Sequence[str], chosen: str) -> tuple[str, ...]:
+    """The types to use for operands of the types `names`."""
     return tuple(token.wanted(name, chosen) for token, name in zip(tokens, names, strict=True))
 
 
 def _spread(tokens: tuple[_Token, ...], count: int) -> tuple[_Token, ...] | None:
-    """A token for each operand: the last one as often as it is needed. Operands may lack at the
-    end, never be too many.
+    """A token for each of `count` operands: the last one as often as it is needed. None if there
+    are more operands than the pattern allows; fewer are allowed.
     """
     if tokens and tokens[-1].many and count > len(tokens):
         return (*tokens, *(tokens[-1] for _ in range(count - len(tokens))))
@@ -121,7 +130,7 @@ def _spread(tokens: tuple[_Token, ...], count: int) -> tuple[_Token, ...] | None
 
 
 def parse_pattern(text: str) -> Pattern:
-    """A pattern from its text; ValueError for a text that is not one."""
+    """The pattern that a text describes; ValueError for a text that is no pattern."""
     body, _, types = text.partition(":")
     sides = body.split(">")
     if len(sides) != 2:
@@ -134,6 +143,7 @@ def parse_pattern(text: str) -> Pattern:
 
 
 def _token(text: str) -> _Token:
+    """The allowed types at one position, from its text."""
     names = text.removesuffix("*").split("|")
     return _Token(frozenset(names), names[0], many=text.endswith("*"))
 
@@ -143,6 +153,8 @@ if TYPE_CHECKING:
 else:
 
     class PatternText(metaclass=f.Reading):
+        """The field type of a pattern's text."""
+
         form = str
         called = "a string"
         read = staticmethod(parse_pattern)

@@ -1,4 +1,4 @@
-"""schema/operators.toml -> operator rows. The only reader of that table."""
+"""Reader of schema/operators.toml: operator rows with their rules. The only reader of that table."""
 
 from __future__ import annotations
 
@@ -57,6 +57,8 @@ _COUNTED = 2147450000.0
 
 
 class _RuleTable(f.TomlTable, frozen=True, kw_only=True):
+    """Keys that the table of any rule may have."""
+
     part: str = f.LEFT_OUT
     sources: f.Texts = f.LEFT_OUT
     note: str = f.LEFT_OUT
@@ -67,17 +69,23 @@ class _RuleTable(f.TomlTable, frozen=True, kw_only=True):
 
 
 class _SlotsTable(_RuleTable, frozen=True, kw_only=True):
+    """The table of a rule on several slots: same, zero, power."""
+
     types: f.Texts
     slots: tuple[f.SlotText, ...]
 
 
 class _FixedTable(_RuleTable, frozen=True, kw_only=True):
+    """The table of a FixedRule."""
+
     slot: f.SlotText
     labels: dict[f.QuantizedType, tuple[f.LabelPair, ...]]
     held: Literal["both", "scale", "zero_point"] = f.LEFT_OUT
 
 
 class _WeightTable(_RuleTable, frozen=True, kw_only=True):
+    """The table of a WeightRule."""
+
     types: f.Texts
     slot: f.SlotText
     axis: int = f.LEFT_OUT
@@ -87,6 +95,8 @@ class _WeightTable(_RuleTable, frozen=True, kw_only=True):
 
 
 class _BiasTable(_RuleTable, frozen=True, kw_only=True):
+    """The table of a BiasRule."""
+
     slot: f.SlotText
     factors: tuple[f.SlotText, ...]
     multiplier: f.Number = f.LEFT_OUT
@@ -98,6 +108,8 @@ class _BiasTable(_RuleTable, frozen=True, kw_only=True):
 
 
 class _WindowTable(_RuleTable, frozen=True, kw_only=True):
+    """The table of a WindowRule."""
+
     types: f.Texts
     form: Literal["product", "maximum", "square", "each"] = f.LEFT_OUT
     numerator: tuple[f.SlotText, ...]
@@ -108,6 +120,8 @@ class _WindowTable(_RuleTable, frozen=True, kw_only=True):
 
 
 class _PresentTable(_RuleTable, frozen=True, kw_only=True):
+    """The table of a PresentRule."""
+
     slot: f.SlotText
     factors: tuple[f.SlotText, ...]
     bias_types: dict[str, str]
@@ -128,6 +142,8 @@ _KINDS: Mapping[str, type[Rule]] = {
 
 
 class _FlowTable(f.TomlTable, frozen=True, kw_only=True):
+    """The table of a Flow."""
+
     kind: Literal["copy", "average"]
     inputs: tuple[f.SlotText, ...]
     outputs: tuple[f.SlotText, ...]
@@ -135,12 +151,16 @@ class _FlowTable(f.TomlTable, frozen=True, kw_only=True):
 
 
 class _CallTable(f.TomlTable, frozen=True, kw_only=True):
+    """The table of a CallRow."""
+
     option: str
     inputs: f.SlotText = f.LEFT_OUT
     outputs: f.SlotText = f.LEFT_OUT
 
 
 class _OperatorTable(f.TomlTable, frozen=True, kw_only=True):
+    """The table of one operator."""
+
     category: Category = f.LEFT_OUT
     family: Family = f.LEFT_OUT
     family_axes: tuple[int, ...] = f.LEFT_OUT
@@ -172,7 +192,7 @@ class _OperatorTable(f.TomlTable, frozen=True, kw_only=True):
 
 
 class _OperatorsDocument(f.TomlTable, frozen=True, kw_only=True):
-    """Rows are converted one by one."""
+    """The whole file. Operators' tables are converted one by one."""
 
     format: int
     operator: dict[str, dict[str, Any]]
@@ -202,6 +222,7 @@ _TYPES_FROM: Mapping[type[Rule], str] = {
 def _rule(
     rule_kind: str, given: dict[str, Any], operator: str, row_sources: tuple[str, ...]
 ) -> Rule:
+    """The rule in a table of this kind. `row_sources`: used if the rule has no sources of its own."""
     record = _KINDS[rule_kind]
     values = {**_DEFAULTS.get(record, {}), **given}
     part = values.pop("part", None)
@@ -214,7 +235,9 @@ def _rule(
 
 
 def _clamp(name: str) -> WindowRule:
-    """The bound of a fused activation in steps of the output, which kernels count with 32 bits."""
+    """The rule that a fused activation's bound, in steps of the output, fits the 32 bits with which
+    kernels compute it.
+    """
     return WindowRule(
         id=f"window/{name}/clamp",
         types=frozenset(ACTIVATION_TYPES),
@@ -233,6 +256,7 @@ def _clamp(name: str) -> WindowRule:
 
 
 def _row(name: str, values: dict[str, Any], where: str) -> OperatorRow:
+    """The operator's row from its converted table."""
     rules: list[Rule] = []
     sources = values["sources"]
     for rule_kind in _KINDS:
@@ -268,12 +292,12 @@ def parse_operators(document: str, where: str = "operators.toml") -> dict[str, O
 
 @cache
 def load_operators() -> Mapping[str, OperatorRow]:
-    """The shipped table; rows are read at their first use."""
+    """The shipped rows by operator name, each parsed at its first use."""
     return Rows(read_data("operators.toml"), parse_operators)
 
 
 def operators_schema() -> dict[str, Any]:
-    """JSON Schema of schema/operators.toml, made from the same tables."""
+    """JSON Schema of schema/operators.toml, made from the tables that its reader uses."""
     rows = {"type": "object", "additionalProperties": f.schema_of(_OperatorTable)}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -1,4 +1,4 @@
-"""Constraint kinds and operator rows: the records of a row of schema/operators.toml."""
+"""Rules by kind, and operator rows: the records of a row of schema/operators.toml."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ _WILD = frozenset("*?[")
 
 
 def named(name: str, pattern: str) -> bool:
-    """Whether a glob pattern names it. Most patterns are a name, or the beginning of one and a
-    star, and need no expression to be compiled.
+    """Whether a glob pattern matches the name. Most patterns are a name, or the beginning of one
+    and a star; these need no regular expression.
     """
     if _WILD.isdisjoint(pattern):
         return name == pattern
@@ -45,13 +45,16 @@ def named(name: str, pattern: str) -> bool:
 
 
 class SlotPattern(Record, frozen=True):
-    """`inputs[0]`, `inputs[*]`, `inputs[1:]`, `outputs[0]`, `intermediates[4]`."""
+    """A pattern of operand positions: `inputs[0]`, `inputs[*]`, `inputs[1:]`, `outputs[0]`,
+    `intermediates[4]`. Positions from `start` up to `stop` (None: all).
+    """
 
     kind: SlotKind
     start: int
     stop: int | None  # exclusive; None: to the last
 
     def select(self, count: int) -> range:
+        """The positions that the pattern names, for `count` operands."""
         return range(self.start, count if self.stop is None else min(self.stop, count))
 
     def __str__(self) -> str:
@@ -61,12 +64,14 @@ class SlotPattern(Record, frozen=True):
 
 
 class Rule(Record, frozen=True, kw_only=True):
-    """Fields of every kind. `id` is stable: kind/OPERATOR, with /part if there are several.
+    """The fields of every kind of rule. `id` is stable: kind/OPERATOR, with /part if there are
+    several.
 
-    `when` and `unless` name an optional operand: the rule applies only if it is present, or only if
-    it is absent (index -1, or fewer operands). `beside` names operands whose types must be in
-    `types` too: int16 to int16, int8 weights with int8 activations but not with float ones. `where`
-    names operands with the types that they must have for the rule to apply.
+    `types`: tensor types for which the rule holds. `when` and `unless` name an optional operand:
+    the rule applies only if it is present, or only if it is absent (index -1, or fewer operands).
+    `beside` names operands whose types must be in `types` too: int16 to int16, int8 weights with
+    int8 activations but not with float ones. `where` names operands with the types that they must
+    have for the rule to apply.
     """
 
     id: str
@@ -80,16 +85,18 @@ class Rule(Record, frozen=True, kw_only=True):
 
 
 class SameRule(Rule, frozen=True, kw_only=True):
-    """All these slots share (scale, zero_point): the kernel handles raw integers."""
+    """All these slots must have one scale and zero point, as the kernel copies or compares
+    integers.
+    """
 
     slots: tuple[SlotPattern, ...]
 
 
 class FixedRule(Rule, frozen=True, kw_only=True):
-    """The kernel always writes these parameters, whatever the file declares.
+    """The kernel always writes with these parameters, whatever the file declares.
 
-    Legal labels by type, the first of which a repair writes. `held`: whether scale and zero point
-    are fixed, or only one of them.
+    `labels`: the legal ones by type; a repair writes the first. `held`: whether scale and zero
+    point are fixed, or only one of them.
     """
 
     slot: SlotPattern
@@ -97,7 +104,7 @@ class FixedRule(Rule, frozen=True, kw_only=True):
     held: Literal["both", "scale", "zero_point"]
 
     def keeps(self, label: Label, type_name: str) -> bool:
-        """Whether a tensor of that type may declare the label."""
+        """Whether a tensor of this type may declare the label."""
         return any(
             (self.held == "zero_point" or label.scale == legal.scale)
             and (self.held == "scale" or label.zero_point == legal.zero_point)
@@ -106,7 +113,7 @@ class FixedRule(Rule, frozen=True, kw_only=True):
 
 
 class ZeroPointRule(Rule, frozen=True, kw_only=True):
-    """These slots have a zero point of 0."""
+    """These slots must have zero point 0."""
 
     slots: tuple[SlotPattern, ...]
 
@@ -125,7 +132,7 @@ class WeightRule(Rule, frozen=True, kw_only=True):
 
 
 class BiasRule(Rule, frozen=True, kw_only=True):
-    """scale[c] = factor x product of the factors' scales, zero point 0.
+    """The bias has scale[c] = multiplier x product of the factors' scales, and zero point 0.
 
     `bias_types` maps the activation type (of the first factor) to the legal bias types, the first
     of which a repair writes. `type_option`: the operator's option with the bias's type (0, float32:
@@ -146,9 +153,10 @@ class BiasRule(Rule, frozen=True, kw_only=True):
 
 
 class PresentRule(Rule, frozen=True, kw_only=True):
-    """The slot, a bias, holds a tensor. `absence`: how it may not be missing: an operand `left_out`,
-    a `minus_one` in its place, or either. A repair adds zeros of the type that `bias_types` has
-    for the first factor's, as many as the last factor has along `axis`.
+    """The slot, a bias, must hold a tensor. `absence`: the form in which it must not be missing:
+    `left_out`, fewer operands; `minus_one`, index -1; or `either`. A repair adds zeros of the type
+    that `bias_types` gives for the first factor's type, as many as the last factor has along
+    `axis`.
     """
 
     slot: SlotPattern
@@ -159,9 +167,9 @@ class PresentRule(Rule, frozen=True, kw_only=True):
 
 
 class WindowRule(Rule, frozen=True, kw_only=True):
-    """low <= ratio < high, the ratio being factor x product (or maximum, or its square) of the
-    numerator's scales over the product of the denominator's. `fused`: the factor is the upper
-    bound of the fused activation, and there is no rule where there is none.
+    """low <= ratio < high, the ratio being multiplier x product (or maximum, or its square) of the
+    numerator's scales over the product of the denominator's. `fused`: the multiplier is the upper
+    bound of the fused activation, and without one there is no rule.
     """
 
     form: Literal["product", "maximum", "square", "each"]
@@ -174,7 +182,7 @@ class WindowRule(Rule, frozen=True, kw_only=True):
 
 
 class PowerRule(Rule, frozen=True, kw_only=True):
-    """The slot's scale is a power of two."""
+    """The slot's scale must be a power of two."""
 
     slots: tuple[SlotPattern, ...]
 
@@ -195,7 +203,9 @@ class Flow(Record, frozen=True, kw_only=True):
 
 
 class CallRow(Record, frozen=True, kw_only=True):
-    """A subgraph named by option `option`: these operands are its inputs and outputs."""
+    """An operator's call of the subgraph that its option `option` names: these operands are the
+    subgraph's inputs and outputs.
+    """
 
     option: str
     inputs: SlotPattern | None
@@ -203,7 +213,14 @@ class CallRow(Record, frozen=True, kw_only=True):
 
 
 class OperatorRow(Record, frozen=True, kw_only=True):
-    """One builtin operator. An operator without a row is rigid in every slot."""
+    """The row of one builtin operator. An operator without a row is rigid in every slot.
+
+    `flow`, `range`: how real values pass, and which the function can produce; `rigid`: slots that
+    keep their parameters; `ignored`: slots without quantized values; `resource`, `calls`,
+    `carried`: variables, called subgraphs and loop-carried values; `zeros`, `positive`, `scaled`,
+    `joins`, `adds`, `subtracts`, `mirror`: slots with properties that checks use (docs/adding.md);
+    `fuses`: a fused activation is possible.
+    """
 
     name: str
     category: str = "other"  # the section of the rule tables it is shown in

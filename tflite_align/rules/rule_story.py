@@ -1,4 +1,4 @@
-"""Everything known of one rule: its constraint, its severity by target, its sources.
+"""The description of one rule: its requirement, its severity on each target, its sources.
 
 SARIF, `rules RULE_ID` and `explain RULE_ID` show the same.
 """
@@ -34,7 +34,9 @@ _GLOB = re.compile(r"[*?\[]")
 
 
 class RuleGrade(Record, frozen=True, kw_only=True):
-    """Severity of a violated rule on one target. `types`, `operators`: empty if they do not matter."""
+    """The severity of a violated rule on one target. `types`, `operators`: those to which it is
+    restricted; empty: all.
+    """
 
     target: str
     severity: Severity
@@ -59,7 +61,7 @@ class RuleStory(Record, frozen=True, kw_only=True):
 
     @property
     def name(self) -> str:
-        """`SameConcatenation`."""
+        """The rule's name in SARIF, such as `SameConcatenation`."""
         return "".join(word.capitalize() for word in anchor(self.id).split("-"))
 
 
@@ -67,12 +69,12 @@ class RuleStory(Record, frozen=True, kw_only=True):
 
 
 def anchor(rule_id: str) -> str:
-    """The id as an anchor of a page: `same-concatenation`."""
+    """The id as an anchor of a page: `same-concatenation` for `same/CONCATENATION`."""
     return re.sub(r"[^a-z0-9]+", "-", rule_id.lower()).strip("-")
 
 
 def rule_page(rule_id: str) -> str:
-    """`rules.html#same-concatenation`, relative to the site's root.
+    """The page with the rule, relative to the site's root: `rules.html#same-concatenation`.
 
     Rules that are equal for all operators share an anchor, such as `rules.html#types`.
     """
@@ -88,12 +90,13 @@ def rule_ids() -> list[str]:
 
 @cache
 def _operator_rules() -> dict[str, Rule]:
+    """All rules of operator rows by id."""
     return {rule.id: rule for row in load_operators().values() for rule in row.rules}
 
 
 @cache
 def _supported() -> frozenset[str]:
-    """Rules of support rows that name their operators in full."""
+    """Ids of the rules of support rows that name their operators in full, without wildcards."""
     return frozenset(
         row.rule(operator)
         for name in target_names()
@@ -107,7 +110,9 @@ def _supported() -> frozenset[str]:
 
 
 def story_or_nearest(rule_id: str, targets: Sequence[Target]) -> RuleStory | str:
-    """The story; for an unknown id, a suggestion: "; did you mean 'same/ADD'?"."""
+    """The description of the rule on these targets; for an unknown id, a suggestion as text: "; did
+    you mean 'same/ADD'?".
+    """
     story = rule_story(rule_id, targets)
     if story is not None:
         return story
@@ -118,7 +123,7 @@ def story_or_nearest(rule_id: str, targets: Sequence[Target]) -> RuleStory | str
 
 
 def known_story(rule_id: str, targets: Sequence[Target]) -> RuleStory:
-    """The story of a rule that a report names: of what no table knows, the family's words."""
+    """The description of a rule that a report names; for an id in no table, that of its family."""
     story = rule_story(rule_id, targets)
     if story is not None:
         return story
@@ -130,7 +135,7 @@ def known_story(rule_id: str, targets: Sequence[Target]) -> RuleStory:
 
 
 def rule_story(rule_id: str, targets: Sequence[Target] = ()) -> RuleStory | None:
-    """The rule, graded by these targets; None for an unknown id."""
+    """The description of the rule, with its severity on these targets; None for an unknown id."""
     rule = _operator_rules().get(rule_id)
     if rule is not None:
         return RuleStory(
@@ -160,7 +165,9 @@ def rule_story(rule_id: str, targets: Sequence[Target] = ()) -> RuleStory | None
 
 
 def _is_meant(rule_id: str, start: str) -> bool:
-    """Whether the rest of an id in this family is an operator or a known part."""
+    """Whether `rule_id` belongs to the family `start`: the rest of the id is an operator's name or
+    a known part.
+    """
     if start in UNGRADED or not start.endswith("/"):
         return rule_id == start or (start.endswith("/") and len(rule_id) > len(start))
     return rule_id.split("/")[1] in _operator_names()
@@ -168,12 +175,15 @@ def _is_meant(rule_id: str, start: str) -> bool:
 
 @cache
 def _operator_names() -> frozenset[str]:
+    """All operator names with a row, and that of the model as a whole."""
     rows = [load_operators(), *map(load_kernels, kernel_sets())]
     return frozenset(name for table in rows for name in table) | {WHOLE_MODEL}
 
 
 def _levels(rule_id: str, types: Sequence[str], targets: Sequence[Target]) -> Iterator[RuleGrade]:
-    """A severity for all types that have the same, then those of single operators."""
+    """The severity of the rule on each target: one entry for all types with equal severity, then
+    those of single operators.
+    """
     for target in targets:
         operators: dict[tuple[Severity, str], list[str]] = {}
         for name in types:
@@ -199,7 +209,9 @@ def _levels(rule_id: str, types: Sequence[str], targets: Sequence[Target]) -> It
 
 
 def _about_operators(rule_id: str, start: str, targets: Sequence[Target]) -> Iterator[RuleGrade]:
-    """Rules of the targets' own rows about this operator."""
+    """The severities that the targets' own rows (support, kernels) give for the operator in the
+    rule's id.
+    """
     for target in targets:
         if start == "support/":
             for row in _support(rule_id, target):
@@ -214,6 +226,7 @@ def _about_operators(rule_id: str, start: str, targets: Sequence[Target]) -> Ite
 
 
 def _support(rule_id: str, target: Target) -> Iterator[SupportRow]:
+    """The target's support rows with this rule id."""
     family, _, rest = rule_id.partition("/")
     operator = rest.partition("/")[0]
     if family == "support":
@@ -223,6 +236,7 @@ def _support(rule_id: str, target: Target) -> Iterator[SupportRow]:
 
 
 def _kernels(rule_id: str, start: str, target: Target) -> Iterator[RuleGrade]:
+    """What each kernel set of the target takes for the operator in the rule's id."""
     severity = target.requirement(rule_id, "int8").severity
     for name, words in target.kernels.items():
         row = load_kernels(name).get(rule_id.removeprefix(start))
@@ -240,9 +254,11 @@ def _kernels(rule_id: str, start: str, target: Target) -> Iterator[RuleGrade]:
 
 
 def _limits(row: SupportRow) -> str:
+    """The limits of a support row as text."""
     when = f", where {tell_limits(row.when)}" if row.when else ""
     return _plain(f"{tell_limits(row.limits)}{when}")
 
 
 def _plain(markdown: str) -> str:
+    """Markdown without code marks."""
     return markdown.replace("`", "")

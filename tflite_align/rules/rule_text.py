@@ -109,11 +109,12 @@ def _families() -> frozenset[str]:
 
 
 def slots(patterns: Sequence[SlotPattern], joint: str = ", ") -> str:
+    """Slot patterns in backticks, joined by `joint`."""
     return joint.join(f"`{pattern}`" for pattern in patterns)
 
 
 def number(value: float) -> str:
-    """A number as people write it: 1/256, 2^-10, 0.5."""
+    """A number in its shortest exact form: 1/256, 2^-10, 0.5."""
     if value > 0 and value.hex().startswith("0x1.0000000000000p"):
         exponent = int(value.hex().split("p")[1])
         if -8 <= exponent < 0:
@@ -127,6 +128,7 @@ _HELD = {"both": "", "scale": "the scale of ", "zero_point": "the zero point of 
 
 
 def _label(value: Label) -> str:
+    """A label as text."""
     return f"({number(value.scale)}, {value.zero_point})"
 
 
@@ -156,10 +158,12 @@ def rule_words(rule: Rule) -> str:
 
 
 def _single(patterns: Sequence[SlotPattern]) -> bool:
+    """Whether the patterns name exactly one slot."""
     return len(patterns) == 1 and patterns[0].stop is not None
 
 
 def _fixed_labels(rule: FixedRule) -> str:
+    """The legal labels by type, as text."""
     return "; ".join(
         f"{type_name} {' or '.join(_label(label) for label in labels)}"
         for type_name, labels in rule.labels.items()
@@ -167,6 +171,7 @@ def _fixed_labels(rule: FixedRule) -> str:
 
 
 def _weight_words(rule: WeightRule) -> str:
+    """The sentence on a WeightRule."""
     if rule.minimum is not None:
         return f"`{rule.slot}`: no weight below {rule.minimum}"
     parts = ["zero point 0"] if rule.symmetric else []
@@ -177,6 +182,7 @@ def _weight_words(rule: WeightRule) -> str:
 
 
 def _bias_words(rule: BiasRule) -> str:
+    """The sentence on a BiasRule."""
     if rule.compared:
         product = slots(rule.factors, " x ")
         return f"`{rule.slot}`, where it is zeros: scale within 0.02 output scales of {product}"
@@ -191,6 +197,7 @@ def _bias_words(rule: BiasRule) -> str:
 
 
 def _window_words(rule: WindowRule) -> str:
+    """The sentence on a WindowRule."""
     factor = "" if rule.multiplier == 1.0 else f"{number(rule.multiplier)} x "
     if not rule.numerator:
         bound = "the bound of a fused activation" if rule.fused else number(rule.multiplier)
@@ -206,6 +213,7 @@ def _window_words(rule: WindowRule) -> str:
 
 
 def _conditions(rule: Rule) -> str:
+    """The conditions of a rule, as the end of its sentence."""
     text = ""
     if rule.when is not None:
         text += f", where `{rule.when}` is present"
@@ -220,5 +228,6 @@ def _conditions(rule: Rule) -> str:
 
 
 def kinds(types: frozenset[str]) -> list[str]:
+    """The types, quantized ones first in their usual order."""
     order = {type_name: position for position, type_name in enumerate(QUANTIZED_TYPES)}
     return sorted(types, key=lambda type_name: order.get(type_name, len(order)))

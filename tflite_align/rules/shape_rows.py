@@ -1,4 +1,4 @@
-"""schema/shapes.toml: which way each operator makes its outputs' shapes."""
+"""Reader of schema/shapes.toml: the function that gives the shapes of each operator's outputs."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ __all__ = ["ShapeRow", "load_shapes", "parse_shapes", "shapes_schema"]
 
 
 class ShapeRow(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`function`: the name of the shape function; `operand`: the input it uses, where there are
-    several.
+    """The shape function of some operators. `function`: its name; `operand`: the input that it
+    uses, if an operator has several.
     """
 
     function: str
@@ -27,6 +27,8 @@ class ShapeRow(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class _ShapesDocument(f.TomlTable, frozen=True, kw_only=True):
+    """The whole file, as written there."""
+
     format: int
     shape: tuple[ShapeRow, ...]
 
@@ -45,6 +47,7 @@ def parse_shapes(document: str, where: str) -> Mapping[str, ShapeRow]:
 
 @cache
 def load_shapes() -> Mapping[str, ShapeRow]:
+    """The shipped rows by operator name."""
     return parse_shapes(read_data("shapes.toml"), "shapes.toml")
 
 

@@ -1,4 +1,4 @@
-"""Access to data files below resources.data_root()."""
+"""Access to the data files below resources.data_root()."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _HEADER = re.compile(r"^\[+operator\.(\w+)", re.MULTILINE)
 
 
 def read_data(name: str) -> str:
-    """Text of a file under schema/; RuleError when the installation lacks it."""
+    """The text of a file under schema/; RuleError if the installation lacks it."""
     path = data_root() / name
     try:
         return path.read_text(encoding="utf-8")
@@ -26,7 +26,7 @@ def read_data(name: str) -> str:
 
 
 def data_files(folder: str, ending: str) -> list[str]:
-    """Names of the files in a folder under schema/ that end so, sorted."""
+    """Names of the files in a folder under schema/ with this ending, sorted."""
     return sorted(path.name for path in (data_root() / folder).glob(f"*{ending}"))
 
 

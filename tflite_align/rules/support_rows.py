@@ -35,10 +35,11 @@ _EVERY = (SlotPattern("inputs", 0, None), SlotPattern("outputs", 0, None))
 class SupportRow(Record, frozen=True, kw_only=True):
     """The limits for every operator that `operators` matches and `when` applies to.
 
-    `operators` are glob patterns of operator names; "MODEL" is the model as a whole. Limits on
-    tensors apply to the present operands in `slots`. A violation is a finding `support/OPERATOR`,
-    with `/part` if the row has one; `repair` names its fix, which few rows have. With `once` an
-    operator gets only the first finding of a part.
+    `operators`: glob patterns of operator names; "MODEL" is the model as a whole; `unless`:
+    patterns of names that are excepted. Limits on tensors apply to the present operands in `slots`.
+    A violation is a finding `support/OPERATOR`, with `/part` if the row has one; `repair` names the
+    kind of fault for the table of repairs, which few rows have. With `once` an operator gets only
+    the first finding of a part.
     """
 
     operators: tuple[str, ...]
@@ -55,15 +56,16 @@ class SupportRow(Record, frozen=True, kw_only=True):
     repair: str = ""
 
     def names(self, operator: str) -> bool:
-        """Whether the row applies to operators of that name."""
+        """Whether the row applies to operators of this name."""
         return _matches(self.operators, operator) and not _matches(self.unless, operator)
 
     def rule(self, operator: str) -> str:
-        """The stable id of the rule for operators of that name."""
+        """The stable id of the rule for operators of this name."""
         return f"support/{operator}" + (f"/{self.part}" if self.part else "")
 
 
 def _matches(patterns: tuple[str, ...], name: str) -> bool:
+    """Whether a pattern matches the name."""
     return any(named(name, pattern) for pattern in patterns)
 
 
@@ -184,6 +186,8 @@ LIMITS = SupportLimits.__struct_fields__
 
 
 class SupportTable(f.TomlTable, frozen=True, kw_only=True):
+    """One `[[support]]` table, as written in the file."""
+
     operators: f.Texts
     unless: f.Texts = f.LEFT_OUT
     part: str = f.LEFT_OUT
@@ -199,7 +203,9 @@ class SupportTable(f.TomlTable, frozen=True, kw_only=True):
 
 
 def parse_support(values: dict[str, Any], where: str) -> SupportRow:
-    """A row from its parsed keys; RuleError for one that could never decide anything."""
+    """A row from its converted keys; RuleError for a row that could never be violated. `where`: its
+    place for messages.
+    """
     if not values["operators"] or not values["limits"]:
         raise RuleError(f"{where}: a row needs operators and limits")
     axes = [
@@ -221,6 +227,7 @@ def tell_limits(limits: Mapping[str, Any]) -> str:
 
 
 def _told(value: Any) -> str:
+    """A limit's value as text."""
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {_told(item)}" for key, item in value.items())
     if isinstance(value, tuple):

@@ -1,4 +1,6 @@
-"""schema/targets/*.toml -> Target: how grave each broken rule is there, and what happens."""
+"""Reader of schema/targets/*.toml: Target, with the severity of each violated rule there, and what
+happens.
+"""
 
 from __future__ import annotations
 
@@ -27,12 +29,13 @@ Severity = Literal["error", "warning", "off"]
 
 
 class Requirement(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Severity of a violated rule on a target, and the runtime's behaviour as text.
+    """The severity of violated rules on a target, and the runtime's behaviour as text.
 
-    `only`: "cpu" if the level applies only where the target runs the operator on the CPU (a support
-    row with part "cpu" is violated); elsewhere the target uses the declared parameters. `honours`:
-    the part of the parameters that the target uses elsewhere: if only that part differs, the level
-    is a warning. `operators`: operators to which the level is restricted; empty: all.
+    `rules`: patterns of rule ids; `types`: tensor types to which it is restricted, empty: all.
+    `only`: "cpu" if it applies only where the target runs the operator on the CPU (a support row
+    with part "cpu" is violated); elsewhere the target uses the declared parameters. `honours`: the
+    part of the parameters that the target uses elsewhere: if only that part differs, the severity
+    is warning. `operators`: operators to which it is restricted; empty: all.
     """
 
     rules: tuple[str, ...]  # glob patterns of rule ids
@@ -48,14 +51,15 @@ class Requirement(Record, frozen=True, kw_only=True, forbid_unknown_fields=True)
 class Target(Record, frozen=True, kw_only=True):
     """A runtime or compiler.
 
-    Without `support` rows its supported operators are not checked. `grades`: (pattern of rule ids,
-    severity) set by the user; later ones win, and rules that are off stay off. `selected`: patterns
-    of the only rules to check, if not empty; `ignored`: patterns of rules not to check. `kernels`:
-    its kernel sets (schema/kernels) with their names in messages; an operator may run on any of
-    them. `judges`: its runtimes and compilers. `takes`: "all" if each of them must accept a file,
-    "any" if one is enough. `resizes`: an application may resize inputs, and shapes are computed
-    again; other runtimes trust the file's shapes. `splits`: "once" for a compiler that maps one
-    connected part and leaves the rest to the CPU.
+    Without `support` rows its supported operators are not checked. `quantize`: by input type, the
+    output types that its QUANTIZE has. `grades`: (pattern of rule ids, severity) set by the user;
+    later ones win, and rules that are off stay off. `selected`: patterns of the only rules to
+    check, if not empty; `ignored`: patterns of rules not to check. `kernels`: its kernel sets
+    (schema/kernels) with their names in messages; an operator may run on any of them. `judges`: its
+    runtimes and compilers. `takes`: "all" if each of them must accept a file, "any" if one is
+    enough. `resizes`: an application may resize inputs, and shapes are computed again; other
+    runtimes trust the file's shapes. `splits`: "once" for a compiler that maps one connected part
+    and leaves the rest to the CPU.
     """
 
     name: str
@@ -77,12 +81,12 @@ class Target(Record, frozen=True, kw_only=True):
         return brief(f"<Target {self.name}: {self.title}>")
 
     def requirement(self, rule_id: str, type_name: str, operator: str = "") -> Requirement:
-        """The level of a rule for a type at an operator, as the user grades it."""
+        """The requirement of a rule for a tensor type at an operator, with the user's severity."""
         return self.graded(rule_id, self.level(rule_id, type_name, operator))
 
     def level(self, rule_id: str, type_name: str, operator: str = "") -> Requirement:
-        """The last level whose pattern, types and operators match: later entries are exceptions.
-        Without `operator`, levels of single operators are passed over.
+        """The last requirement whose pattern, types and operators match: later entries are
+        exceptions. Without `operator`, requirements of single operators are skipped.
         """
         for entry in reversed(self.requirements):
             if entry.types and type_name not in entry.types:
@@ -94,7 +98,7 @@ class Target(Record, frozen=True, kw_only=True):
         raise RuleError(f"target {self.name}: no level covers rule {rule_id}")
 
     def graded(self, rule_id: str, level: Requirement) -> Requirement:
-        """The level as the user grades it."""
+        """The requirement with the user's severity."""
         unheard = self.selected and not any(named(rule_id, one) for one in self.selected)
         if unheard or any(named(rule_id, one) for one in self.ignored):
             return replace(level, severity="off")
@@ -104,10 +108,13 @@ class Target(Record, frozen=True, kw_only=True):
         return level
 
     def requires(self, rule: Rule, type_name: str) -> bool:
+        """Whether the rule holds for this type on the target."""
         return type_name in rule.types and self.requirement(rule.id, type_name).severity != "off"
 
 
 class _TargetTable(f.TomlTable, frozen=True, kw_only=True):
+    """A target file, as written."""
+
     format: int
     name: str
     title: str
@@ -135,13 +142,13 @@ def parse_target(document: str, where: str) -> Target:
 
 
 def target_names() -> list[str]:
-    """Names for `targets=` and load_target(), sorted."""
+    """The names of the shipped targets, sorted."""
     return sorted(name.removesuffix(".toml") for name in data_files("targets", ".toml"))
 
 
 @cache
 def load_target(name: str) -> Target:
-    """The shipped target of that name. Raises UsageError with the nearest or all names."""
+    """The shipped target of this name. Raises UsageError with the most similar name, or all names."""
     if not isinstance(name, str):
         raise UsageError(f"target: expected a name, found {kind_of(name)}")
     names = target_names()

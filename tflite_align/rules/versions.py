@@ -1,4 +1,4 @@
-"""schema/versions.toml: which version of an operator its integer types need."""
+"""Reader of schema/versions.toml: the version of an operator that its integer types need."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ __all__ = ["VersionRow", "load_versions", "parse_versions", "versions_schema"]
 
 
 class VersionRow(Record, frozen=True, kw_only=True):
-    """`versions`: the least version by the type of the operand in `slot`. `only`: the values that
-    these options must have for the row to hold.
+    """The versions that one operator needs. `versions`: the least version by the type of the
+    operand in `slot`. `only`: values that these options must have for the row to apply.
     """
 
     name: str
@@ -26,16 +26,21 @@ class VersionRow(Record, frozen=True, kw_only=True):
     only: Mapping[str, int] = field(default_factory=dict)
 
     def holds(self, operator: Operator) -> bool:
+        """Whether the row applies to an operator."""
         return all(operator.options.get(key, 0) == value for key, value in self.only.items())
 
 
 class _VersionTable(f.TomlTable, frozen=True, kw_only=True):
+    """One `[operator.NAME]` table, as written in the file."""
+
     slot: f.SlotText
     versions: dict[f.QuantizedType, int]
     only: dict[str, int] = f.LEFT_OUT
 
 
 class _VersionsDocument(f.TomlTable, frozen=True, kw_only=True):
+    """The whole file, as written there."""
+
     format: int
     sources: f.Texts
     operator: dict[str, _VersionTable]
@@ -49,7 +54,7 @@ def parse_versions(document: str, where: str) -> Mapping[str, VersionRow]:
 
 @cache
 def load_versions() -> Mapping[str, VersionRow]:
-    """The shipped table; rows are read at their first use."""
+    """The shipped rows by operator name, each parsed at its first use."""
     return Rows(read_data("versions.toml"), lambda part: parse_versions(part, "versions.toml"))
 
 

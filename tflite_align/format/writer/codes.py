@@ -1,4 +1,4 @@
-"""Operator codes: the existing ones and those that changes add."""
+"""Operator codes of the written file: the existing ones and those that changes add."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ _PLACEHOLDER = 127  # value of the old byte field for codes that need the new fi
 
 
 class Codes:
-    """`made`: new codes, numbered after the existing ones.
-
-    `altered`: existing codes with another version. `used`: existing codes that operators refer to.
+    """`made`: new codes, numbered after the existing ones. `altered`: new version of existing
+    codes, by index. `used`: existing codes to which added operators refer.
     """
 
     def __init__(self, model: Model) -> None:
@@ -44,7 +43,7 @@ class Codes:
         return index
 
     def alter(self, of: Mapping[OperatorId, int], wanted: Mapping[OperatorId, int]) -> None:
-        """Change the version of codes where all their operators need it: runtimes check unused
+        """Change the version of codes all of whose operators need it, since runtimes check unused
         codes too.
 
         `of`: the code of each remaining operator; `wanted`: the needed version by operator.
@@ -59,6 +58,7 @@ class Codes:
 
 
 def _table(name: str, version: int) -> NewTable:
+    """The table of a new operator code. Raises UsageError for a name that is no builtin operator."""
     try:
         code = operator_code(name)
     except (KeyError, ValueError):

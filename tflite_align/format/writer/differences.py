@@ -59,6 +59,7 @@ class _GraphDifferences:
         self.index = old.index
 
     def edits(self) -> Iterator[Edit]:
+        """The edits of the subgraph."""
         if len(self.new.tensors) < len(self.old.tensors):
             raise UsageError(f"subgraph[{self.index}]: tensors cannot be removed")
         for tensor in self.new.tensors[len(self.old.tensors) :]:
@@ -73,13 +74,14 @@ class _GraphDifferences:
     # --- tensors -----------------------------------------------------------------------------
 
     def _data(self, tensor: Tensor) -> bytes | None:
-        """The bytes of a new buffer; None for a buffer of the file."""
+        """The bytes of a tensor's new buffer; None if its buffer is in the file."""
         if tensor.buffer < len(self.before.buffers):
             return None
         data = self.after.buffers[tensor.buffer].data
         return None if data is None else bytes(data)
 
     def _added_tensor(self, tensor: Tensor) -> AddTensor:
+        """The edit that adds a tensor."""
         if tensor.like is None:
             raise UsageError(f"subgraph[{self.index}]/tensor[{tensor.index}]: like no other tensor")
         # `like` is another new tensor, or a tensor as it is in the file.
@@ -99,6 +101,7 @@ class _GraphDifferences:
         )
 
     def _tensor(self, was: Tensor, tensor: Tensor) -> Iterator[Edit]:
+        """The edits that turn tensor `was` into `tensor`."""
         address = {"subgraph": self.index, "tensor": was.index}
         _refuse(f"subgraph[{self.index}]/tensor[{was.index}]", _FIXED_TENSOR, was, tensor)
         if tensor.quant is not None and tensor.quant != was.quant:
@@ -123,6 +126,7 @@ class _GraphDifferences:
     # --- operators ---------------------------------------------------------------------------
 
     def _operators(self) -> Iterator[Edit]:
+        """The edits of operators: additions, removals and changes."""
         origins: set[int] = set()
         last = -1
         added: list[Operator] = []
@@ -149,6 +153,7 @@ class _GraphDifferences:
                 yield RemoveOperator(subgraph=self.index, operator=was.index)
 
     def _insertions(self, added: list[Operator], before: int) -> Iterator[Edit]:
+        """The edits that add these operators before the original operator `before`."""
         for operator in added:
             if operator.options or operator.intermediates or operator.custom_code:
                 raise UnsupportedError(
@@ -164,6 +169,7 @@ class _GraphDifferences:
             )
 
     def _operator(self, was: Operator, operator: Operator) -> Iterator[Edit]:
+        """The edits that turn operator `was` into `operator`."""
         address = {"subgraph": self.index, "operator": was.index}
         where = f"subgraph[{self.index}]/operator[{was.index}] {was.name}"
         _refuse(where, _FIXED_OPERATOR, was, operator)
@@ -184,6 +190,7 @@ class _GraphDifferences:
     def _boundary(
         self, side: Literal["inputs", "outputs"], old: tuple[int, ...], new: tuple[int, ...]
     ) -> Iterator[Edit]:
+        """The edits of the subgraph's inputs or outputs."""
         if len(old) != len(new):
             raise UnsupportedError(f"subgraph[{self.index}]: the number of {side} is fixed")
         for index, (was, tensor) in enumerate(zip(old, new, strict=True)):
@@ -192,6 +199,7 @@ class _GraphDifferences:
 
 
 def _refuse(address: str, names: tuple[str, ...], was: object, now: object) -> None:
+    """Raise UnsupportedError if one of the named fields differs, as these cannot be changed."""
     changed = [name for name in names if getattr(was, name) != getattr(now, name)]
     if changed:
         raise UnsupportedError(f"{address}: {changed[0]} cannot be changed")

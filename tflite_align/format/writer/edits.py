@@ -29,10 +29,8 @@ __all__ = [
 
 
 class SetQuant(Record, frozen=True, kw_only=True):
-    """Set a tensor's parameters.
-
-    minimum/maximum, if present in the file, are rewritten from quant.minimum/quant.maximum (same
-    length).
+    """Set a tensor's parameters. `minimum` and `maximum`, if the file has them, are rewritten with
+    values of `quant`, of the same length.
     """
 
     subgraph: int
@@ -41,7 +39,7 @@ class SetQuant(Record, frozen=True, kw_only=True):
 
 
 class SetData(Record, frozen=True, kw_only=True):
-    """Set a constant's bytes, and its type if `type` is set (int32 bias to int64)."""
+    """Set a constant's bytes, and its type if `type` is given (int32 bias to int64)."""
 
     subgraph: int
     tensor: int
@@ -50,7 +48,7 @@ class SetData(Record, frozen=True, kw_only=True):
 
 
 class SetType(Record, frozen=True, kw_only=True):
-    """Set the type of a tensor without constant data to one of the same width."""
+    """Set the type of a tensor without constant data to a type of the same width."""
 
     subgraph: int
     tensor: int
@@ -110,7 +108,8 @@ class AddOperator(Record, frozen=True, kw_only=True):
 
 
 class RemoveOperator(Record, frozen=True, kw_only=True):
-    """Remove an operator. Its tensors stay; operators that read its outputs have to be rewired.
+    """Remove an operator. Its tensors remain; operators that read its outputs have to be given
+    other inputs.
 
     Other edits still count it, as all operator indices are those of the original.
     """
@@ -133,7 +132,7 @@ class SetOperand(Record, frozen=True, kw_only=True):
 
 
 class SetOption(Record, frozen=True, kw_only=True):
-    """Set a scalar option of an operator by its schema name (fused activation, bias type)."""
+    """Set a scalar option of an operator. `field`: its schema name (fused activation, bias type)."""
 
     subgraph: int
     operator: int

@@ -28,7 +28,7 @@ _FIRST_OFFSET = 2
 
 
 class FieldValues:
-    """New values of existing tables, by table key and field name."""
+    """Requested values for fields of existing tables, by table key and field name."""
 
     def __init__(self, view: BufferReader, model: Model, patches: Patches) -> None:
         self.view = view
@@ -39,15 +39,18 @@ class FieldValues:
 
     @cached_property
     def references(self) -> References:
+        """How many objects refer to each byte range of the file."""
         return References(self.view, self.model.pos)
 
     def want(self, key: Key, layout: TableLayout, pos: int, **fields: Value) -> None:
-        """Request these field values for the table `key`, which is at `pos`."""
+        """Request these field values for the table `key`, which is at byte `pos`."""
         self.tables[key] = (layout, pos)
         self.wanted[key].update(fields)
 
     def current(self, layout: TableLayout, pos: int, name: str) -> Any:
-        """A scalar field's value, or the position a reference field points to (0: absent)."""
+        """The value of a scalar field of the table at `pos`, or the position to which a reference
+        field points (0: absent).
+        """
         field = layout.by_name[name]
         plan, values = self.view.table(layout, pos)
         if field.kind == "scalar":
@@ -55,7 +58,9 @@ class FieldValues:
         return self.view.target(plan, pos, values, field.id)
 
     def settle(self, key: Key) -> NewTable | None:
-        """Patch the table in place and return None, or return a new table that replaces it."""
+        """Overwrite the requested values of a table in place and return None, or return a new table
+        that replaces it.
+        """
         if key not in self.wanted:
             return None
         layout, pos = self.tables[key]
@@ -91,7 +96,9 @@ class FieldValues:
     def _vector(
         self, plan: VtablePlan, pos: int, values: tuple[Any, ...], field_id: int, value: Scalars
     ) -> tuple[int, int]:
-        """(first byte, element count) of the vector that `value` replaces."""
+        """(first byte, element count) of the existing vector that `value` replaces; (0, 0) if the
+        field is absent.
+        """
         target = self.view.target(plan, pos, values, field_id)
         if target == 0:
             return 0, 0
@@ -123,7 +130,9 @@ class FieldValues:
     def _scalars_place(
         self, plan: VtablePlan, pos: int, values: tuple[Any, ...], field_id: int, value: Scalars
     ) -> tuple[int, bytes] | None:
-        """Position of a scalar vector of the same length with a single owner; None otherwise."""
+        """(position, bytes) for overwriting a scalar vector; None unless the old one has the same
+        length and one owner.
+        """
         start, count = self._vector(plan, pos, values, field_id, value)
         end = start + len(value.data)
         if count != value.count or self.references.owners(start - 4, end) > 1:
@@ -133,10 +142,11 @@ class FieldValues:
     def _shorter_place(
         self, plan: VtablePlan, pos: int, values: tuple[Any, ...], field_id: int, value: Value
     ) -> tuple[int, bytes] | None:
-        """Position of a vector of references that loses some tables and gains none.
+        """(position, bytes) for overwriting a vector of references that loses some tables and gains
+        none; None for another.
 
-        The remaining references move up, which keeps them pointing forward; unused places at the
-        end stay.
+        The remaining references move up, so that they still point forward; unused places at the end
+        remain.
         """
         if not isinstance(value, Refs) or not all(isinstance(item, Old) for item in value.items):
             return None
@@ -151,7 +161,9 @@ class FieldValues:
     def _remake(
         self, plan: VtablePlan, pos: int, values: tuple[Any, ...], changes: dict[int, Value]
     ) -> NewTable:
-        """The table with new field values; its other references point into the original bytes."""
+        """The table with the changed field values; its other references point into the original
+        bytes.
+        """
         if plan.extra:
             name, field_id = plan.layout.name, plan.extra[0][0]
             msg = (
@@ -175,5 +187,7 @@ class FieldValues:
 
 
 def _is_position(name: str) -> bool:
-    """Whether the field is an absolute position. Of tables that are rebuilt only operators have one."""
+    """Whether the field holds an absolute byte offset. Of the tables that are rebuilt, only
+    operators have such a field.
+    """
     return name == "large_custom_options_offset"

@@ -1,7 +1,9 @@
-"""New tables in front of the original bytes: first their positions, then the bytes.
+"""New tables in front of the original bytes: first their positions are determined, then the bytes
+are written.
 
 FlatBuffers references point forward only, so a parent precedes its children and all new tables
-precede the original bytes. The new part is a multiple of 64 bytes, which preserves alignment.
+precede the original bytes. The size of the new part is a multiple of 64 bytes, which preserves
+alignment.
 """
 
 from __future__ import annotations
@@ -35,8 +37,8 @@ class _Shape(Record, frozen=True):
 def grow(root: NewTable, old_end: int) -> bytes:
     """The bytes to put in front of a file so that `root` becomes its root table.
 
-    `old_end` is the end of the original FlatBuffer. Raises UnsupportedError if it would move beyond
-    the range of FlatBuffers references.
+    `old_end`: the end of the original FlatBuffer in the file. Raises UnsupportedError if it would
+    move beyond the range of FlatBuffers references.
     """
     order = _order(root)
     shapes = {id(node): _shape(node) for node in order if isinstance(node, NewTable)}
@@ -81,6 +83,7 @@ def _order(root: NewTable) -> list[Node]:
 
 
 def _shape(table: NewTable) -> _Shape:
+    """The layout of a new table: wide fields first."""
     entries = sorted(
         (table.layout.fields[field_id] for field_id in table.fields), key=lambda f: (-f.width, f.id)
     )
@@ -105,6 +108,7 @@ def _aligned(node: Node, cursor: int) -> int:
 
 
 def _size(node: Node, shapes: dict[int, _Shape]) -> int:
+    """The bytes of a node, with its length field but without padding."""
     if isinstance(node, NewTable):
         return shapes[id(node)].size
     if isinstance(node, Refs):
@@ -115,9 +119,7 @@ def _size(node: Node, shapes: dict[int, _Shape]) -> int:
 
 
 class _Emitter:
-    """Writes nodes into `out`; the length of `out` is the distance by which the original bytes
-    move.
-    """
+    """Writes nodes into `out`, whose length is the distance by which the original bytes move."""
 
     def __init__(
         self,
@@ -132,6 +134,7 @@ class _Emitter:
         self.vtables = vtables
 
     def put(self, node: Node) -> None:
+        """Write one node at its position."""
         at = self.positions[id(node)]
         if isinstance(node, NewTable):
             self._table(node, at)
@@ -149,6 +152,7 @@ class _Emitter:
             self._vector(at, node.count, node.data)
 
     def _table(self, table: NewTable, at: int) -> None:
+        """Write a table at byte `at`."""
         shape = self.shapes[id(table)]
         struct.pack_into("<i", self.out, at, at - self.vtables[shape.vtable])
         for field_id, value in table.fields.items():
@@ -158,14 +162,17 @@ class _Emitter:
             self.out[position : position + len(data)] = data
 
     def _inline(self, field: Field, value: Value, position: int) -> bytes:
+        """The inline bytes of a field at byte `position`: a scalar, or a relative reference."""
         if field.kind == "scalar":
             offset = value.offset + len(self.out) if isinstance(value, Moved) else value
             return pack_scalar(field, cast("float", offset))
         return struct.pack("<I", self._find(cast("Old | Node", value)) - position)
 
     def _vector(self, at: int, count: int, data: bytes) -> None:
+        """Write a vector of `count` elements at byte `at`."""
         struct.pack_into("<I", self.out, at, count)
         self.out[at + 4 : at + 4 + len(data)] = data
 
     def _find(self, item: Old | Node) -> int:
+        """The position of an old or new object in the output."""
         return len(self.out) + item.pos if isinstance(item, Old) else self.positions[id(item)]

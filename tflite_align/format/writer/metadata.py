@@ -33,7 +33,7 @@ _ANYWHERE = -1  # "place this tensor at run time"
 
 
 def unknown_metadata(model: Model) -> tuple[str, ...]:
-    """Names of metadata that may count tensors or operators in an unknown way.
+    """Names of metadata that may refer to tensors or operators by position in an unknown way.
 
     Adding a tensor or an operator to such a model is refused. The model's `allowed_metadata` are
     left out.
@@ -47,11 +47,11 @@ def memory_plan(
 ) -> bytes:
     """The offline memory plan `data` after the edits.
 
-    `added` counts new tensors by subgraph; `altered` lists (subgraph, tensor) whose size or
-    lifetime changes, -1 for an absent operand. TFLM expects one offset for every tensor of all
-    subgraphs, in order, and refuses another number (micro_allocation_info.cc,
-    GetOfflinePlannedOffsets); plans of older tools cover the one subgraph that the header names.
-    New and altered tensors get -1: TFLM's planner places them around the fixed ones.
+    `added`: number of new tensors by subgraph; `altered`: (subgraph, tensor) whose size or lifetime
+    changes, -1 for a left-out operand. TFLM expects one offset for every tensor of all subgraphs,
+    in order, and refuses another number (micro_allocation_info.cc, GetOfflinePlannedOffsets); plans
+    of older tools cover the one subgraph that the header names. New and altered tensors get -1:
+    TFLM's planner places them around the fixed ones.
     """
     if len(data) < _HEADER.size or len(data) % 4:
         _refuse(f"{len(data)} bytes are no plan")
@@ -79,5 +79,6 @@ def memory_plan(
 
 
 def _refuse(why: str) -> NoReturn:
+    """Raise UnsupportedError, since the plan cannot be updated."""
     msg = f"metadata {MEMORY_PLAN!r} cannot be kept in step with the edits: {why}"
     raise UnsupportedError(msg)

@@ -98,4 +98,5 @@ def make_table(name: str, fields: Mapping[str, Value]) -> NewTable:
 
 
 def string(text: str) -> Text:
+    """A string of UTF-8 text."""
     return Text(text.encode())

@@ -19,9 +19,9 @@ _LONG = 1 << 20  # shortest constant that is not copied
 class Written(Record, frozen=True, kw_only=True):
     """The output file, without a copy of unchanged bytes.
 
-    `chunks` in order make up the file: the new part (`prefix` bytes, a multiple of 64, 0 if there
-    is none), then views of the original between the overwritten ranges and their new bytes.
-    `patches` lists those ranges as (offset in the original, length), ascending.
+    `chunks`, joined in order, are the file: the new part (`prefix` bytes, a multiple of 64, 0 if
+    there is none), then views of the original between the overwritten ranges and their new bytes.
+    `patches`: the overwritten ranges as (offset in the original, length), ascending.
     """
 
     chunks: tuple[memoryview | bytes, ...]
@@ -29,6 +29,7 @@ class Written(Record, frozen=True, kw_only=True):
     patches: tuple[tuple[int, int], ...]
 
     def join(self) -> bytes:
+        """The file's bytes."""
         return b"".join(self.chunks)
 
     def image(self, data: Bytes, model: Model) -> bytes | Image:
@@ -70,26 +71,31 @@ class Written(Record, frozen=True, kw_only=True):
 
 
 def _address(data: Bytes) -> int:
+    """The address of the first byte in memory."""
     address: int = np.frombuffer(data, np.uint8).__array_interface__["data"][0]
     return address
 
 
 class Patches:
-    """Overwritten ranges, collected in any order; bytes that are already there give no patch."""
+    """Byte ranges to overwrite, collected in any order; writing the bytes that are already there
+    changes nothing.
+    """
 
     def __init__(self, view: BufferReader) -> None:
         self._view = view
         self._ranges: dict[int, bytes] = {}
 
     def put(self, pos: int, data: bytes) -> None:
-        """Overwrite the original from byte `pos` on."""
+        """Overwrite the original from byte `pos` on with `data`."""
         if self._view.buf[pos : pos + len(data)] == data:
             self._ranges.pop(pos, None)
             return
         self._ranges[pos] = data
 
     def written(self, prefix: bytes) -> Written:
-        """The output; raises UnsupportedError where two overwritten ranges overlap."""
+        """The output, with the new part `prefix` in front; raises UnsupportedError if two
+        overwritten ranges overlap.
+        """
         chunks: list[memoryview | bytes] = [prefix] if prefix else []
         ranges: list[tuple[int, int]] = []
         end = 0

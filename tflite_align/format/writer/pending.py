@@ -44,7 +44,9 @@ _DATA_ALIGN = 16
 
 
 class PendingEdits:
-    """Collects edits; then holds the changes that go beyond single fields of existing tables."""
+    """Collects edits as field values of existing tables (`draft`), and new tables, operators and
+    codes that need more than that.
+    """
 
     def __init__(self, draft: FieldValues) -> None:
         self.draft = draft

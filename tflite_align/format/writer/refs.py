@@ -31,7 +31,7 @@ _UNIONS = {
 
 
 class References:
-    """The extents of everything reachable from the root through known fields."""
+    """The byte ranges of all objects that can be reached from the root through known fields."""
 
     def __init__(self, view: BufferReader, root: int) -> None:
         self._view = view
@@ -44,13 +44,13 @@ class References:
         self._ends_sorted = np.sort(np.concatenate(self._ends))
 
     def owners(self, start: int, end: int) -> int:
-        """How many tables, vtables, vectors and strings lie in the bytes from `start` to `end`."""
+        """How many tables, vtables, vectors and strings overlap the bytes from `start` to `end`."""
         begun = int(self._starts_sorted.searchsorted(end, "left"))
         over = int(self._ends_sorted.searchsorted(start, "right"))
         return begun - over
 
     def _tables(self, name: str, positions: Positions) -> None:
-        """Count what the tables of layout `name` at `positions` refer to."""
+        """Count the objects to which the tables of layout `name` at `positions` refer."""
         layout = table_layout(name)
         if not layout.fields:
             return
@@ -68,6 +68,7 @@ class References:
                     self._field(plan, field, group)
 
     def _field(self, plan: VtablePlan, field: Field, group: Positions) -> None:
+        """Count the objects to which one field of a group of tables refers."""
         if field.kind == "scalar":
             return
         at = group + plan.at[field.id]
@@ -87,6 +88,7 @@ class References:
             self._union(plan, field, group, targets)
 
     def _union(self, plan: VtablePlan, field: Field, group: Positions, targets: Positions) -> None:
+        """Count the objects to which a union field of a group of tables refers."""
         type_at = plan.at[field.id - 1]
         if not type_at:
             return
@@ -107,6 +109,7 @@ class References:
         return targets
 
     def _extent(self, starts: Positions, ends: Positions) -> None:
+        """Count these byte ranges."""
         self._spend(len(starts))
         self._starts.append(starts)
         self._ends.append(ends)
@@ -120,6 +123,7 @@ class References:
             self._extent(np.array([vtable]), np.array([vtable + size]))
 
     def _spend(self, amount: int) -> None:
+        """Count references; raise FormatError if they exceed the limit."""
         self._budget -= amount
         if self._budget < 0:
             msg = "the file claims many times more content than it has bytes"

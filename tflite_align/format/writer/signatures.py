@@ -19,8 +19,8 @@ def follow(
 ) -> None:
     """Request the new tensor for every signature entry whose input or output was replaced.
 
-    `signatures`: positions of the SignatureDef tables. `lists`: new operand lists; those of
-    operator -1 are the subgraphs' own.
+    `signatures`: positions of the SignatureDef tables. `lists`: new operand lists by (subgraph,
+    operator, kind); operator -1: of the subgraph itself.
     """
     for index, pos in enumerate(signatures):
         signature = draft.model.signatures[index]

@@ -57,7 +57,9 @@ def splice(data: Bytes, model: Model, edits: Sequence[Edit]) -> Written:
 
 
 class _Assembly:
-    """Settles all tables, children before parents, and links new ones into new parents."""
+    """Overwrites or rebuilds all changed tables, children before parents, and links new ones into
+    their parents.
+    """
 
     def __init__(self, draft: FieldValues, intake: PendingEdits) -> None:
         self.draft = draft
@@ -86,14 +88,16 @@ class _Assembly:
         return self.draft.settle(("model",))
 
     def _children(self, name: Literal["metadata", "signature_defs"]) -> list[int]:
-        """Positions of tables that the model's records do not hold."""
+        """Positions of the metadata or signature tables."""
         view = self.draft.view
         return view.references(self.draft.current(_MODEL, self.model.pos, name))
 
     def _vector(
         self, name: str, old: list[int], remade: dict[int, NewTable], added: Sequence[NewTable]
     ) -> None:
-        """Request a new vector from the Model table if an element was rebuilt or added."""
+        """Request a new vector for the field `name` of the Model table if an element was rebuilt
+        (`remade`, by index) or added. `old`: positions.
+        """
         if remade or added:
             items: list[Old | Node] = [remade.get(i) or Old(pos) for i, pos in enumerate(old)]
             refs = Refs([*items, *added])
@@ -102,7 +106,8 @@ class _Assembly:
     def _settled(
         self, table_kind: str, *within: int, but: Collection[int] = ()
     ) -> dict[int, NewTable]:
-        """Settle all tables whose key is (kind, [subgraph,] index), ascending, except some indices.
+        """Settle all tables with a key (kind, [subgraph,] index), in ascending order, except the
+        indices in `but`.
 
         Returns the rebuilt ones by index.
         """
@@ -151,6 +156,7 @@ class _Assembly:
                 self.draft.want(parent, _OPERATOR, pos, **{str(key[3]): table})
 
     def _subgraph(self, index: int) -> NewTable | None:
+        """The rebuilt table of a subgraph; None if it was changed in place or not at all."""
         graph = self.model.subgraphs[index]
         remade = self._settled("tensor", index)
         added = self.intake.tensors.get(index, [])
@@ -181,7 +187,9 @@ class _Assembly:
         return Refs([*operators, *inserted.get(len(graph.operators), [])])
 
     def _signatures(self, positions: list[int]) -> dict[int, NewTable]:
-        """Settle the signatures' entries, then the signatures."""
+        """The rebuilt signature tables by index, after their entries are settled. `positions`: of
+        the signature tables.
+        """
         entries: dict[tuple[int, str], dict[int, NewTable]] = {}
         for key in [key for key in self.draft.wanted if key[0] == "map"]:
             table = self.draft.settle(key)

@@ -1,4 +1,4 @@
-"""Absolute file positions, which change when bytes are added in front."""
+"""Absolute byte offsets in the file, which change when bytes are added in front."""
 
 from __future__ import annotations
 
@@ -31,14 +31,16 @@ _LOCATOR_SIZE = 20
 
 
 class _Zip(Record, frozen=True, kw_only=True):
-    """The directory of an appended zip: `places` hold its 32-bit absolute offsets."""
+    """The directory of an appended zip archive. `start`: its offset in the file; `places`:
+    positions of its 32-bit absolute offsets.
+    """
 
     start: int
     places: tuple[int, ...]
 
 
 def flatbuffer_end(view: BufferReader, model: Model) -> int:
-    """The end of the part of the file that FlatBuffers references need to reach."""
+    """The end, in the file, of the part to which FlatBuffers references may point."""
     ends = [view.size]
     ends += [value for _, value in _buffer_offsets(view, model)]
     ends += [value for _, value in _operator_offsets(view, model, ())]
@@ -55,8 +57,8 @@ def move(
     distance: int,
     remade: Collection[tuple[int, int]],
 ) -> None:
-    """Add `distance` to every absolute position, except in `remade` operators, which are handled
-    separately.
+    """Add `distance` to every absolute offset in the file, except in operators that are rebuilt
+    (`remade`), whose offsets are new anyway.
     """
     for pos, value in _buffer_offsets(view, model):
         patches.put(pos, struct.pack("<Q", value + distance))
@@ -72,13 +74,16 @@ def move(
 
 
 def _buffer_offsets(view: BufferReader, model: Model) -> list[tuple[int, int]]:
-    """(position, value) of every Buffer.offset that is a position."""
+    """(position, value) of every Buffer.offset that is a file offset."""
     return _positions(view, _BUFFER, [buffer.pos for buffer in model.buffers], _OFFSET)
 
 
 def _operator_offsets(
     view: BufferReader, model: Model, remade: Collection[tuple[int, int]]
 ) -> list[tuple[int, int]]:
+    """(position, value) of every offset of custom options outside the FlatBuffer, except of rebuilt
+    operators.
+    """
     tables = [
         operator.pos
         for graph in model.subgraphs
@@ -91,7 +96,7 @@ def _operator_offsets(
 def _positions(
     view: BufferReader, layout: TableLayout, tables: list[int], field_id: int
 ) -> list[tuple[int, int]]:
-    """(position, value) of a scalar field of many tables, where the value is a position."""
+    """(position, value) of a scalar field of many tables, where its value is a file offset."""
     values = Columns(view, layout, tables).values(field_id)
     return [
         (pos + view.table(layout, pos)[0].at[field_id], int(value))
@@ -101,8 +106,8 @@ def _positions(
 
 
 def _appended_zip(view: BufferReader) -> _Zip | None:
-    """The zip archive appended to the file whose offsets count from the file's start, if there is
-    one.
+    """The zip archive appended to the file whose offsets count from the file's start; None if there
+    is none.
 
     Offsets that count from the archive's start need no change. Raises UnsupportedError for zip64,
     which no known tool appends to models.
@@ -140,4 +145,5 @@ def _appended_zip(view: BufferReader) -> _Zip | None:
 
 
 def _u32(view: BufferReader, pos: int) -> int:
+    """The 32-bit unsigned integer at a position."""
     return int(struct.unpack_from("<I", view.buf, pos)[0])

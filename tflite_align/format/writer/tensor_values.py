@@ -11,7 +11,9 @@ __all__ = ["beyond_affine", "check_size", "code_of_type", "new_quant"]
 
 
 def beyond_affine(subgraph: int, tensor: int) -> UnsupportedError:
-    """The error for changing parameters of a scheme that is preserved but not interpreted."""
+    """The error for changing the parameters of a quantization scheme other than affine, which is
+    preserved but not interpreted.
+    """
     address = f"subgraph[{subgraph}]/tensor[{tensor}]"
     return UnsupportedError(f"{address}: parameters of a scheme beyond affine cannot be set")
 
