@@ -32,7 +32,9 @@ MARGIN = 20
 
 
 def room_of(path: Path) -> str:
-    """`checks` of every module below it, `numerics` of numerics.py."""
+    """The room of a module: `checks` for every module below that folder, `numerics` for
+    numerics.py.
+    """
     return path.relative_to(PACKAGE).with_suffix("").parts[0]
 
 
@@ -62,6 +64,7 @@ def layers(imports: Imports) -> list[list[str]]:
 
     @cache
     def depth(room: str) -> int:
+        """The number of imports in the longest chain below a room."""
         return 1 + max(map(depth, imports[room]), default=-1)
 
     result: list[list[str]] = [[] for _ in range(1 + max(map(depth, imports)))]
@@ -71,10 +74,11 @@ def layers(imports: Imports) -> list[list[str]]:
 
 
 def direct_edges(imports: Imports) -> Iterator[tuple[str, str]]:
-    """The imports that do not follow from other imports."""
+    """(importing room, imported room) of the imports that do not follow from other imports."""
 
     @cache
     def below(room: str) -> frozenset[str]:
+        """All rooms that a room imports, directly or not."""
         return imports[room].union(*map(below, imports[room]))
 
     for room, imported in sorted(imports.items()):
@@ -128,7 +132,7 @@ def _edge(above: tuple[int, int], below: tuple[int, int]) -> str:
 
 
 def table(imports: Imports) -> str:
-    """Markdown: each room, its summary and its direct imports; what imports is above."""
+    """A Markdown table of each room, its summary and its direct imports; importing rooms are above."""
     direct = list(direct_edges(imports))
     lines = ["| room | holds | imports |", "|---|---|---|"]
     for row in layers(imports)[::-1]:
@@ -139,13 +143,14 @@ def table(imports: Imports) -> str:
 
 
 def page(imports: Imports) -> str:
-    """docs/architecture.md with the table replaced."""
+    """The text of docs/architecture.md with the table replaced."""
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(MARKS[0])
     _, _, after = rest.partition(MARKS[1])
     return f"{before}{MARKS[0]}\n{table(imports)}\n{MARKS[1]}{after}"
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Write or compare the picture and the page; returns the exit status."""
     parser = argparse.ArgumentParser(description="Draw the rooms of the package.")
     parser.add_argument("--check", action="store_true", help="compare only")
     options = parser.parse_args(arguments)

@@ -49,6 +49,7 @@ def run(model: pathlib.Path, kernels: str, inputs: np.ndarray) -> Ran:
 
 
 def _one(engine: Engine, value: np.ndarray) -> np.ndarray:
+    """The outputs for one input: dequantized, flat."""
     (wanted,) = engine.inputs
     if value.shape != wanted.shape[1:]:
         value = np.moveaxis(value, 0, -1)

@@ -1,16 +1,18 @@
 #!/usr/bin/env python3
-"""Figures beside one another, measured in one run.
+"""Benchmarks: figures of this project and of alternatives, measured in one run.
 
-scripts/bench.py optimum [MODEL...]     QUANTIZE operators, bits and SQNR: ours, PPQ's strategies and
-                                        a QUANTIZE at every mismatched port, on de-aligned models
-scripts/bench.py speed [MODEL...]       align without judges against the generated object API and
-                                        ai-edge-quantizer, the command against its imports, growth
-                                        over operators and constants, peak memory; with goals
-scripts/bench.py verification [MODEL...]    a verification against the bare runs of the same file, with
-                                        goals; without models those of the corpus (--corpus)
-scripts/bench.py store                  many small files checked: files a second, memory as it goes;
-                                        and models aligned by two Dask workers, each pinned to a
-                                        core, against one; with goals
+scripts/bench.py optimum [MODEL...]: QUANTIZE operators, bits and SQNR of our alignment, of PPQ's
+strategies, and of a QUANTIZE at every mismatched operand, on de-aligned models.
+
+scripts/bench.py speed [MODEL...]: time of align without judges, compared with the generated object
+API and ai-edge-quantizer; of the command, compared with its imports; growth with the number of
+operators and the size of constants; peak memory. With goals.
+
+scripts/bench.py verification [MODEL...]: time of a verification, compared with the bare runs of the
+same file. With goals; without models those of the corpus (--corpus).
+
+scripts/bench.py store: many small files checked: files a second, memory over time; and models
+aligned by two Dask workers, each pinned to a core, compared with one. With goals.
 
 Without models: the fixtures' folder given by --fixtures; optimum: else the shipped sample.
 """
@@ -43,7 +45,9 @@ def ports(report: Report) -> int:
 
 
 def loss_db(report: Report) -> float | None:
-    """Worst output: declared(aligned) - declared(broken), dB; None if not compared."""
+    """The largest loss over the outputs, in dB: SQNR of declared(aligned) minus that of
+    declared(broken); None if not compared.
+    """
     scores = [
         o.declared_aligned_db - o.declared_original_db
         for o in (report.verification.outputs if report.verification else ())
@@ -53,7 +57,9 @@ def loss_db(report: Report) -> float | None:
 
 
 def optimum(path: Path, seed: int, *, numbers: bool) -> dict[str, Any] | None:
-    """One row of the table; None where there is nothing to align."""
+    """One row of the table for a model de-aligned with this seed; None if there is nothing to
+    align. `numbers`: with the loss in dB.
+    """
     try:
         broken = dealign.dealign(path.read_bytes(), seed)
         report = align(broken, AlignOptions(verify=numbers, compare=True)).report
@@ -76,6 +82,7 @@ def optimum(path: Path, seed: int, *, numbers: bool) -> dict[str, Any] | None:
 
 
 def show(rows: Iterable[dict[str, Any]]) -> None:
+    """Print the rows as JSON lines."""
     for row in rows:
         flat = {k: v for k, v in row.items() if k != "strategies"}
         for name, found in row.get("strategies", {}).items():

@@ -60,7 +60,7 @@ print(status, found[0] * 1024, high * 1024)
 
 
 def in_turns(*works: Callable[[], object]) -> list[float]:
-    """Median seconds of each function; a first round warms the caches."""
+    """Median seconds of each function, called in turns; a first round warms the caches."""
     taken: list[list[float]] = [[] for _ in works]
     for round_number in range(RUNS + 1):
         for work, times in zip(works, taken, strict=True):
@@ -73,7 +73,7 @@ def in_turns(*works: Callable[[], object]) -> list[float]:
 
 
 def object_api(data: bytes) -> bytes:
-    """The usual way: load with the generated object API and pack."""
+    """The bytes of a file, loaded with the generated object API and packed again."""
     builder = flatbuffers.Builder(len(data))
     model = fb.ModelT.InitFromObj(fb.Model.GetRootAs(data))
     builder.Finish(model.Pack(builder), b"TFL3")
@@ -81,7 +81,9 @@ def object_api(data: bytes) -> bytes:
 
 
 def _quantizer(path: Path) -> Callable[[], object] | str:
-    """ai-edge-quantizer's reading and writing of a file; the reason if it is not installed."""
+    """A function that reads and writes a file with ai-edge-quantizer; the reason as text if that is
+    not installed.
+    """
     try:
         from ai_edge_quantizer.utils import tfl_flatbuffer_utils as utils
     except ImportError as error:
@@ -92,12 +94,13 @@ def _quantizer(path: Path) -> Callable[[], object] | str:
 
 
 def _row(what: str, figure: float, goal: float, **beside: Any) -> Row:
+    """The row of one figure, with whether it is at most the goal. `beside`: further columns."""
     held = figure <= goal
     return {"what": what, "figure": round(figure, 3), "goal": goal, "held": held, **beside}
 
 
 def _in_process(name: str, data: bytes, goal: float, folder: Path) -> Iterator[Row]:
-    """(a) align in this process, against load + pack and against ai-edge-quantizer."""
+    """Rows (a): time of align in this process, relative to load + pack and to ai-edge-quantizer."""
     options = AlignOptions(verify=False)
     ours, theirs = in_turns(lambda: align(data, options), lambda: object_api(data))
     beside = {"align, ms": round(ours * 1e3, 1), "peer, ms": round(theirs * 1e3, 1)}
@@ -114,7 +117,7 @@ def _in_process(name: str, data: bytes, goal: float, folder: Path) -> Iterator[R
 
 
 def _run(*arguments: str, compiled: Path | None = None) -> None:
-    """Run a command. `compiled`: folder for bytecode, as an installed package has it next to its
+    """Run a command. `compiled`: folder for bytecode, as an installed package has it beside its
     files.
 
     The command runs in that folder, so that no project's settings are read.
@@ -129,7 +132,9 @@ def _run(*arguments: str, compiled: Path | None = None) -> None:
 
 
 def _command_line(folder: Path) -> Iterator[Row]:
-    """(b) the whole command on the shipped samples, against importing its modules."""
+    """Rows (b): time of the whole command on the shipped samples, relative to importing its
+    modules.
+    """
     out, compiled = str(folder / "out.tflite"), folder / "compiled"
     for title in ("origin", "dealigned"):
         sample = str(ROOT / "tests" / "data" / f"sample_{title}.tflite")
@@ -149,7 +154,9 @@ def _exponent(sizes: Sequence[int], seconds: Sequence[float]) -> float:
 
 
 def _growth(largest: int) -> Iterator[Row]:
-    """(a) at each number of operators, and (c) the growth of time with it."""
+    """Rows (a) for each number of operators up to `largest`, and (c), the exponent with which time
+    grows.
+    """
     sizes = [size for size in OPERATORS if size <= largest]
     for sound, title in SOUND.items():
         taken = []
@@ -177,7 +184,9 @@ def _copied(source: Path, out: Path) -> None:
 
 
 def _constants(largest: int, folder: Path) -> Iterator[Row]:
-    """(c) and (d): files with one large constant, aligned by the command line."""
+    """Rows (c) and (d): time and memory for files with one large constant, aligned by the command
+    line. `largest`: bytes.
+    """
     for size in (size for size in CONSTANTS if size <= largest):
         source, out = folder / "big.tflite", folder / "out.tflite"
         synthetic.write_model(source, synthetic.build(100, channels=32, constant=size))
@@ -201,7 +210,9 @@ def _constants(largest: int, folder: Path) -> Iterator[Row]:
 def speed_rows(
     models: Sequence[tuple[str, bytes]], *, operators: int, constant: int, folder: Path | None
 ) -> Iterator[Row]:
-    """Every figure, fast ones first. `models`: further files to measure (a) on."""
+    """Every figure, those that are measured fast first. `models`: (name, bytes) of further files
+    for (a); `operators`, `constant`: the largest sizes to measure.
+    """
     with tempfile.TemporaryDirectory(dir=folder) as made:
         place = Path(made)
         yield from _command_line(place)

@@ -28,6 +28,7 @@ _FOLDER = 1000  # files in one folder
 
 
 def store_rows(files: int, aligned: int, folder: Path | None) -> list[dict[str, Any]]:
+    """The rows for this many checked files and aligned models; 0: leave that row out."""
     with tempfile.TemporaryDirectory(dir=folder) as place:
         rows = [checked(Path(place), files)] if files else []
         if aligned:
@@ -36,7 +37,9 @@ def store_rows(files: int, aligned: int, folder: Path | None) -> list[dict[str, 
 
 
 def checked(place: Path, files: int) -> dict[str, Any]:
-    """Run `check --jobs 2` on this many files, one in ten with findings, with a .jsonl report."""
+    """Run `check --jobs 2` on this many files, one in ten with findings, with a .jsonl report; the
+    row of speed and memory.
+    """
     zoo = place / "zoo"
     small, broken = SMALL.read_bytes(), BROKEN.read_bytes()
     for number in range(files):
@@ -82,7 +85,7 @@ def _resident(process: int) -> float:
 
 
 def shared(place: Path, models: int) -> dict[str, Any]:
-    """Seconds with one pinned worker and with two."""
+    """The row of seconds with one pinned worker and with two."""
     zoo = place / "broken"
     zoo.mkdir()
     for number in range(models):
@@ -99,6 +102,7 @@ def shared(place: Path, models: int) -> dict[str, Any]:
 
 
 def _aligned(place: Path, workers: int) -> float:
+    """Seconds of an alignment of all models by this many Dask workers."""
     folder = place / f"dask-{workers}"
     folder.mkdir()
     cluster = Cluster(folder, environment_of(folder))

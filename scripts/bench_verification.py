@@ -73,7 +73,7 @@ print(taken, ran)
 
 
 def _bare(model: Path) -> tuple[float, int]:
-    """Seconds of the bare runs, and the number of the two kernel sets that accept the file."""
+    """(seconds of the bare runs, number of the two kernel sets that accept the file)."""
     command = [sys.executable, "-c", _BARE, str(model), str(INPUTS)]
     found = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
     return float(found[0]), int(found[1])
@@ -88,7 +88,7 @@ def _processor_seconds() -> float:
 
 
 def _measured(data: bytes, folder: Path) -> dict[str, Any]:
-    """Medians over runs in turns, so that a busy machine slows all of them."""
+    """The row of one model: medians over runs in turns, so that a busy machine slows all of them."""
     aligned = align(data, AlignOptions(verify=False)).data
     model = folder / "aligned.tflite"
     model.write_bytes(aligned)

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""How many operators are certified for every input: each model of a corpus, and all certifiable ones.
+"""How many operators are certified for every input: in each model of a corpus, and over all
+certifiable operators.
 
     scripts/certified_share.py CORPUS [PART...]
 
-A row for each .tflite file below CORPUS/PART: certified, missed, without a class. *Missed* is an
-operator of a certifiable class of which nothing is shown; *without a class* one whose output is not
-quantized, or of class none (docs/certificates.md). Float files have no row.
+A row for each .tflite file below CORPUS/PART with the counts certified, missed, without a class.
+*Missed*: an operator of a certifiable class without a bound; *without a class*: its output is not
+quantized, or it is of class none (docs/certificates.md). Float files have no row.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _PARTS = ("mlperf_tiny", "coral", "litert", "microwakeword", "tflite_support", "
 
 
 def _words(data: bytes) -> Iterator[tuple[str, str]]:
-    """Of each operator: certified, missed or without a class; and its name with the reason."""
+    """For each operator: (certified, missed or without a class; its name with the reason)."""
     for _, row in operator_rows(certify(data)):
         reason = row.get("reason", "")
         word = "certified"
@@ -56,6 +57,7 @@ def main(corpus: Path, parts: tuple[str, ...]) -> None:
 
 
 def _line(name: str, counted: Counter[str]) -> str:
+    """The printed line of one file or of the total."""
     certifiable = counted["certified"] + counted["missed"]
     share = 100 * counted["certified"] / certifiable
     return (

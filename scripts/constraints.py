@@ -29,12 +29,12 @@ _HASH = re.compile(r"^    --hash=(sha256:[0-9a-f]{64})(?: \\)?$", re.MULTILINE)
 
 
 def parsed(text: str) -> dict[str, str]:
-    """Version by name, from a constraints file."""
+    """Versions by distribution name, from the text of a constraints file."""
     return {name: version for name, version, _ in _PIN.findall(text)}
 
 
 def hashes(text: str) -> dict[str, list[str]]:
-    """The hashes of each line's files, by name."""
+    """The hashes of each distribution's files, by name, from the text of a constraints file."""
     starts = [*_PIN.finditer(text)]
     ends = [*(one.start() for one in starts[1:]), len(text)]
     return {

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Compares what the Edge TPU's compiler is predicted to map with what it did map.
+"""Compares which operators the Edge TPU's compiler is predicted to map with those that it mapped.
 
 scripts/edgetpu_pairs.py DIR...    every X.tflite that has an X_edgetpu.tflite beside it
 
-A compiled file holds what was mapped as `edgetpu-custom-op`; an operator of the original that is
+A compiled file holds the mapped part as `edgetpu-custom-op`; an operator of the original that is
 still there, writing tensors of the same names, is one that the compiler left to the CPU. Exit
-status 1 when a prediction differs from what the compiler did, 2 when nothing could be compared.
+status 1 when a prediction differs from the compiler's result, 2 when nothing could be compared.
 """
 
 from __future__ import annotations
@@ -50,10 +50,12 @@ class Comparison(Record, frozen=True, kw_only=True):
 
     @property
     def explained(self) -> bool:
+        """Whether the prediction is exactly right."""
         return self.predicted == self.real and not self.unmatched
 
     @property
     def row(self) -> tuple[str, ...]:
+        """The table row of the pair."""
         return (
             self.name,
             str(self.operators),
@@ -74,7 +76,9 @@ def pairs(folders: Sequence[Path]) -> Iterator[tuple[Path, Path]]:
 
 
 def compare(name: str, original: Model, compiled: Model) -> Comparison:
-    """Compare one pair. Operators are matched by kind and names of their outputs, in order."""
+    """Compare one pair. Operators correspond if their type and the names of their outputs are
+    equal, in order.
+    """
     predicted = predict(original, load_target("edgetpu"))
     graph = original.subgraphs[0]
     left = Counter(
@@ -103,6 +107,7 @@ def compare(name: str, original: Model, compiled: Model) -> Comparison:
 
 
 def _name(model: Model, operator: Operator) -> Name:
+    """The operator's type and the names of its outputs."""
     tensors = model.subgraphs[0].tensors
     return operator.name, tuple(tensors[i].name for i in operator.outputs if i >= 0)
 
@@ -115,6 +120,7 @@ def _first(operators: Sequence[Operator], real: set[int], before: set[int]) -> i
 
 
 def _told(operators: Sequence[Operator], index: int | None) -> str:
+    """The operator with its index as text; `-` for None."""
     return "-" if index is None else f"[{index}] {operators[index].name}"
 
 

@@ -1,7 +1,7 @@
-"""Faults as seen in real files, inserted into a sound quantized file: one for each repair.
+"""Faults as they occur in real files, inserted into a sound quantized file: one for each repair.
 
-Real values by the declared parameters are preserved up to rounding, wherever the fault leaves them
-defined. For tests and docs/fixes.md.
+Real values by the declared parameters are preserved up to rounding, unless the fault leaves them
+undefined. For tests and docs/fixes.md.
 """
 
 from __future__ import annotations
@@ -31,8 +31,9 @@ _Edits = Iterator[Edit]
 
 
 class Fault(Record, frozen=True, kw_only=True):
-    """`base`: the fixture of scripts/make_fixtures.py that gets the fault. `told`: description of
-    the fault.
+    """One fault. `fix`: id of the repair; `base`: the fixture of scripts/make_fixtures.py that gets
+    the fault; `told`: its description; `edits`: changes of the file, None for a fixture that has
+    the fault already.
     """
 
     fix: str
@@ -41,6 +42,7 @@ class Fault(Record, frozen=True, kw_only=True):
     edits: Callable[[Model], _Edits] | None = None  # None: the base has the fault already
 
     def broken(self, data: bytes) -> bytes:
+        """The bytes of the fixture with the fault."""
         if self.edits is None:
             return data
         model = read(data)
@@ -48,6 +50,7 @@ class Fault(Record, frozen=True, kw_only=True):
 
 
 def _operators(model: Model, *names: str) -> Iterator[Operator]:
+    """The operators with these names."""
     return (one for one in model.subgraphs[0].operators if one.name in names)
 
 
@@ -56,16 +59,19 @@ def _tensor(model: Model, index: int) -> Tensor:
 
 
 def _quant(model: Model, index: int) -> QuantParams:
+    """The parameters of a tensor that has some."""
     quant = _tensor(model, index).quant
     assert quant is not None
     return quant
 
 
 def _set(index: int, quant: QuantParams) -> SetQuant:
+    """The edit that sets a tensor's parameters."""
     return SetQuant(subgraph=0, tensor=index, quant=quant)
 
 
 def _noise(model: Model) -> _Edits:
+    """Fixed scales that differ from the exact ones by rounding."""
     for operator in _operators(model, "SOFTMAX"):
         yield _set(
             operator.outputs[0], replace(_quant(model, operator.outputs[0]), scale=(0.00390623,))
@@ -73,7 +79,9 @@ def _noise(model: Model) -> _Edits:
 
 
 def _stale_bias(model: Model) -> _Edits:
-    """The input's scale was changed after the bias was made: 1.5 times the product."""
+    """Bias scales 1.5 times input scale x weight scale, as after a later change of the input's
+    scale.
+    """
     for operator in _operators(model, "CONV_2D", "FULLY_CONNECTED"):
         bias, data = operator.inputs[2], model.constant(0, operator.inputs[2])
         old = _quant(model, bias)
@@ -85,6 +93,7 @@ def _stale_bias(model: Model) -> _Edits:
 
 
 def _narrow_bias(model: Model) -> _Edits:
+    """Biases of int16 models in int32 instead of int64."""
     for operator in _operators(model, "CONV_2D", "FULLY_CONNECTED"):
         data = model.constant(0, operator.inputs[2])
         assert data is not None
@@ -100,7 +109,7 @@ def _heaviest(model: Model, operator: Operator) -> float:
 
 
 def _heavy_bias(model: Model) -> _Edits:
-    """A channel with almost zero weights has a tiny scale; the bias has not."""
+    """A channel with almost zero weights and thus a tiny weight scale, whose bias is large."""
     operators = _operators(model, "CONV_2D", "FULLY_CONNECTED")
     operator = max(operators, key=lambda one: _heaviest(model, one))
     weights = operator.inputs[1]
@@ -118,6 +127,7 @@ def _heavy_bias(model: Model) -> _Edits:
 
 
 def _shifted(model: Model) -> _Edits:
+    """Asymmetric weights, with a zero point other than 0."""
     for operator in _operators(model, "CONV_2D"):
         weights = operator.inputs[1]
         data = np.frombuffer(model.constant(0, weights) or b"", np.int8).astype(int)
@@ -128,7 +138,7 @@ def _shifted(model: Model) -> _Edits:
 
 
 def _turned(model: Model) -> _Edits:
-    """Scales along the input channels."""
+    """Weight scales along the input channels instead of the output channels."""
     for operator in _operators(model, "CONV_2D"):
         weights = operator.inputs[1]
         old, shape = _quant(model, weights), _tensor(model, weights).shape
@@ -145,6 +155,7 @@ def _turned(model: Model) -> _Edits:
 
 
 def _lowest(model: Model) -> _Edits:
+    """Weights with the integer -128."""
     for operator in _operators(model, "CONV_2D"):
         data = np.frombuffer(model.constant(0, operator.inputs[1]) or b"", np.int8).copy()
         data[data == -127] = -128
@@ -152,6 +163,7 @@ def _lowest(model: Model) -> _Edits:
 
 
 def _no_axis(model: Model) -> _Edits:
+    """A quantized_dimension that the weights do not have."""
     for operator in _operators(model, "CONV_2D", "DEPTHWISE_CONV_2D"):
         yield _set(
             operator.inputs[1], replace(_quant(model, operator.inputs[1]), quantized_dimension=7)
@@ -159,12 +171,14 @@ def _no_axis(model: Model) -> _Edits:
 
 
 def _bare(model: Model) -> _Edits:
+    """Outputs of copying operators without parameters."""
     for operator in _operators(model, "MAX_POOL_2D", "RESHAPE"):
         quant = _quant(model, operator.outputs[0])
         yield _set(operator.outputs[0], replace(quant, scale=(), zero_point=()))
 
 
 def _off_zero(model: Model) -> _Edits:
+    """int16 activations with zero point 3."""
     outputs = model.subgraphs[0].outputs
     for operator in _operators(model, "CONV_2D", "FULLY_CONNECTED"):
         if operator.outputs[0] not in outputs:
@@ -173,7 +187,7 @@ def _off_zero(model: Model) -> _Edits:
 
 
 def _one_row(model: Model) -> _Edits:
-    """Shapes that a converter could not compute, written with 1 for open sizes."""
+    """Shapes with 1 for sizes that a converter could not compute."""
     for operator in _operators(model, "CONV_2D"):
         batch, _, *rest = _tensor(model, operator.outputs[0]).shape
         signature = _tensor(model, operator.outputs[0]).shape_signature
@@ -182,12 +196,13 @@ def _one_row(model: Model) -> _Edits:
 
 
 def _one_name(model: Model) -> _Edits:
+    """Several tensors of one name."""
     for operator in _operators(model, "CONV_2D"):
         yield SetName(subgraph=0, tensor=operator.outputs[0], name="conv")
 
 
 def _other_type(model: Model) -> _Edits:
-    """Outputs of the first convolutions changed to uint8 on the same grid, between int8 operators."""
+    """Outputs of the first convolutions in uint8 with the same real values, between int8 operators."""
     outputs = model.subgraphs[0].outputs
     for operator in list(_operators(model, "CONV_2D"))[:2]:
         tensor = operator.outputs[0]
@@ -198,13 +213,13 @@ def _other_type(model: Model) -> _Edits:
 
 
 def _late_version(model: Model) -> _Edits:
-    """Operator versions of a converter that is newer than every runtime."""
+    """Operator version 99, as of a converter that is newer than every runtime."""
     for operator in _operators(model, "CONV_2D"):
         yield SetVersion(subgraph=0, operator=operator.index, version=99)
 
 
 def _first_version(model: Model) -> _Edits:
-    """Operator version 1 everywhere, as some converters write."""
+    """Operator version 1 everywhere, which some converters write."""
     for operator in model.subgraphs[0].operators:
         if operator.version > 1:
             yield SetVersion(subgraph=0, operator=operator.index, version=1)

@@ -77,7 +77,9 @@ def measured(fault: Fault, folder: Path) -> Report:
 
 
 def worst(report: Report) -> tuple[float | None, float | None]:
-    """SQNR in dB of the first output before and after, for the worst judge that runs the file."""
+    """(SQNR in dB of the first output before, after) the alignment, for the judge with the lowest
+    one; None if none ran it.
+    """
     runs = (
         report.verification.outputs[0].runs
         if report.verification and report.verification.outputs
@@ -89,6 +91,7 @@ def worst(report: Report) -> tuple[float | None, float | None]:
 
 
 def row(fault: Fault, report: Report) -> str:
+    """The table row of one fault."""
     judges = report.verification.judges if report.verification is not None else ()
     told = "<br>".join(f"{j.judge} {j.before.status} -> {j.after.status}" for j in judges)
     levels = " | ".join("-" if level is None else f"{level:.1f}" for level in worst(report))
@@ -99,6 +102,7 @@ def row(fault: Fault, report: Report) -> str:
 
 
 def render_measured(folder: Path) -> str:
+    """The table of measured effects."""
     head = "| repair | file and fault | findings | judges | dB before | dB after | verification |"
     rows = [row(fault, measured(fault, folder)) for fault in FAULTS]
     return "\n".join([MEASURED, head, "|" + "---|" * 7, *rows]) + "\n"

@@ -5,8 +5,9 @@
 
 CORPUS_DIR holds model files to begin with and receives inputs that reach new code. The search ends,
 and leaves the input as crash-* (timeout-* after minutes without a result), on any exception that is
-not one of ours, any warning, a run above ten seconds of processor time, a file that bulk reading
-reads differently, and a file that a second alignment changes. Load of the machine does not count.
+not one of ours, any warning, a run of more than ten seconds of processor time, a file that bulk
+reading and single reading read differently, and a file that a second alignment changes. The
+machine's load does not count.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ _PLAIN = AlignOptions(verify=False, targets=("tflite", "tflm", "ethos-u55"))
 
 
 def _read(data: bytes, many: int) -> tuple[str, ...]:
-    """The model as text, since a NaN does not equal itself; "" for a refused file."""
+    """The model as texts, since a NaN does not equal itself; empty for a refused file. `many`:
+    number of tables from which they are read in bulk.
+    """
     columns._MANY = many  # noqa: SLF001 - few tables are read by columns otherwise
     try:
         model = read(data)
@@ -39,7 +42,9 @@ def _read(data: bytes, many: int) -> tuple[str, ...]:
 
 
 def _holds(data: bytes) -> None:
-    """Align the input: the result is complete and sound, or an error of ours is raised."""
+    """Align the input and assert that the result is complete and sound, or that an error of ours is
+    raised.
+    """
     assert _read(data, 1 << 30) == _read(data, 1)
     try:
         result = align(data, _PLAIN)

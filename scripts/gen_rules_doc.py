@@ -79,7 +79,7 @@ def cited(source: str) -> str:
 
 
 def _word(level: Requirement) -> str:
-    """A level's severity, and the place where it applies."""
+    """A requirement's severity, with the place (CPU, NPU) where it applies."""
     word = f"**{level.severity}**" if level.severity == "error" else level.severity
     if level.only:
         return f"{word} on the CPU"
@@ -95,7 +95,7 @@ def place(rule_id: str) -> str:
 
 
 def general() -> Iterator[str]:
-    """Rules that belong to no operator's row."""
+    """The section on rules that belong to no operator's row."""
     yield "## Rules of every operator"
     yield ""
     yield (
@@ -114,7 +114,7 @@ def general() -> Iterator[str]:
 
 
 def grades(rule: Rule, target: Target) -> str:
-    """A target's severity; by type where types differ."""
+    """A target's severity for a rule; by type if types differ."""
     found = {kind: target.requirement(rule.id, kind) for kind in kinds(rule.types)}
     bold = {kind: _word(level) for kind, level in found.items()}
     if len(set(bold.values())) == 1:
@@ -126,6 +126,7 @@ def grades(rule: Rule, target: Target) -> str:
 
 
 def table(rows: Sequence[OperatorRow], targets: Sequence[Target]) -> Iterator[str]:
+    """The table of operators' rules with their severity on each target."""
     yield f"| rule | constraint | types | {' | '.join(t.name for t in targets)} |"
     yield "|" + "---|" * (3 + len(targets))
     for row in rows:
@@ -136,7 +137,7 @@ def table(rows: Sequence[OperatorRow], targets: Sequence[Target]) -> Iterator[st
 
 
 def special(row: OperatorRow) -> Iterator[str]:
-    """Notes of a row in addition to its rules."""
+    """Sentences on properties of a row other than its rules."""
     if row.resource in ("read", "write"):
         yield "tied to every reader and writer of the same variable"
     for call in row.calls:
@@ -155,6 +156,7 @@ def special(row: OperatorRow) -> Iterator[str]:
 
 
 def operator_entry(row: OperatorRow) -> Iterator[str]:
+    """The list entry of one operator, with its sources."""
     text = "; ".join(special(row)) or ("see the table" if row.rules else "any parameters")
     yield f"- **{row.name}**: {' '.join((text + '.', *row.notes))}"
     sources = [*row.sources, *(s for rule in row.rules for s in rule.sources)]
@@ -170,7 +172,9 @@ def new_places(row: SupportRow, placed: set[str]) -> str:
 
 
 def support(target: Target, placed: set[str]) -> Iterator[str]:
-    """What a target supports, one row per limit. `placed`: rules that already have an anchor."""
+    """The section on the operators that a target supports, one row per limit. `placed`: rules that
+    already have an anchor; new ones are added.
+    """
     yield f"## What {target.name} takes"
     yield ""
     yield "Rules `support/OPERATOR/part`; MODEL is the file as a whole. None of them is repaired."
@@ -258,7 +262,7 @@ MOST_COMBINATIONS = 20_000
 
 
 def combinations(pattern: Pattern) -> set[tuple[str, ...]]:
-    """Every combination of types that a pattern stands for; none where there are too many."""
+    """Every combination of types that a pattern stands for; empty if there are too many."""
     tokens = (*pattern.inputs, *pattern.outputs)
     choices = [sorted(token.names) for token in tokens]
     if len(pattern.types or ("",)) * math.prod(map(len, choices)) > MOST_COMBINATIONS:
@@ -283,6 +287,7 @@ def distinct(patterns: Sequence[Pattern]) -> list[Pattern]:
 
 
 def _kernel_cell(row: KernelRow | None) -> str:
+    """The cell with the operand types that a kernel set takes."""
     if row is None:
         return "not known"
     texts = [f"`{pattern.text}`".replace("|", "\\|") for pattern in distinct(row.takes)]
@@ -290,7 +295,7 @@ def _kernel_cell(row: KernelRow | None) -> str:
 
 
 def render_arithmetic() -> str:
-    """The integer function of each runtime's kernels, where an arithmetic row names it."""
+    """The section on the integer functions of each runtime's kernels."""
     tables = {name: load_arithmetic(name) for name in arithmetic_runtimes()}
     lines = ["## Integer functions", "", ARITHMETIC_HEAD]
     lines += [f"| operator | {' | '.join(tables)} |", f"|---|{'---|' * len(tables)}"]
@@ -305,13 +310,14 @@ def render_arithmetic() -> str:
 
 
 def _arithmetic_words(row: ArithmeticRow) -> str:
+    """One arithmetic row as text."""
     types = ", ".join(f"`{pattern.text}`".replace("|", "\\|") for pattern in row.types)
     functions = " and ".join(f"`{name}`" for name in row.functions if name)
     return f"{types}: {functions or row.reason}"
 
 
 def _title(name: str) -> str:
-    """What a set of kernels was measured on."""
+    """The title of a kernel set: the runtime with which it was measured."""
     title: str = tomllib.loads(read_data(f"kernels/{name}.toml"))["title"]
     return title
 

@@ -63,8 +63,8 @@ _COMPILER = re.compile(r"^Vela (refuses|stops)")
 
 
 class Line(Record, frozen=True, kw_only=True):
-    """One model, target and verdict. `kind` is "" where findings and judge agree, "unexplained"
-    without an explanation.
+    """One model, target and verdict. `errors`: number of error findings; `kind`: kind of
+    disagreement, "" if findings and judge agree, "unexplained" without an explanation.
     """
 
     model: str
@@ -76,7 +76,7 @@ class Line(Record, frozen=True, kw_only=True):
 
 
 def lines(name: str, data: bytes, targets: Sequence[str]) -> Iterator[Line]:
-    """Findings and verdicts for one file; judges that are not installed are left out."""
+    """A Line for each target and judge of one file; judges that are not installed are left out."""
     asked: dict[str, Acceptance] = {}
     for target in targets:
         found = check(data, AlignOptions(targets=(target,), verify=False)).findings
@@ -101,7 +101,7 @@ def lines(name: str, data: bytes, targets: Sequence[str]) -> Iterator[Line]:
 
 
 def disagreement(found: Sequence[Finding], judge: str, verdict: Acceptance) -> str:
-    """The kind of disagreement; "" where findings and judge agree."""
+    """The kind of disagreement between findings and a judge's verdict; "" if they agree."""
     errors = [finding for finding in found if finding.severity == "error"]
     if verdict.status in ("timeout", "skipped"):
         return _explained(judge, verdict)  # no verdict is no agreement
@@ -121,7 +121,7 @@ def disagreement(found: Sequence[Finding], judge: str, verdict: Acceptance) -> s
 
 
 def _explained(judge: str, verdict: Acceptance) -> str:
-    """The kind that follows from the judge's message."""
+    """The kind of disagreement that the judge's message explains."""
     for judges, said, kind in REASONS:
         if re.fullmatch(judges, judge) and re.search(said, verdict.reason):
             return kind
@@ -129,13 +129,14 @@ def _explained(judge: str, verdict: Acceptance) -> str:
 
 
 def _may_refuse(behaviour: str, judge: str) -> bool:
+    """Whether a finding's text allows that the judge refuses the file."""
     if judge.startswith("ethos-"):
         return bool(_COMPILER.search(behaviour))
     return bool(_REFUSES.search(behaviour))
 
 
 def _must_refuse(behaviour: str, judge: str) -> bool:
-    """Whether the finding's text predicts a refusal by the judge."""
+    """Whether a finding's text says that the judge refuses the file."""
     if judge.startswith("ethos-"):
         return _may_refuse(behaviour, judge)
     return _may_refuse(behaviour, judge) and not _COMPUTES.search(behaviour)
@@ -169,6 +170,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     targets = given.target or target_names()
 
     def one(path: Path) -> list[Line]:
+        """The lines of one file."""
         return list(lines(path.name, path.read_bytes(), targets))
 
     with ThreadPoolExecutor(2) as pool:

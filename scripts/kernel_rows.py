@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Writes what kernels take, schema/kernels/*.toml, from what the runtimes here do.
+"""Writes schema/kernels/*.toml, the operand types that kernels take, from measurements with the
+runtimes here.
 
     scripts/kernel_rows.py ADD CONV_2D      the rows of these operators
     scripts/kernel_rows.py                  every row: some ten minutes on one core
 
-Every operator is built with every operand type and run (tests/rules/kernels). Versions, sources
-and notes of a row stay what they are; `takes` and `wrong` are written anew.
+Every operator is built with every operand type and run (tests/rules/kernels). Versions, sources and
+notes of a row are kept; `takes` and `wrong` are replaced.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ AT_ONCE = 10  # operators whose models are on disk at the same time
 
 
 def observed(operators: Sequence[str]) -> Iterable[Observed]:
+    """The measurements of these operators, in portions."""
     for start in range(0, len(operators), AT_ONCE):
         chosen = operators[start : start + AT_ONCE]
         print(f"{start} of {len(operators)}: {', '.join(chosen)}", file=sys.stderr, flush=True)
@@ -37,7 +39,7 @@ def observed(operators: Sequence[str]) -> Iterable[Observed]:
 
 
 def render(known: Mapping[str, Any]) -> str:
-    """The text of a file of kernel rows."""
+    """The text of a file of kernel rows. `known`: its parsed content."""
     lines = [_HEADER, "format = 1", f"title = {_text(known['title'])}"]
     lines += [f"sources = {_list(known['sources'])}"]
     for name, row in sorted(known["operator"].items()):
@@ -61,10 +63,12 @@ _HEADER = """\
 
 
 def _text(value: str) -> str:
+    """A TOML string."""
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _list(values: Iterable[str]) -> str:
+    """A TOML list of strings."""
     items = [_text(value) for value in values]
     short = f"[{', '.join(items)}]"
     return short if len(short) < 90 else "[\n" + "".join(f"  {item},\n" for item in items) + "]"

@@ -31,7 +31,7 @@ MIT = (
 
 class Fragment(Record, frozen=True, kw_only=True):
     """Third-party code inside a vendored file, without a package of its own; all under the MIT
-    licence.
+    licence. `inside`: the package whose file contains it.
     """
 
     name: str
@@ -66,13 +66,14 @@ IN_TESTS = (("tests/data/sarif-2.1.0-rtm.5.json", "SchemaStore's schema of SARIF
 
 
 def scripts_of(package: Package) -> str:
-    """Where a release has a vendored package's code."""
+    """The paths of the files in which a release has a vendored package's code."""
     holder = next(one for one in PACKAGES if one.name == (package.inside or package.name))
     names = [name for _, name in holder.files if name.endswith(".js")]
     return ", ".join(f"{VENDOR.relative_to(ROOT).as_posix()}/{name}" for name in names)
 
 
 def _sections() -> Iterator[str]:
+    """The text of each licence, with the files that it applies to."""
     own = (ROOT / "LICENSE").read_text(encoding="utf-8")
     yield f"tflite_align: Apache-2.0 (all files that are not named below)\n\n{own}"
     for package in PACKAGES:
@@ -89,6 +90,7 @@ def _sections() -> Iterator[str]:
 
 
 def text() -> str:
+    """The text of LICENSES.txt."""
     return "\n".join([HEAD, *(f"{RULE}\n{section.strip()}\n" for section in _sections())])
 
 

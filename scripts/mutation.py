@@ -47,7 +47,7 @@ def _mutmut() -> str:
 
 
 def results(room: str) -> dict[str, int | None]:
-    """The result of every mutant of a room, by name; None for those that were not run."""
+    """The exit status of every mutant of a room, by name; None for those that were not run."""
     found: dict[str, int | None] = {}
     for path in sorted((MUTANTS / "tflite_align").rglob("*.meta")):
         codes = json.loads(path.read_text(encoding="utf-8"))["exit_code_by_key"]
@@ -58,7 +58,7 @@ def results(room: str) -> dict[str, int | None]:
 
 
 def described(name: str) -> Mutant:
-    """The mutant as its change: its number depends on other edits."""
+    """The mutant as (function, old line, new line): its number depends on other edits."""
     shown = subprocess.run(
         [_mutmut(), "show", name], cwd=ROOT, check=True, capture_output=True, text=True
     ).stdout.splitlines()
@@ -70,7 +70,7 @@ def described(name: str) -> Mutant:
 
 
 def known(room: str) -> dict[Mutant, str]:
-    """The expected survivors, with reasons."""
+    """The expected survivors of a room, with reasons."""
     path = KNOWN / f"{room.partition('.')[0]}.toml"
     if not path.exists():
         return {}
@@ -80,7 +80,7 @@ def known(room: str) -> dict[Mutant, str]:
 
 
 def judged(room: str, *, whole: bool) -> tuple[list[Mutant], list[Mutant]]:
-    """Unexpected survivors and, of a complete run, expected ones that did not survive."""
+    """(unexpected survivors, of a complete run also expected ones that did not survive)."""
     expected = known(room)
     ran = {name: code for name, code in results(room).items() if code is not None}
     survivors = {described(name) for name, code in ran.items() if code not in KILLED}

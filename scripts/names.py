@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""How many variables are named by a participle or a filler instead of by what they hold.
+"""How many variables are named by a participle or a filler word instead of by a noun for their
+content.
 
 scripts/names.py [PATH ...]      the share, file by file, worst first; default: tflite_align
 scripts/names.py --most 3        exit status 1 where the share of all of them is more, in percent
 
-A variable is what a function takes, or what an assignment, a loop, a `with` or a pattern binds. Each
-counts once in each function, class or module that binds it. A name counts as a filler when the
-whole name, a leading underscore aside, is in FILLERS.
+A variable is a function's parameter, or a name bound by an assignment, a loop, a `with` or a
+pattern. Each counts once in each function, class or module that binds it. A name counts as a filler
+when the whole name, a leading underscore aside, is in FILLERS.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def scopes(tree: ast.Module) -> Iterator[ast.AST]:
 
 
 def _bound(scope: ast.AST) -> Iterator[tuple[str, int]]:
-    """Names that a scope binds itself, each with a line."""
+    """(name, line) of each name that a scope binds itself."""
     if isinstance(scope, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
         for node in ast.walk(scope.args):
             if isinstance(node, ast.arg):
@@ -57,17 +58,18 @@ def _bound(scope: ast.AST) -> Iterator[tuple[str, int]]:
 
 
 def variables(path: Path) -> Iterator[tuple[str, int]]:
-    """(name, line) of each variable of a file, once a scope."""
+    """(name, line) of each variable of a file, once for each scope."""
     for scope in scopes(ast.parse(path.read_text(encoding="utf-8"))):
         yield from dict(sorted(_bound(scope), key=lambda pair: -pair[1])).items()
 
 
 def is_filler(name: str) -> bool:
+    """Whether the name, a leading underscore aside, is a filler."""
     return name.removeprefix("_") in FILLERS
 
 
 def count(paths: list[Path]) -> tuple[int, Counter[str], Counter[Path]]:
-    """All variables; the fillers among them by name, and by file."""
+    """(number of variables, fillers by name, fillers by file)."""
     total, names, files = 0, Counter[str](), Counter[Path]()
     for path in paths:
         for name, _ in variables(path):
@@ -85,6 +87,7 @@ def share(paths: list[Path]) -> float:
 
 
 def python_files(paths: list[Path]) -> list[Path]:
+    """The Python files below these paths, sorted."""
     return sorted(
         file for path in paths for file in ([path] if path.is_file() else path.rglob("*.py"))
     )

@@ -1,4 +1,5 @@
-"""Converts an int8 file to the form that TF1 training wrote: uint8 throughout, asymmetric weights.
+"""Converts an int8 file to the form that training with TF1 wrote: uint8 throughout, asymmetric
+weights.
 
 Activations shift by 128; weights get one scale and zero point per tensor; biases are requantized;
 operators get version 1. For tests of `--to int8`.
@@ -23,12 +24,13 @@ _WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"
 
 
 def old_style(data: bytes) -> bytes:
-    """The uint8 file for nearly the same function."""
+    """The bytes of the uint8 file for nearly the same function."""
     model = read(data)
     return splice(data, model, list(_edits(model))).join()
 
 
 def _edits(model: Model) -> Iterator[Edit]:
+    """The edits that make the conversion."""
     graph = model.subgraphs[0]
     weighted = [operator for operator in graph.operators if operator.name in _WEIGHTED]
     places = {"TRANSPOSE_CONV": (2, 1, 3)}
@@ -58,6 +60,7 @@ def _edits(model: Model) -> Iterator[Edit]:
 
 
 def _real(model: Model, index: int) -> np.ndarray:
+    """The real values of constant int8 weights."""
     tensor = model.subgraphs[0].tensors[index]
     assert tensor.quant is not None
     integers = np.frombuffer(model.constant(0, index) or b"", np.int8).reshape(tensor.shape)
@@ -68,7 +71,7 @@ def _real(model: Model, index: int) -> np.ndarray:
 
 
 def _range(model: Model, index: int) -> tuple[float, int]:
-    """Scale and zero point that cover the weights and zero."""
+    """(scale, zero point) in uint8 that cover the weights and zero."""
     real = _real(model, index)
     low, high = min(float(real.min()), 0.0), max(float(real.max()), 0.0)
     scale = float(np.float32((high - low) / 255)) or 1.0
@@ -76,6 +79,7 @@ def _range(model: Model, index: int) -> tuple[float, int]:
 
 
 def _weights(model: Model, index: int) -> Iterator[Edit]:
+    """The edits for one tensor of weights."""
     scale, zero_point = _range(model, index)
     steps = np.clip(np.rint(_real(model, index) / scale) + zero_point, 0, 255).astype(np.uint8)
     old = model.subgraphs[0].tensors[index].quant
@@ -86,6 +90,7 @@ def _weights(model: Model, index: int) -> Iterator[Edit]:
 
 
 def _bias(model: Model, index: int, factors: tuple[int, int]) -> Iterator[Edit]:
+    """The edits for one bias. `factors`: indices of input and weights."""
     tensors = model.subgraphs[0].tensors
     old, source = tensors[index].quant, tensors[factors[0]].quant
     assert old is not None

@@ -49,7 +49,7 @@ _FONTS = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 
 
 def aligned(folder: pathlib.Path) -> tuple[str, Mapping[str, Any], bytes]:
-    """The command's output with colours, its JSON report, and the written file."""
+    """(the command's output with colours, its JSON report, the written file)."""
     model = folder / COMMAND[-2]
     model.parent.mkdir(parents=True)
     shutil.copy(SHIPPED, model)
@@ -131,7 +131,7 @@ def _cells(report: Mapping[str, Any], judge: str) -> tuple[str, str]:
 
 
 def onnx2tf_version() -> str:
-    """The version that the recipe pins."""
+    """The version of onnx2tf that the recipe pins."""
     pins = (converters.REQUIREMENTS / "onnx2tf.txt").read_text(encoding="utf-8")
     return pins.split("onnx2tf==", 1)[1].split()[0]
 

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Write tests/data/ppq_answers.json: what esp-ppq's QuantAlignmentPass gives on small graphs.
+"""Write tests/data/ppq_answers.json: the results of esp-ppq's QuantAlignmentPass on small graphs.
 
     scripts/ppq_answers.py PYTHON      PYTHON: an interpreter that has esp-ppq and PyTorch
 
-The graphs are those of tests/support/ppq_graphs.py, the answers are operand by operand.
+The graphs are those of tests/support/ppq_graphs.py; the results are scale and offset of each
+operand.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ ANSWERS = ROOT / "tests/data/ppq_answers.json"
 
 
 def answers(python: str) -> dict[str, object]:
-    """The answers of esp-ppq's pass by graph and row."""
+    """The results of esp-ppq's pass by graph and row."""
     sys.path.insert(0, str(ROOT))
     from tests.support.ppq_graphs import TOPOLOGIES
     from tests.support.ppq_rows import as_ppq_graph

@@ -1,4 +1,4 @@
-"""Runs one Python block of a recipe, with the names that the page leaves to its reader.
+"""Runs one Python block of a recipe, with the names that the page leaves to its reader defined.
 
     recipe_step.py NET FILE      NET: of torch_nets, or `keras:NAME` of fixture_nets
 
@@ -19,7 +19,7 @@ SEEDS = {"calibration": 1, "held out": 2}
 
 
 def torch_names(net: str) -> dict[str, Any]:
-    """`Net` and `images`; writes `net.pt` if it does not exist."""
+    """The names `Net` and `images` for a block; writes `net.pt` if it does not exist."""
     import torch
 
     import torch_nets
@@ -38,7 +38,9 @@ def torch_names(net: str) -> dict[str, Any]:
 
 
 def keras_names(net: str) -> dict[str, Any]:
-    """`model` and `images`; `saved_model` is the same network in TensorFlow's format."""
+    """The names `model`, `images` and `saved_model` (the same network in TensorFlow's format) for a
+    block.
+    """
     import make_fixtures
 
     model = make_fixtures.build(net)

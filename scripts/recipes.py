@@ -66,12 +66,14 @@ def run_recipe(name: str, net: str, folder: pathlib.Path, environments: pathlib.
 
 
 def _python(environment: str, environments: pathlib.Path) -> pathlib.Path:
+    """The interpreter of an environment."""
     if environment == OWN:
         return pathlib.Path(sys.executable)
     return converters.environment(environment, environments)
 
 
 def _run(step: Step, net: str, folder: pathlib.Path, python: pathlib.Path) -> None:
+    """Run one block. Raises StepFailedError if it fails."""
     if step.language == "sh":
         command = ["bash", "-eu", "-c", step.code]
     else:

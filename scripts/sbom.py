@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""The bill of materials of a release, as CycloneDX 1.6 JSON: what it ships, and what it needs.
+"""The bill of materials of a release, as CycloneDX 1.6 JSON: its components, and the distributions
+that it needs.
 
     scripts/sbom.py [--out FILE]
 
 Shipped: the project and the scripts of its HTML report. Needed, at the versions of
-.ci/constraints.txt: what is installed with it, and, as optional, what the extras of its judges
-add. Licences are those that the distributions state, so that they have to be installed here.
-The same project and pins give the same bytes: no date, and a serial number that follows from them.
+.ci/constraints.txt: the distributions that are installed with it, and, as optional, those that the
+extras of its judges add. Licences are those that the distributions state, so that they have to be
+installed here. The same project and pins give the same bytes: no date, and a serial number that
+follows from them.
 """
 
 from __future__ import annotations
@@ -44,6 +46,7 @@ _CLASSIFIED = {
 
 
 def bill() -> dict[str, Any]:
+    """The document."""
     pins = constraints.parsed(constraints.FILE.read_text(encoding="utf-8"))
     needed = _needed(PROJECT, ())
     more = _needed(PROJECT, EXTRAS)
@@ -87,10 +90,12 @@ def bill() -> dict[str, Any]:
 
 
 def _own() -> str:
+    """The project's package URL."""
     return f"pkg:pypi/{PROJECT}@{__version__}"
 
 
 def _reference(name: str, pins: dict[str, str]) -> str:
+    """The package URL of a distribution."""
     return f"pkg:pypi/{name}@{pins[name]}"
 
 
@@ -98,7 +103,9 @@ def _reference(name: str, pins: dict[str, str]) -> str:
 
 
 def _needed(name: str, extras: tuple[str, ...]) -> dict[str, set[str]]:
-    """Every distribution that one needs, including itself, with its own requirements."""
+    """Every distribution that `name` with these extras needs, itself included, each with the names
+    of its own requirements.
+    """
     found: dict[str, set[str]] = {}
     waiting = [(name, frozenset(extras))]
     done = set()
@@ -115,7 +122,7 @@ def _needed(name: str, extras: tuple[str, ...]) -> dict[str, set[str]]:
 
 
 def _asked(name: str, extras: frozenset[str]) -> Iterator[tuple[str, frozenset[str]]]:
-    """Requirements of a distribution and its extras on this system; SystemExit if it is not
+    """(name, extras) of each requirement of a distribution on this system; SystemExit if it is not
     installed.
     """
     try:
@@ -129,6 +136,7 @@ def _asked(name: str, extras: frozenset[str]) -> Iterator[tuple[str, frozenset[s
 
 
 def _distribution(name: str, pins: dict[str, str], scope: str) -> dict[str, Any]:
+    """The component of a distribution. `scope`: required or optional."""
     return {
         "type": "library",
         "bom-ref": _reference(name, pins),
@@ -141,6 +149,7 @@ def _distribution(name: str, pins: dict[str, str], scope: str) -> dict[str, Any]
 
 
 def _licence(name: str) -> dict[str, Any]:
+    """The licence that a distribution states."""
     said = metadata.metadata(name)
     if "License-Expression" in said:
         return {"expression": said["License-Expression"]}
@@ -157,7 +166,7 @@ def _licence(name: str) -> dict[str, Any]:
 
 
 def _vendored(package: Package) -> dict[str, Any]:
-    """A package and the third-party code inside its file."""
+    """The component of a vendored package and of the third-party code inside its file."""
     inner = [_vendored(other) for other in PACKAGES if other.inside == package.name]
     inner += [
         {

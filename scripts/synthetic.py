@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""De-aligned models of any size, made without a converter: what bench.py measures growth on.
+"""De-aligned models of any size, made without a converter; bench.py measures growth with them.
 
-A net of blocks, each as converters write them (int8, per-channel weights, a bias on
-input scale x weight scale):
+A net of blocks, each as converters write them (int8, per-channel weights, a bias with scale input
+scale x weight scale):
 
     conv -> conv -> add with the block's input -> concat of the sum and a conv -> reshape
 
 The sum and the first convolution are read twice. In a broken block every activation has parameters
-of its own, as from a calibration of each tensor alone, so CONCATENATION and RESHAPE are broken; in
-the others they share the first convolution's. The same arguments give the same bytes. A big
-constant is inline, as in a converter's file, and stands last: `write_model` leaves it a hole, so
-that gigabytes cost no disk.
+of its own, as from a calibration of each tensor alone, so that rules of CONCATENATION and RESHAPE
+are violated; in the others they share the first convolution's. The same arguments give the same
+bytes. A big constant is inline, as in a converter's file, and last in the file: `write_model` makes
+it a hole, so that gigabytes need no disk space.
 """
 
 from __future__ import annotations
@@ -50,17 +50,18 @@ class Synthetic(Record, frozen=True):
 
     @property
     def data(self) -> bytes:
+        """The whole file's bytes."""
         return self.head + bytes(self.hole)
 
 
 def _scale(number: int) -> float:
-    """A float32 scale for each tensor: 0.02 to 0.06, in no order."""
+    """A float32 scale for each tensor: 0.02 to 0.06, in irregular order."""
     spread = (number * 2654435761 % 2**32) / 2**32
     return float(np.float32(0.02 + 0.04 * spread))
 
 
 class _Net:
-    """Tables under construction; lists hold positions of the builder."""
+    """A model under construction; lists hold positions in the builder."""
 
     def __init__(self, channels: int) -> None:
         self.builder = flatbuffers.Builder(1 << 20)
@@ -73,9 +74,11 @@ class _Net:
         self.zero_points: list[int] = []
 
     def vector(self, values: Sequence[float], kind: str) -> int:
+        """Write a vector of numbers; its position."""
         return int(self.builder.CreateNumpyVector(np.asarray(values, kind)))
 
     def references(self, positions: list[int]) -> int:
+        """Write a vector of references; its position."""
         self.builder.StartVector(4, len(positions), 4)
         for position in reversed(positions):
             self.builder.PrependUOffsetTRelative(position)
@@ -105,6 +108,7 @@ class _Net:
         zero_point: int = 0,
         buffer: int = 0,
     ) -> int:
+        """Write a tensor; its index."""
         quant = 0
         if scale:
             zero_points = self.vector([zero_point] * len(scale), "<i8")
@@ -128,7 +132,7 @@ class _Net:
         return len(self.tensors) - 1
 
     def activation(self, name: str, shape: Sequence[int], like: int | None = None) -> int:
-        """An activation with the parameters of the tensor `like`, or its own."""
+        """Write an activation with the parameters of the tensor `like`, or its own; its index."""
         if like is not None:
             zero_point = self.zero_points[like]
             return self.tensor(name, shape, self.scales[like], zero_point=zero_point)
@@ -138,6 +142,9 @@ class _Net:
     def operator(
         self, code: int, inputs: Sequence[int], outputs: Sequence[int], kind: int, options: int
     ) -> None:
+        """Write an operator. `code`: builtin code; `kind`, `options`: type and position of its
+        option table.
+        """
         ins, outs = self.vector(inputs, "<i4"), self.vector(outputs, "<i4")
         fb.OperatorStart(self.builder)
         fb.OperatorAddOpcodeIndex(self.builder, _INDEX[code])
@@ -148,6 +155,7 @@ class _Net:
         self.operators.append(fb.OperatorEnd(self.builder))
 
     def bias(self, name: str, source: int, weights: int, count: int) -> int:
+        """Write a bias with scale input scale x weight scale; its index."""
         products = np.float32(self.scales[source][0]) * np.asarray(self.scales[weights], "<f4")
         data = self.random.integers(-2000, 2000, count, dtype=np.int32).astype("<i4").tobytes()
         return self.tensor(
@@ -159,7 +167,9 @@ class _Net:
         )
 
     def conv(self, name: str, source: int, shape: Sequence[int], inputs: int) -> int:
-        """A 1x1 convolution from `inputs` channels to those of `shape`."""
+        """Write a 1x1 convolution from `inputs` channels to those of `shape`; the index of its
+        output.
+        """
         count = shape[-1]
         data = self.random.integers(-127, 128, count * inputs, dtype=np.int8).tobytes()
         scales = tuple(_scale(len(self.tensors) + channel) / 16 for channel in range(count))
@@ -178,7 +188,9 @@ class _Net:
         return out
 
     def block(self, name: str, source: int, inputs: int, *, broken: bool) -> int:
-        """BLOCK operators; the last activation has twice the net's channels."""
+        """Write one block of operators; the index of its last activation, which has twice the net's
+        channels.
+        """
         channels = self.channels
         shape = (1, SIDE, SIDE, channels)
         first = self.conv(f"{name}/conv1", source, shape, inputs)
@@ -198,6 +210,7 @@ class _Net:
         return self.reshape(f"{name}/reshape", joined, (1, SIDE, SIDE, 2 * channels), like)
 
     def reshape(self, name: str, source: int, shape: Sequence[int], like: int | None = None) -> int:
+        """Write a RESHAPE; the index of its output."""
         out = self.activation(name, shape, like)
         sizes = self.vector(shape, "<i4")
         fb.ReshapeOptionsStart(self.builder)
@@ -207,7 +220,9 @@ class _Net:
         return out
 
     def dense(self, source: int, rows: int, buffer: int) -> int:
-        """A FULLY_CONNECTED on the large constant, [rows, DEPTH]."""
+        """Write a FULLY_CONNECTED with the large constant, [rows, DEPTH], as weights; the index of
+        its output.
+        """
         weights = self.tensor("dense/weights", (rows, DEPTH), (0.004,), buffer=buffer)
         flat = self.reshape("flatten", source, (1, DEPTH))
         out = self.activation("dense", (1, rows))
@@ -219,7 +234,7 @@ class _Net:
 
 
 def build(operators: int, *, channels: int = 8, constant: int = 0, sound: int = 0) -> Synthetic:
-    """A model of `operators` operators (whole blocks), and with `constant` > 0 two more that end
+    """A model of `operators` operators (whole blocks), and with `constant` > 0 of two more that end
     in a constant of about as many bytes (whole rows of DEPTH); `channels` must then be 32.
 
     `sound`: how many of each ten blocks are not broken, the first ones.
@@ -252,6 +267,7 @@ def build(operators: int, *, channels: int = 8, constant: int = 0, sound: int = 
 
 
 def _finish(net: _Net, source: int, last: int) -> Any:
+    """Write the subgraph and the model."""
     builder = net.builder
     tensors, operators = net.references(net.tensors), net.references(net.operators)
     ins, outs = net.vector([source], "<i4"), net.vector([last], "<i4")

@@ -37,6 +37,7 @@ class Package(Record, frozen=True, kw_only=True):
 
     @property
     def url(self) -> str:
+        """The address of the package's archive."""
         return f"{REGISTRY}/{self.name}/-/{self.name.rpartition('/')[2]}-{self.version}.tgz"
 
 
@@ -81,6 +82,7 @@ def fetched(package: Package) -> bytes:
 
 
 def unpacked(package: Package, archive: bytes) -> dict[Path, bytes]:
+    """The files of an archive, by their path here."""
     files = {}
     with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as packed:
         for source, name in package.files:
