@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import mmap
 import os
+import re
 import stat
 import sys
 import weakref
@@ -20,6 +21,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from .record import Record
 
 if TYPE_CHECKING:
+    import zipfile
+
     import numpy as np
 
 __all__ = [
@@ -43,6 +46,8 @@ _WINDOWS = os.name == "nt"
 _OPEN_FILES = "/proc/self/fd/{}"
 # Smallest chunk that gets a system call of its own.
 _LARGE = 1 << 20
+# Bytes that any archive of arrays may unpack to, however small it is.
+_UNPACKED = 1 << 30
 # Errors of copy_file_range for file systems that do not support it.
 _NO_COPY = {errno.ENOSYS, errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM, errno.EBADF}
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
@@ -156,17 +161,14 @@ def read_arrays(path: str | os.PathLike[str]) -> dict[str | int, np.ndarray[Any,
 def _key(name: str) -> str | int:
     """The position that an array's name stands for (`arr_0`, `0`), else the name."""
     number = name.removeprefix("arr_")
-    return int(number) if number.isascii() and number.isdigit() else name
+    return int(number) if re.fullmatch(r"[0-9]{1,9}", number) else name
 
 
 def _load(path: Path, called: str) -> Any:
     """The content of a file: an array (.npy), or a dict of arrays (.npz). `called`: beginning of
     the error message.
     """
-    import zipfile  # noqa: PLC0415 - as numpy: only calibration needs them
-    import zlib  # noqa: PLC0415
-
-    import numpy as np  # noqa: PLC0415
+    import numpy as np  # noqa: PLC0415 - only calibration needs it
 
     wrong = OSError(errno.EINVAL, f"{called}no .npy or .npz file of numbers")
     with _open_regular(path) as stream:
@@ -176,10 +178,21 @@ def _load(path: Path, called: str) -> Any:
         try:
             loaded = np.load(stream, allow_pickle=False)
             if not isinstance(loaded, np.ndarray):
+                _check_unpacked_size(loaded.zip.infolist(), os.fstat(stream.fileno()).st_size)
                 return {name: loaded[name] for name in loaded.files}
-        except (ValueError, EOFError, zipfile.BadZipFile, zlib.error, KeyError):
+        except (OSError, MemoryError):
+            raise
+        except Exception:  # noqa: BLE001 - numpy, zipfile and tokenize raise a dozen kinds
             raise wrong from None
     return loaded
+
+
+def _check_unpacked_size(members: Iterable[zipfile.ZipInfo], size: int) -> None:
+    """Raise OSError for an archive of `size` bytes that claims to unpack to many times its size."""
+    unpacked, most = sum(member.file_size for member in members), _UNPACKED + 8 * size
+    if unpacked > most:
+        told = f"its arrays unpack to {unpacked:,} bytes, above the {most:,} allowed for its size"
+        raise OSError(errno.EFBIG, f"{told}: give fewer samples, or a .npy file")
 
 
 # --- writing -----------------------------------------------------------------------------------

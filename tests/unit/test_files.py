@@ -320,3 +320,56 @@ def test_pipes_and_devices_are_refused(
         assert cli.main(["in.tflite", "out", "--calibration", name]) == 2
         assert f"{name}: {told}" in capsys.readouterr().err
     assert not Path("out").exists()
+
+
+def _npy(shape: str, data: bytes = b"") -> bytes:
+    header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}}}\n".encode()
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + data
+
+
+STRANGE_ARRAYS = {
+    "a header without an end": ("a.npy", _npy("(" * 9000)),
+    "more elements than a long has": ("a.npy", _npy(f"({10**30},)")),
+    "a negative extent": ("a.npy", _npy("(-1,)")),
+}
+
+
+@pytest.mark.parametrize("name", STRANGE_ARRAYS)
+def test_strange_arrays_are_refused(tmp_path: Path, name: str) -> None:
+    file, content = STRANGE_ARRAYS[name]
+    (tmp_path / file).write_bytes(content)
+    with pytest.raises(OSError, match=r"no \.npy or \.npz file of numbers"):
+        read_arrays(tmp_path / file)
+
+
+# Byte offsets in the local header and in the central directory, and the word there.
+@pytest.mark.parametrize(("local", "central", "word"), [(6, 8, 1), (8, 10, 99)])
+def test_encrypted_and_unknown_archives_are_refused(
+    tmp_path: Path, local: int, central: int, word: int
+) -> None:
+    np.savez(tmp_path / "data.npz", np.zeros((1, 2), np.float32))
+    content = bytearray((tmp_path / "data.npz").read_bytes())
+    content[local] = content[content.find(b"PK\x01\x02") + central] = word
+    (tmp_path / "data.npz").write_bytes(content)
+    with pytest.raises(OSError, match=r"no \.npy or \.npz file of numbers"):
+        read_arrays(tmp_path / "data.npz")
+
+
+@pytest.mark.promise(
+    "An archive of them (`.npz`) that claims to unpack to more than 1 GiB and eight times its size"
+    " is refused."
+)
+def test_a_small_archive_of_huge_arrays_is_refused(tmp_path: Path) -> None:
+    """Its directory says that one array has three gigabytes."""
+    np.savez(tmp_path / "data.npz", np.zeros((1, 2), np.float32))
+    content = bytearray((tmp_path / "data.npz").read_bytes())
+    directory = content.find(b"PK\x01\x02")
+    content[directory + 24 : directory + 28] = (3 << 30).to_bytes(4, "little")
+    (tmp_path / "data.npz").write_bytes(content)
+    with pytest.raises(OSError, match="its arrays unpack to 3,221,225,472 bytes, above the"):
+        read_arrays(tmp_path / "data.npz")
+
+
+def test_a_name_of_many_digits_is_a_name(tmp_path: Path) -> None:
+    np.savez(tmp_path / "data.npz", **{"arr_" + "9" * 5000: np.zeros((1, 2), np.float32)})
+    assert [*read_arrays(tmp_path / "data.npz")] == ["arr_" + "9" * 5000]
