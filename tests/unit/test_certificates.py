@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 from tflite_align import AlignOptions, align
 from tflite_align.certify.check import CheckedFile
-from tflite_align.certify.check_real import UnshownError
+from tflite_align.certify.check_bounds import UnshownError
 from tflite_align.certify.kernel_functions import kernels_of
 from tflite_align.certify.make import NotCertifiedError, certify, make_certificate
 from tflite_align.certify.verified import (

@@ -20,11 +20,6 @@ from .functions.limits import LIMITS, activation_limits_away, activation_limits_
 from .functions.registry import FUNCTIONS
 
 __all__ = [
-    "EIGHTFOLD",
-    "GROUPED",
-    "OVER_IMAGE",
-    "POWERS_OF_TWO",
-    "SEVERAL",
     "ArithmeticRow",
     "ArithmeticTable",
     "CertifiableClass",
@@ -37,21 +32,13 @@ __all__ = [
 CertifiableClass = Literal[
     "copy", "table", "pairs", "accumulate", "taps", "position", "steps", "none"
 ]
-SEVERAL = "several_weight_scales"
-OVER_IMAGE = "over_height_and_width"
-GROUPED = "grouped"
-EIGHTFOLD = "eightfold"
-POWERS_OF_TWO = "pot_scale_int16"  # the option, where the kernel uses it
 
 
 class ArithmeticRow(Record, frozen=True, kw_only=True):
     """The integer function that one kernel computes.
 
     `types`: operand types that the row applies to. `when`: conditions on the operator: options by
-    their names in the schema; SEVERAL, weights have more than one scale; GROUPED, a convolution's
-    weights have fewer channels than its input; EIGHTFOLD, an image of a multiple of 8 channels is
-    resized to 8 times its height and width; POWERS_OF_TWO, the option, and all scales are;
-    OVER_IMAGE, axes 1 and 2 of four are reduced and dimensions kept. `function`: its name in the
+    their names in the schema, and properties of shapes and scales (functions.shapes.row_facts). `function`: its name in the
     registry, empty for class none, whose `reason` says why. `also`: functions that some elements
     get instead, depending on their position in the tensor. The output is clamped to the fused
     activation or, for an activation operator, to `clamp`; `ties`: rounding of the clamp's integers.

@@ -2,313 +2,355 @@
 
 The bound holds for every integer that can occur at the inputs. A kernel is a named integer function
 (`functions`); its result is compared with the original's real function of the same input values.
+Values are float64: with float32 scales and integers below 2^32 each value of a tensor is exact, and a
+few operations on them have a relative error below 2^-48 of the largest, which `_SLACK` covers.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from .check_linear import accumulated
-from .check_read import DTYPES
-from .check_real import LARGEST, Operand, UnshownError, declared_range
-from .check_task import Kernel, Kernels, Task
+from .check_read import ReadOperator, ReadTensor
 from .functions.affine import Affine, NotTakenError
-from .functions.parted import PARTED
-from .functions.real import BINARY, UNARY
-from .functions.registry import PAIRS, SUMS, TABLES
-from .functions.resize import weight_error
-from .functions.shapes import window_counts
-from .functions.steps import step_ends
+from .functions.cases import (
+    LARGEST,
+    Cases,
+    SummedChannel,
+    accumulator_cases,
+    copy_cases,
+    pair_cases,
+    position_cases,
+    product_channel,
+    sum_cases,
+    table_cases,
+    weighted_channels,
+)
+from .functions.limits import LIMITS, activation_limits_away, activation_limits_even
+from .functions.operand_slots import COPIED, PADDED, WEIGHTED
+from .functions.registry import SUMS
+from .functions.shapes import row_facts, summed_counts
 
-__all__ = ["COPIES", "NO_KERNEL", "Shown", "show"]
+__all__ = [
+    "Kernel",
+    "Kernels",
+    "Operand",
+    "Shown",
+    "Task",
+    "UnshownError",
+    "hull",
+    "show",
+    "upward",
+]
 
 Array = Any
+N = TypeVar("N", int, float)
+Ends = tuple[int, int]  # the least and the greatest integer
+_SLACK = 1e-6  # LSB: bounds are rounded up to a multiple of it, and once more
+_SIX = 6e-3  # how near to 6 a range ends that states a RELU6: a quarter of a step of an 8-bit range
+_FUSED = {0: "NONE", 1: "RELU", 2: "RELU_N1_TO_1", 3: "RELU6"}
+
+
+class UnshownError(ValueError):
+    """No bound is proved for the operator; the message gives the reason."""
+
+
+class Kernel(NamedTuple):
+    """A row of `schema/arithmetic`: its class, the integer functions that its elements may get, the
+    activation whose limits replace the fused one's, and whether these limits round ties to even.
+    """
+
+    kind: str
+    functions: tuple[str, ...]
+    clamp: str = ""
+    even: bool = False
+
+
+NO_KERNEL = Kernel("none", ())
+
+# (runtime, operator's name, input types, output types, options and properties of shapes and scales) ->
+# groups of kernels: any group may run, and within a group the first kernel that takes the parameters.
+Kernels = Callable[
+    [str, str, Sequence[str], Sequence[str], Mapping[str, Any]], Sequence[Sequence[Kernel]]
+]
 
 
 @dataclass(frozen=True, kw_only=True)
-class FunctionBound:
-    """The bound of one integer function. `worst`: its largest error in steps of the written output;
-    `outputs`: (least, greatest) integer of each output; `accumulator`: the same of the accumulator;
-    `saturates`: the ends (`low`, `high`) of the output's range that the real result exceeds.
+class Operand:
+    """A tensor of the original (`given`) and of the written file. `arrives`: (least, greatest) integer
+    that can occur, None where it is not tracked. `needed`: the real values that readers distinguish.
+    """
+
+    given: ReadTensor
+    tensor: ReadTensor
+    arrives: Ends | None
+    needed: tuple[float, float]
+
+    @cached_property
+    def affine(self) -> Affine:
+        if len(self.tensor.scale) != 1 or self.tensor.scale[0] <= 0:
+            raise UnshownError("an operand has no single scale above zero")
+        if self.arrives is None:
+            raise UnshownError("what can arrive in an operand is not known")
+        return Affine(self.tensor.scale[0], self.tensor.zero_point[0], *self.arrives)
+
+    @cached_property
+    def stated(self) -> tuple[float, float]:
+        """The clamp that the original's range implies: at a zero where it begins or ends, or of a RELU6."""
+        low, high = self.given.declared
+        above = high if low == 0 and abs(high - 6) <= _SIX else 0.0 if high == 0 else math.inf
+        return (0.0 if low == 0 else -math.inf), above
+
+    def off(self, written: Array, real: Array) -> float:
+        """How far written values are at most from their segment of correct ones, in written steps: from the
+        real result, within the clamp that is stated, to that clipped to what is needed.
+        """
+        clipped = np.clip(real, *self.needed)
+        below, above = np.minimum(real, clipped) - written, written - np.maximum(real, clipped)
+        return max(float(below.max()), float(above.max()), 0.0) / self.tensor.scale[0]
+
+
+def upward(bound: float) -> float:
+    """The bound as certificates state it: rounded up to a multiple of `_SLACK`, plus one for float64."""
+    return round(math.ceil(bound / _SLACK + 1) * _SLACK, 6)
+
+
+def hull(ends: Iterable[tuple[N, N]]) -> tuple[N, N]:
+    """The least and the greatest of all ends."""
+    low, high = zip(*ends, strict=True)
+    return min(low), max(high)
+
+
+class ShownBound(NamedTuple):
+    """The largest error in steps, (least, greatest) integer of output and accumulator, and the
+    ends (`low`, `high`) of the output's range that the real result exceeds.
     """
 
     worst: float
-    outputs: tuple[tuple[int, int], ...]
-    accumulator: tuple[int, int] | None = None
-    saturates: frozenset[str] = frozenset()
+    ends: Ends
+    total: Ends | None
+    saturates: frozenset[str]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Shown:
-    """The bound of an operator over all runtimes. `functions`: the integer functions and `bounds`: the
-    largest error in steps of the written output, both by runtime; the rest as in FunctionBound.
+class Shown(NamedTuple):
+    """The bound of an operator. `functions`: the integer functions and `bounds`: the largest error in steps
+    of the written output, both by runtime; `outputs`: the bound of each output; `whole`: of all.
     """
 
     functions: Mapping[str, Sequence[str]]
     bounds: Mapping[str, float]
-    outputs: Sequence[tuple[int, int]]
-    accumulator: tuple[int, int] | None
-    saturates: Sequence[str]
+    outputs: Sequence[ShownBound]
+    whole: ShownBound
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """An operator of the written file with its operands; `given`: the original's operator; `as_run`:
+    whether a bias is read in input scale x weight scale. `output`: one of `outputs`, `kernel` a row.
+    """
+
+    given: ReadOperator
+    operator: ReadOperator
+    inputs: Sequence[Operand | None]
+    outputs: Sequence[Operand]
+    as_run: bool
+    output: Operand
+    kernel: Kernel = NO_KERNEL
+
+    @property
+    def name(self) -> str:
+        return self.operator.name
+
+    @cached_property
+    def out(self) -> Affine:
+        """The output's parameters, with the limits of the type and of the kernel's activation."""
+        fused = _FUSED[self.operator.options.get("fused_activation_function", 0)]
+        at = activation_limits_even if self.kernel.even else activation_limits_away
+        low, high = self.output.tensor.limits
+        return at(self.kernel.clamp or fused, self.output.affine._replace(low=low, high=high))
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        operands = [(o.tensor.shape, o.tensor.scale) if o else ((), ()) for o in self.inputs]
+        operands.append((self.output.tensor.shape, self.output.tensor.scale))
+        second = self.inputs[1] if len(self.inputs) > 1 else None
+        known = second and second.tensor.data and self.operator.options.get("keep_dims")
+        axes = second.tensor.integers().ravel().tolist() if second and known else ()
+        return row_facts(self.name, self.operator.options, operands, axes)
+
+    @property
+    def copied(self) -> Sequence[Operand]:
+        """The data operands of an operator that copies; of a variable, what is read was assigned."""
+        if self.name == "READ_VARIABLE":
+            return [self.output]
+        return [operand for operand in self.inputs[COPIED[self.name]] if operand is not None]
+
+    def input(self, index: int) -> Operand:
+        operand = self.inputs[index]
+        if operand is None:
+            raise UnshownError("an operand is absent")
+        return operand
 
 
 def show(task: Task, kernels: Kernels, runtimes: Sequence[str]) -> Shown:
-    """The operator's largest error over all kernels that any of the runtimes may run for it. Raises
-    UnshownError, KeyError or DomainError if no bound can be proved.
-    """
-    ins = [operand.tensor.type if operand is not None else "" for operand in task.inputs]
+    """The operator's bound in all runtimes; UnshownError, KeyError, DomainError where there is none."""
+    ins = [operand.tensor.type if operand else "" for operand in task.inputs]
     outs = [operand.tensor.type for operand in task.outputs]
-    functions: dict[str, list[str]] = {}
-    runtime_bounds: dict[str, list[FunctionBound]] = {}
-    kernel_bounds: dict[Kernel, list[FunctionBound]] = {}
+    facts, known, functions, bounds = task.facts, dict[Kernel, list[ShownBound]](), {}, {}
     for runtime in runtimes:
-        groups = kernels(runtime, task.operator.name, ins, outs, task.facts)
-        if not groups:
+        groups = kernels(runtime, task.name, ins, outs, facts)
+        rows = [_first(task, group, known) for group in groups]
+        if not rows:
             raise UnshownError(f"no function is known of the kernel of {runtime}")
-        rows = [_first(task, group, kernel_bounds) for group in groups]
         functions[runtime] = list(dict.fromkeys(name for row in rows for name in row.functions))
-        runtime_bounds[runtime] = [bound for row in rows for bound in kernel_bounds[row]]
-    each = [bound for bounds in runtime_bounds.values() for bound in bounds]
-    accumulators = [bound.accumulator for bound in each if bound.accumulator is not None]
-    return Shown(
-        functions=functions,
-        bounds={
-            runtime: max(b.worst for b in bounds) for runtime, bounds in runtime_bounds.items()
-        },
-        outputs=[_hull(ends) for ends in zip(*(b.outputs for b in each), strict=True)],
-        accumulator=_hull(accumulators) if accumulators else None,
-        saturates=sorted(frozenset().union(*(b.saturates for b in each))),
+        bounds[runtime] = max(bound.worst for row in rows for bound in known[row])
+    outputs = [_joined(each) for each in zip(*known.values(), strict=True)]
+    return Shown(functions, bounds, outputs, _joined(outputs))
+
+
+def _joined(bounds: Sequence[ShownBound]) -> ShownBound:
+    totals = [bound.total for bound in bounds if bound.total]
+    return ShownBound(
+        max(bound.worst for bound in bounds),
+        hull(bound.ends for bound in bounds),
+        hull(totals) if totals else None,
+        frozenset().union(*(bound.saturates for bound in bounds)),
     )
 
 
-def _first(
-    task: Task, group: Sequence[Kernel], bounds: dict[Kernel, list[FunctionBound]]
-) -> Kernel:
-    """The first kernel of a group that accepts the operator's parameters; adds its bounds to `bounds`."""
+def _first(task: Task, group: Sequence[Kernel], known: dict[Kernel, list[ShownBound]]) -> Kernel:
+    """The first kernel of a group that accepts the operator's parameters; `known`: each output's bound."""
     for kernel in group:
-        if kernel not in bounds:
-            kernel_task = replace(task, kernel=kernel)
-            try:
-                bounds[kernel] = [
-                    _BOUNDS[kernel.kind](kernel_task, name) for name in kernel.functions
-                ]
-            except NotTakenError:
-                continue
+        tasks = [replace(task, kernel=kernel, output=output) for output in task.outputs]
+        try:
+            known[kernel] = known.get(kernel) or [_bound(each) for each in tasks]
+        except NotTakenError:
+            continue
+        ends = (*task.copied, *task.outputs) if kernel.kind == "copy" else ()
+        if len({operand.affine[:2] for operand in ends}) > 1:  # some kernels requantize then
+            what = f"a copy can be {max(bound.worst for bound in known[kernel]):.6g} LSB off"
+            raise UnshownError(f"its operands' parameters differ: {what}")
         return kernel
     raise UnshownError("no kernel takes its parameters")
 
 
-def _hull(ends: Sequence[tuple[int, int]]) -> tuple[int, int]:
-    """The smallest interval that contains all given (least, greatest) intervals."""
-    return min(low for low, _ in ends), max(high for _, high in ends)
+def _bound(task: Task) -> ShownBound:
+    kind, names = task.kernel.kind, task.kernel.functions
+    if kind != "copy" and len(task.outputs) > 1:
+        raise UnshownError("it has several outputs")
+    return _joined([_compared(task, c) for name in names for c in _CLASSES[kind](task, name)])
 
 
-def _real(integers: Array, by: Affine) -> Array:
-    """The real values of integers under these parameters."""
-    return (integers - by.zero_point) * by.scale
-
-
-def _saturated(real: Array, output: Operand) -> frozenset[str]:
-    """The ends (`low`, `high`) of the output's declared range that the real results exceed by more
-    than half a step.
-    """
-    low, high = declared_range(output.tensor)
-    half, real = output.tensor.scale[0] / 2, np.clip(real, *output.target.stated)
-    past = {"low": np.min(real) < low - half, "high": np.max(real) > high + half}
-    return frozenset(end for end, reached in past.items() if reached)
-
-
-# Operators that copy integers -> their data inputs; all outputs are data.
-_FIRST = slice(0, 1)
-COPIES: Mapping[str, slice] = {
-    **dict.fromkeys(
-        (
-            "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE", "SLICE", "STRIDED_SLICE", "SPLIT_V",
-            "UNPACK", "GATHER", "GATHER_ND", "TILE", "REVERSE_V2", "REVERSE_SEQUENCE",
-            "BROADCAST_TO", "BATCH_TO_SPACE_ND", "SPACE_TO_BATCH_ND", "SPACE_TO_DEPTH",
-            "DEPTH_TO_SPACE", "PAD", "MIRROR_PAD", "MAX_POOL_2D", "REDUCE_MAX", "REDUCE_MIN",
-            "RESIZE_NEAREST_NEIGHBOR",
-        ),
-        _FIRST,
-    ),
-    "SPLIT": slice(1, 2),
-    "CONCATENATION": slice(0, None),
-    "PACK": slice(0, None),
-    "PADV2": slice(0, 3, 2),
-    "MAXIMUM": slice(0, 2),
-    "MINIMUM": slice(0, 2),
-}  # fmt: skip
-_PADDED = {"PAD", "SPACE_TO_BATCH_ND"}  # the padding is the output's zero point
-
-
-def _copy(task: Task, _: str) -> FunctionBound:
-    """Integers are copied; with equal parameters, so are the real values. A maximum or minimum of
-    several operands has no larger error than the worst of them.
-    """
-    data: Sequence[Operand] = task.outputs  # of a variable, what is read was assigned
-    if task.operator.name != "READ_VARIABLE":
-        data = [o for o in task.inputs[COPIES[task.operator.name]] if o is not None]
-    low, high = _hull([operand.affine[2:] for operand in data])
-    worst = 0.0
-    for output, out in zip(task.outputs, task.outs, strict=True):
-        for operand in data:
-            if operand.tensor.type != output.tensor.type:
-                raise UnshownError("a copy changes the type")
-            by = operand.affine
-            q = np.arange(by.low, by.high + 1)
-            f = np.clip(_real(q, by), *task.clamp)
-            worst = max(worst, output.target.distance(_real(np.clip(q, out.low, out.high), out), f))
-    if any(operand.affine[:2] != output.affine[:2] for operand in data for output in task.outputs):
-        # Some kernels requantize then, others do not.
-        raise UnshownError(f"its operands' parameters differ: a copy can be {worst:.6g} LSB off")
-    if task.operator.name in _PADDED:
-        low, high = _hull([(low, high), *((out.zero_point, out.zero_point) for out in task.outs)])
-    ends = [np.clip([low, high], out.low, out.high) for out in task.outs]
-    return FunctionBound(
-        worst=worst, outputs=tuple((int(first), int(last)) for first, last in ends)
+def _compared(task: Task, cases: Cases) -> ShownBound:
+    operand, half = task.output, task.out.scale / 2
+    real = np.clip(
+        cases.real, *LIMITS[_FUSED[task.given.options.get("fused_activation_function", 0)]]
+    )
+    if not np.all(np.abs(real) <= LARGEST * task.out.scale):
+        raise UnshownError("steps too far apart to say anything")
+    real = np.clip(real, *operand.stated)
+    written = (cases.written - task.out.zero_point) * task.out.scale
+    low, high = operand.tensor.declared
+    past = {"low": real.min() < low - half, "high": real.max() > high + half}
+    return ShownBound(
+        operand.off(written, real) + cases.more,
+        (int(cases.written.min()), int(cases.written.max())),
+        cases.total,
+        frozenset(end for end, reached in past.items() if reached),
     )
 
 
-def _table(task: Task, name: str) -> FunctionBound:
-    """The bound of a function of one operand, from all integers that it can have."""
-    by, real = task.input(0), UNARY[task.operator.name]
-    q = np.arange(by.low, by.high + 1)
-    slope = {k: v for k, v in task.operator.options.items() if k == "alpha"}
-    y = np.asarray(TABLES[name](q, by, task.only[1], **slope))
-    return _compared(task, y, real(_real(q, by), task.given.options))
+# --- the classes: the cases of a kernel's function for this operator -------------------------------
 
 
-def _pairs(task: Task, name: str) -> FunctionBound:
-    """The bound of a function of two operands, from all pairs of integers; of 16-bit operands, see
-    _parted.
-    """
-    first, second, real = task.input(0), task.input(1), BINARY[task.operator.name]
-    if (first.high - first.low) * (second.high - second.low) > 2**17:
-        return _parted(task, name, first, second)
-    grid = np.meshgrid(*(np.arange(by.low, by.high + 1) for by in (first, second)))
-    a, b = (side.ravel() for side in grid)
-    y = np.asarray(PAIRS[name](a, b, first, second, task.only[1]))
-    x = _real(a, first), _real(b, second)
-    if max(np.max(np.abs(side), initial=0) for side in x) > LARGEST * task.only[1].scale:
-        raise UnshownError("steps too far apart to say anything")
-    return _compared(task, y, real(*x))
+def _copies(task: Task, _: str) -> Iterator[Cases]:
+    """A maximum or minimum of several operands has no larger error than the worst of them."""
+    if any(each.tensor.type != task.output.tensor.type for each in task.copied):
+        raise UnshownError("a copy changes the type")
+    for source in task.copied:
+        yield from copy_cases(source.affine, task.out)
+    if task.name in PADDED:
+        yield Cases(np.array([task.out.zero_point]), np.zeros(1))
 
 
-def _parted(task: Task, name: str, first: Affine, second: Affine) -> FunctionBound:
-    """The bound for two 16-bit operands, whose pairs are too many to compare. Some functions depend
-    on one integer made of both (their sum, for example): all its values are compared. A maximum or
-    minimum of equal scales is compared on every integer that either operand can have.
-    """
-    (_, out), operator = task.only, task.operator.name
-    if operator in {"MAXIMUM", "MINIMUM"} and first[:2] == second[:2]:
-        q = np.arange(min(first.low, second.low), max(first.high, second.high) + 1)
-        return _compared(task, np.clip(q, out.low, out.high), _real(q, first))
-    if PARTED.get(name, ("",))[0] != operator:
-        raise UnshownError("pairs of 16-bit integers are too many to look at")
-    part = PARTED[name][1](first, second, out)
-    a, y = step_ends(part.last, part.low, part.high, part.unit / out.scale, out.zero_point)
-    bound = _compared(task, y, part.unit * a)
-    return replace(bound, worst=bound.worst + part.off / out.scale)
-
-
-def _compared(task: Task, y: Array, real: Array) -> FunctionBound:
-    """The bound of the single output, whose integers `y` a kernel computes where `real` is right."""
-    (output, out), real = task.only, np.clip(real, *task.clamp)
-    if not np.all(np.abs(real) <= LARGEST * out.scale):
-        raise UnshownError("steps too far apart to say anything")
-    return FunctionBound(
-        worst=output.target.distance(_real(y, out), real),
-        outputs=((int(y.min()), int(y.max())),),
-        saturates=_saturated(real, output),
-    )
-
-
-def _counts(task: Task) -> list[int]:
-    """The numbers of elements that one output may sum up; pooling windows that overlap a border
-    hold fewer. Empty if they cannot be derived from the shapes.
-    """
-    if task.operator.name == "AVERAGE_POOL_2D":
-        return window_counts(task.shape, task.operator.options)
-    whole, left = math.prod(task.shape), math.prod(task.outputs[0].tensor.shape)
-    return [whole // left] if left and whole % left == 0 and whole else []
-
-
-def _summed(task: Task, name: str) -> FunctionBound:
-    """The bound of a sum or a mean. For each number of elements the output is monotone in their
-    integer sum, so that the points where it changes value suffice.
-    """
-    (output, out), by, counts = task.only, task.input(0), _counts(task)
-    if not counts or max(counts) * 2 ** (8 * np.dtype(DTYPES[output.tensor.type]).itemsize) > 2**31:
+def _sums(task: Task, name: str) -> Iterator[Cases]:
+    source, output = task.input(0).tensor, task.output.tensor
+    counts = summed_counts(task.name, source.shape, output.shape, task.operator.options)
+    if not counts or max(counts) * (output.limits[1] - output.limits[0] + 1) > 2**31:
         raise UnshownError("how many elements are added up is not known, or too many")
-    bounds, totals = [], []
-    for count in counts:
-        unit = by.scale if task.operator.name == "SUM" else by.scale / count
-        zero = out.zero_point - count * by.zero_point * unit / out.scale
-        kernel = partial(_integers, SUMS[name], count=count, operand=by, output=out)
-        totals.append((count * by.low, count * by.high))
-        a, y = step_ends(kernel, *totals[-1], unit / out.scale, zero)
-        bounds.append(_compared(task, y, unit * (a - count * by.zero_point)))
-    return FunctionBound(
-        worst=max(bound.worst for bound in bounds),
-        outputs=(_hull([bound.outputs[0] for bound in bounds]),),
-        accumulator=_hull(totals),
-        saturates=frozenset().union(*(bound.saturates for bound in bounds)),
-    )
+    return sum_cases(name, task.name, counts, task.input(0).affine, task.out)
 
 
-def _position(task: Task, name: str) -> FunctionBound:
-    """The bound of a resize: each output integer lies between the input integers it is interpolated
-    from, and the kernel's interpolation weights, which depend only on the position, have a bounded
-    error.
-    """
-    (output, out), by, size = task.only, task.input(0), task.inputs[1]
-    given, taken = (shape[1:3] for shape in (task.shape, output.tensor.shape))
-    if size is None or not size.tensor.data or tuple(size.tensor.integers().ravel()) != taken:
+def _position(task: Task, name: str) -> Iterator[Cases]:
+    source, output, size = task.input(0).tensor, task.output.tensor, task.input(1).tensor
+    if not size.data or (*size.integers().flat,) != output.shape[1:3]:
         raise UnshownError("its size is not the constant that its output's shape says")
-    if by[:2] != out[:2]:
+    if task.input(0).affine[:2] != task.out[:2]:
         raise UnshownError("its operands' parameters differ")
-    off, rounded = weight_error(
-        name, (given[0], given[1]), (taken[0], taken[1]), task.given.options
-    )
-    ends = _real(np.array([by.low, by.high]), by)
-    return FunctionBound(
-        worst=0.5 + off * (by.high - by.low) + rounded + output.target.distance(ends, ends),
-        outputs=((by.low, by.high),),
-        saturates=_saturated(ends, output),
-    )
+    images = (source.shape[1], source.shape[2]), (output.shape[1], output.shape[2])
+    return position_cases(name, task.input(0).affine, *images, task.given.options)
 
 
-def _integers(function: Callable[..., Any], total: Array, **parameters: Any) -> Array:
-    """Call an integer function by keyword parameters; the result as an array."""
-    return np.asarray(function(total, **parameters))
-
-
-def _accumulate(task: Task, name: str) -> FunctionBound:
-    """The bound of a convolution, matrix product, sum or mean, from its integer accumulator."""
+def _accumulate(task: Task, name: str) -> Iterator[Cases]:
     if name in SUMS:
-        return _summed(task, name)
-    (output, out), line = task.only, task.line
-    worst, low, high = accumulated(line, name, out, output.target, task.clamp)
-    ends = np.concatenate([line.real(line.low), line.real(line.high)])
-    return FunctionBound(
-        worst=worst,
-        outputs=((low, high),),
-        accumulator=(int(line.low.min()), int(line.high.max())),
-        saturates=_saturated(np.clip(ends, *task.clamp), output),
-    )
+        return _sums(task, name)
+    if task.name == "BATCH_MATMUL":
+        depth = task.input(0).tensor.shape[-2 if task.operator.options["adj_x"] else -1]
+        channels = product_channel(task.input(0).affine, task.input(1).affine, depth, task.out)
+    else:
+        channels = _weighted(task)
+    return accumulator_cases(name, channels, task.out)
 
 
-NO_KERNEL = Kernel("none", ())
-_BOUNDS: Mapping[str, Callable[[Task, str], FunctionBound]] = {
-    "copy": _copy,
+def _weighted(task: Task) -> Iterator[SummedChannel]:
+    slots = WEIGHTED[task.name]
+    x, w = task.input(slots.data), task.input(slots.weights)
+    if not w.tensor.data:
+        raise UnshownError("its weights are no constant")
+    centred, scale = _by_channel(w.tensor, slots.axis)
+    given, given_scale = _by_channel(w.given, slots.axis)
+    added, offset = np.zeros(len(scale), np.int64), np.zeros(len(scale))
+    if len(task.inputs) > slots.bias and (b := task.inputs[slots.bias]):
+        added, declared = b.tensor.integers().ravel(), b.given.integers().ravel()
+        as_run = task.as_run or not b.given.scale
+        if not as_run and any(b.given.zero_point):
+            raise UnshownError("its bias has a zero point")
+        by = x.given.scale[0] * given_scale if as_run else np.array(b.given.scale)
+        offset = declared * by
+    weights = centred, scale, given * given_scale[:, None]
+    return weighted_channels(x.affine, weights, (added, offset), task.out)
+
+
+def _by_channel(tensor: ReadTensor, axis: int) -> tuple[Array, Array]:
+    """(integers less zero points: channels x taps, scale by channel) of weights."""
+    whole = np.moveaxis(tensor.integers(), axis, 0)
+    whole = whole.reshape(whole.shape[0], -1)
+    along = len(tensor.scale) == len(whole) and tensor.axis == axis % len(tensor.shape)
+    if not along and len(tensor.scale) != 1:
+        raise UnshownError("the weight has parameters along another axis than its channels")
+    zero, scale = (np.resize(v, len(whole)) for v in (tensor.zero_point, tensor.scale))
+    return whole - zero[:, None], scale.astype(np.float64)
+
+
+def _table(task: Task, name: str) -> Iterator[Cases]:
+    options = task.operator.options, task.given.options
+    return table_cases(name, task.name, task.input(0).affine, task.out, options)
+
+
+def _pairs(task: Task, name: str) -> Iterator[Cases]:
+    return pair_cases(name, task.name, task.input(0).affine, task.input(1).affine, task.out)
+
+
+_CLASSES: Mapping[str, Callable[[Task, str], Iterator[Cases]]] = {
+    "copy": _copies,
     "table": _table,
     "pairs": _pairs,
     "accumulate": _accumulate,
-    "taps": _summed,
+    "taps": _sums,
     "position": _position,
 }

@@ -12,26 +12,20 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from .check_graph import Matched, RefutedError
+from .check_graph import Matched, RefutedError, demand
 from .check_read import ReadFile
 from .functions.elimination import CostsError, chosen_cost, one_choice, smallest_cost
 
-__all__ = [
-    "TOLERANCE",
-    "UNIT",
-    "CheckedOptimum",
-    "check_optimum",
-    "see_chosen",
-]
+__all__ = ["UNIT", "CheckedOptimum", "check_optimum", "see_chosen"]
 
 UNIT = Fraction(1, 10**9)
-TOLERANCE = Fraction(1, 10**6)  # difference that the solver treats as equal
+_TOLERANCE = Fraction(1, 10**6)  # difference that the solver treats as equal
 Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
 class CheckedOptimum:
-    """`optimal` of `components` are at most `TOLERANCE` above the least cost; `gap`: the greatest
+    """`optimal` of `components` are at most `_TOLERANCE` above the least cost; `gap`: the greatest
     excess, in the solver's costs. `left_out`: components without a claim.
     """
 
@@ -48,21 +42,18 @@ def check_optimum(claim: Row, after: ReadFile, matched: Sequence[Matched]) -> Ch
     """
     gaps = []
     for number, row in enumerate(claim["components"]):
-        place = f"optimum/component[{number}]"
+        place, bound = f"optimum/component[{number}]", int(row["bound"])
         see_chosen(row, after, matched, place)
         try:
             cost, least = chosen_cost(row), smallest_cost(row)
         except CostsError as error:
             raise RefutedError(f"{place}: {error}") from error
-        bound = int(row["bound"])
-        if row["cost"] != cost:
-            raise RefutedError(f"{place}: the chosen labels cost {cost}, not {row['cost']}")
-        if bound > least:
-            raise RefutedError(f"{place}: there are labels that cost {least}, below {bound}")
+        demand(row["cost"] == cost, place, f"the chosen labels cost {cost}, not {row['cost']}")
+        demand(bound <= least, place, f"there are labels that cost {least}, below {bound}")
         gaps.append((cost - bound) * UNIT)
     return CheckedOptimum(
         components=len(gaps),
-        optimal=sum(gap <= TOLERANCE for gap in gaps),
+        optimal=sum(gap <= _TOLERANCE for gap in gaps),
         gap=max(gaps, default=Fraction(0)),
         left_out=len(claim["left_out"]),
     )
@@ -78,9 +69,8 @@ def see_chosen(row: Row, after: ReadFile, matched: Sequence[Matched], place: str
         for subgraph, operator, kind, index in group["slots"]:
             graph = after.graphs[subgraph]
             holder = graph if operator < 0 else graph.operators[where[subgraph][operator]]
-            tensor = graph.tensors[
-                {"inputs": holder.inputs, "outputs": holder.outputs}[kind][index]
-            ]
-            if (tensor.scale, tensor.zero_point) != ((scale,), (zero_point,)):
-                slot = f"subgraph[{subgraph}]/operator[{operator}]/{kind}[{index}]"
-                raise RefutedError(f"{place}: {slot} has not the label chosen for group {number}")
+            ends = {"inputs": holder.inputs, "outputs": holder.outputs}
+            tensor = graph.tensors[ends[kind][index]]
+            slot = f"subgraph[{subgraph}]/operator[{operator}]/{kind}[{index}]"
+            what = f"{slot} has not the label chosen for group {number}"
+            demand((tensor.scale, tensor.zero_point) == ((scale,), (zero_point,)), place, what)

@@ -4,22 +4,22 @@ that readers distinguish.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from .check_bounds import COPIES, NO_KERNEL, Shown, show
-from .check_graph import Claimed, Matched, moved_through, same_constant
-from .check_read import ReadFile, ReadGraph, ReadTensor
-from .check_real import Operand, Segment, UnshownError, declared_range, type_range
-from .check_task import Kernels, Task
+from .check_bounds import Kernels, Operand, Shown, Task, UnshownError, hull, show
+from .check_graph import Claimed, Matched, demand, moved_through
+from .check_read import ReadFile, ReadGraph, ReadOperator, ReadTensor
+from .functions.operand_slots import COPIED
 
-__all__ = ["GraphPair", "claims", "is_quantized", "make_pair"]
+__all__ = ["GraphPair", "claims", "make_pair"]
 
 Row = Mapping[str, Any]
+Interval = tuple[float, float]
 
 # Largest certified error in LSB (steps of the written output). int16: 16x8 kernels keep 16 bits of
 # their multipliers, which costs one step at either end of the range.
@@ -38,174 +38,142 @@ class GraphPair:
     original: ReadGraph
     written: ReadGraph
     matched: Matched
-    arrives: Sequence[tuple[int, int] | None]
-    needed: Sequence[tuple[float, float] | None]
+    arrives: list[tuple[int, int] | None]
+    needed: list[Interval | None]
     as_run: bool
     through: frozenset[int]
-
-    @cached_property
-    def readers(self) -> Mapping[int, Sequence[tuple[int, int]]]:
-        """Tensor index -> (operator index, input slot) of each operator that reads it."""
-        slots: dict[int, list[tuple[int, int]]] = {}
-        for operator_index, operator in enumerate(self.written.operators):
-            for slot, index in enumerate(operator.inputs):
-                slots.setdefault(index, []).append((operator_index, slot))
-        return slots
 
     def given(self, index: int) -> ReadTensor:
         """The original's tensor for a tensor of the written file; that itself if it was inserted."""
         source = self.matched.stands_for[index]
         return self.written.tensors[index] if source is None else self.original.tensors[source]
 
-    def declared(self, index: int) -> tuple[float, float] | None:
-        """The range of real values that the original declares for a tensor; None if it does not have exactly
-        one scale.
-        """
+    def origin(self, index: int) -> ReadOperator | None:
+        source = self.matched.operators[index]
+        return None if source is None else self.original.operators[source]
+
+    def declared(self, index: int) -> Interval | None:
+        """The range of real values that the original declares for a tensor of exactly one scale."""
         tensor = self.given(index)
-        return declared_range(tensor) if len(tensor.scale) == 1 and is_quantized(tensor) else None
+        return tensor.declared if len(tensor.scale) == 1 and tensor.quantized else None
 
-    def operand(self, index: int) -> Operand | None:
-        """An operand by its tensor index in the written file, with its claims; None for a left-out
-        one (-1).
-        """
-        if index < 0:
-            return None
-        needed = self.needed[index] or self.declared(index) or (0.0, 0.0)
-        tensor, arrives = self.written.tensors[index], self.arrives[index]
-        return Operand(given=self.given(index), tensor=tensor, arrives=arrives, needed=needed)
+    def operand(self, index: int, given: ReadTensor | None = None) -> Operand:
+        return Operand(
+            given=given or self.given(index),
+            tensor=self.written.tensors[index],
+            arrives=self.arrives[index],
+            needed=self.needed[index] or self.declared(index) or (0.0, 0.0),
+        )
 
-    def _inputs(self, index: int) -> list[Operand | None]:
-        """The inputs of the written operator `index`, each with the tensor that the original's
-        operator reads there; None for a left-out one.
-        """
-        operator, source = self.written.operators[index], self.matched.operators[index]
-        operands = [self.operand(i) for i in operator.inputs]
-        named = () if source is None else self.original.operators[source].inputs
-        for slot, (operand, i) in enumerate(zip(operands, named, strict=False)):
-            if operand is not None and i >= 0:
-                operands[slot] = replace(operand, given=self.original.tensors[i])
-        return operands
+    @cached_property
+    def readers(self) -> Mapping[int, Sequence[tuple[int, int]]]:
+        """Tensor index -> (operator index, input slot) of each operator that reads it."""
+        slots: dict[int, list[tuple[int, int]]] = {}
+        for number, operator in enumerate(self.written.operators):
+            for slot, index in enumerate(operator.inputs):
+                slots.setdefault(index, []).append((number, slot))
+        return slots
 
-    def folded(self) -> Iterator[tuple[int, float]]:
-        """For each folded (removed) QUANTIZE: its output in the original, and the largest error of the
-        tensor that is read in its place, in steps of the written tensor.
+    @cached_property
+    def produced(self) -> set[int]:
+        return {index for operator in self.written.operators for index in operator.outputs}
+
+    def tracked(self, index: int) -> bool:
+        """Whether the certificate says what arrives in a tensor."""
+        return index >= 0 and self.arrives[index] is not None
+
+    def check_folded(self, location: str) -> None:
+        """Raise RefutedError if what is read in place of a folded (removed) QUANTIZE's output differs from it
+        by more than 1 LSB, a step of the written tensor; or if the QUANTIZE has not exactly one scale.
         """
         for output, source in self.matched.folded.items():
-            given = self.original.tensors[output]
-            for index in self.readers:
-                if index >= 0 and self.matched.stands_for[index] == source:
-                    operand = self.operand(index)
-                    assert operand is not None
-                    if not is_quantized(given) or len(given.scale) > 1:
-                        raise UnshownError("the folded QUANTIZE has no parameters")
-                    by, needed = operand.affine, declared_range(given)
-                    ends = (np.array([by.low, by.high]) - by.zero_point) * by.scale
-                    yield output, Segment.of(given, needed, by.scale).distance(ends, ends)
+            given, where = self.original.tensors[output], f"{location}/tensor[{output}]"
+            for index in [
+                i for i in self.readers if i >= 0 and self.matched.stands_for[i] == source
+            ]:
+                single = given.quantized and len(given.scale) == 1 and self.tracked(index)
+                demand(single, where, "the folded QUANTIZE has no parameters")
+                operand = replace(self.operand(index, given), needed=given.declared)
+                by = operand.affine
+                ends = (np.array([by.low, by.high]) - by.zero_point) * by.scale
+                off = operand.off(ends, np.clip(ends, *operand.stated))
+                what = f"without the folded QUANTIZE it is up to {off:.6f} LSB off"
+                demand(off <= 1, f"{where} of the original", what)
 
     def most(self, index: int) -> float:
-        """The largest error that a certified operator may have, in steps of its written output."""
-        types = {self.written.tensors[i].type for i in self.written.operators[index].outputs}
-        return max((_MOST.get(name, 1.0) for name in types), default=1.0)
+        """The largest error of a certified operator, in steps of its written output."""
+        types = [self.written.tensors[i].type for i in self.written.operators[index].outputs]
+        return max(_MOST.get(name, 1.0) for name in types)
 
     def show(self, index: int, kernels: Kernels, runtimes: Sequence[str]) -> Shown:
-        """The error bound of the written operator `index`; raises one of `REASONS` if it cannot be
-        proved.
-        """
-        operator, source = self.written.operators[index], self.matched.operators[index]
-        outputs = [self.operand(tensor_index) for tensor_index in operator.outputs]
-        present = [o for o in outputs if o is not None and is_quantized(o.tensor)]
-        if not present or len(present) < len(outputs):
+        """The operator's error bound; raises one of `REASONS` where there is no proof."""
+        operator, original = self.written.operators[index], self.origin(index)
+        written = self.written.tensors
+        if not operator.outputs or not all(
+            i >= 0 and written[i].quantized for i in operator.outputs
+        ):
             raise UnshownError("its output is not quantized")
+        outputs = [self.operand(i) for i in operator.outputs]
         if operator.name == "READ_VARIABLE":
             if index not in self.through:
-                raise UnshownError(
-                    "what is assigned to its variable has other parameters, or is not known"
-                )
-            present = [replace(o, arrives=type_range(o.tensor.type)) for o in present]
+                why = "what is assigned to its variable has other parameters, or is not known"
+                raise UnshownError(why)
+            outputs = [replace(each, arrives=each.tensor.limits) for each in outputs]
+        named = [*(original.inputs if original else ()), *[-1] * len(operator.inputs)]
+        given = [self.original.tensors[i] if i >= 0 else None for i in named]
+        pairs = zip(operator.inputs, given, strict=False)
+        inputs = [self.operand(i, tensor) if i >= 0 else None for i, tensor in pairs]
         task = Task(
-            given=operator if source is None else self.original.operators[source],
+            given=original or operator,
             operator=operator,
-            inputs=self._inputs(index),
-            outputs=present,
+            inputs=inputs,
+            outputs=outputs,
+            output=outputs[0],
             as_run=self.as_run,
-            kernel=NO_KERNEL,
         )
         return show(task, kernels, runtimes)
 
-    def unchanged(self, operator_index: int) -> bool:
-        """Whether the written operator, the parameters of its operands and its constants are the
-        original's.
-        """
-        operator, source = (
-            self.written.operators[operator_index],
-            self.matched.operators[operator_index],
-        )
-        if source is None:
+    def unchanged(self, index: int) -> bool:
+        """Whether the operator, its operands' parameters and its constants are the original's."""
+        operator, original = self.written.operators[index], self.origin(index)
+        if original is None:
             return False
-        original = self.original.operators[source]
-        inputs = operator.inputs
-        if operator.name == "ASSIGN_VARIABLE" and operator_index in self.through:
-            inputs = inputs[:1]
-        pairs = [*zip(inputs, original.inputs, strict=False)]
+        assigns = operator.name == "ASSIGN_VARIABLE" and index in self.through
+        pairs = [*zip(operator.inputs[: 1 if assigns else None], original.inputs, strict=False)]
         pairs += zip(operator.outputs, original.outputs, strict=True)
-        same_operator = (original.version, original.options) == (operator.version, operator.options)
-        absent = [[index < 0 for index in each.inputs] for each in (original, operator)]
-        return (
-            same_operator
-            and absent[0] == absent[1]
-            and all(
-                same_constant(self.original.tensors[theirs], self.written.tensors[ours])
-                for ours, theirs in pairs
-                if ours >= 0
-            )
-        )
+        said = ((op.version, op.options, [i < 0 for i in op.inputs]) for op in (operator, original))
+        tensors = self.written.tensors, self.original.tensors
+        same = (tensors[0][i].constant == tensors[1][j].constant for i, j in pairs if i >= 0)
+        return next(said) == next(said) and all(same)
 
-    def narrowest(self, index: int) -> tuple[float, float] | None:
-        """The smallest interval of real values that the certificate may claim as `needed` for a
-        tensor: it contains all values that its readers distinguish.
+    def narrowest(self, index: int) -> Interval | None:
+        """The smallest interval that the certificate may claim as `needed`: it contains all real values that
+        readers distinguish.
         """
         declared = self.declared(index)
         if declared is None or index in self.written.outputs:
             return declared
-        low, high = np.inf, -np.inf
-        for operator_index, slot in self.readers.get(index, ()):
-            ends = self._told(operator_index, slot, declared)
-            low, high = min(low, ends[0]), max(high, ends[1])
-        return (float(low), float(high)) if low <= high else declared
+        told = [self._told(*reader, declared) for reader in self.readers.get(index, ())]
+        return hull(told or [declared])
 
-    def _told(
-        self, operator_index: int, slot: int, declared: tuple[float, float]
-    ) -> tuple[float, float]:
-        """The interval of real values that one reader distinguishes: the whole declared range or,
-        for an operator that copies its input, what the readers of its outputs distinguish.
+    def _told(self, number: int, slot: int, declared: Interval) -> Interval:
+        """The interval that one reader distinguishes: all that is declared, or, for an operator that
+        copies, what the readers of its outputs distinguish.
         """
-        operator = self.written.operators[operator_index]
-        copied = operator.name == "QUANTIZE" and self.matched.operators[operator_index] is None
-        if operator.name in COPIES:
-            copied = slot in range(len(operator.inputs))[COPIES[operator.name]]
-        copies = (
-            [self.needed[i] or self.declared(i) for i in operator.outputs] if copied else [None]
-        )
-        passed = [ends for ends in copies if ends is not None]
-        if len(passed) < len(copies):
+        operator = self.written.operators[number]
+        inserted = operator.name == "QUANTIZE" and self.matched.operators[number] is None
+        data = slice(1) if inserted else COPIED.get(operator.name, slice(0))
+        if slot not in range(len(operator.inputs))[data]:
             return declared
-        clipped = np.clip(passed, *declared)
-        return float(clipped.min()), float(clipped.max())
-
-
-def is_quantized(tensor: ReadTensor) -> bool:
-    """Whether a tensor is an 8-, 16- or 4-bit integer tensor with a scale, stored densely."""
-    return (
-        bool(tensor.scale)
-        and not tensor.sparse
-        and tensor.type in {"INT8", "UINT8", "INT16", "INT4"}
-    )
+        passed = [self.needed[i] or self.declared(i) if i >= 0 else None for i in operator.outputs]
+        if None in passed:
+            return declared
+        low, high = hull(interval for interval in passed if interval)
+        return float(np.clip(low, *declared)), float(np.clip(high, *declared))
 
 
 def claims(certificate: Row) -> list[Claimed]:
-    """For each subgraph, what the certificate claims: the original's index of each written
-    operator, and the indices of the original's folded QUANTIZE.
-    """
+    """The certificate's rows of operators, by subgraph."""
     return [
         ([row["original"] for row in graph["operators"]], graph.get("folded", ()))
         for graph in certificate["subgraphs"]
@@ -213,23 +181,20 @@ def claims(certificate: Row) -> list[Claimed]:
 
 
 def make_pair(
-    before: ReadFile, after: ReadFile, graph_index: int, matched: Matched, certificate: Row
+    before: ReadFile, after: ReadFile, number: int, matched: Matched, certificate: Row
 ) -> GraphPair:
-    """The GraphPair of one subgraph. `before`, `after`: original and written file."""
-    count = len(after.graphs[graph_index].tensors)
-    arrives: list[tuple[int, int] | None] = [None] * count
-    needed: list[tuple[float, float] | None] = [None] * count
-    for row in certificate["subgraphs"][graph_index]["tensors"]:
-        low, high = row["arrives"]
-        arrives[row["tensor"]] = int(low), int(high)
-        if "needed" in row:
-            needed[row["tensor"]] = float(row["needed"][0]), float(row["needed"][1])
-    return GraphPair(
-        original=before.graphs[graph_index],
-        written=after.graphs[graph_index],
+    pair = GraphPair(
+        original=before.graphs[number],
+        written=after.graphs[number],
         matched=matched,
-        arrives=arrives,
-        needed=needed,
+        arrives=[None for _ in after.graphs[number].tensors],
+        needed=[None for _ in after.graphs[number].tensors],
         as_run=certificate["bias"] == "as-run",
-        through=frozenset(n for graph, n in moved_through(after) if graph == graph_index),
+        through=frozenset(index for graph, index in moved_through(after) if graph == number),
     )
+    for row in certificate["subgraphs"][number]["tensors"]:
+        low, high = row["arrives"]
+        pair.arrives[row["tensor"]] = int(low), int(high)
+        if "needed" in row:
+            pair.needed[row["tensor"]] = float(row["needed"][0]), float(row["needed"][1])
+    return pair

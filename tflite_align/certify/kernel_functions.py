@@ -9,8 +9,7 @@ from typing import Any
 
 from ..rules.operand_types import ABSENT, OperandTypes
 from .arithmetic import ArithmeticRow, ArithmeticTable, load_arithmetic
-from .check_real import UnshownError
-from .check_task import Kernel
+from .check_bounds import Kernel, UnshownError
 
 __all__ = ["kernels_of"]
 

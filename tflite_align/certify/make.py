@@ -13,12 +13,11 @@ from typing import Any
 from ..errors import AlignError, UsageError
 from ..rules.targets import load_target
 from .arithmetic import arithmetic_runtimes
-from .check import FORMAT, REASONS, check_folded
-from .check_bounds import Shown
+from .check import FORMAT, REASONS
+from .check_bounds import Shown, upward
 from .check_graph import Claimed, RefutedError, match_files
-from .check_pair import GraphPair, is_quantized, make_pair
+from .check_pair import GraphPair, make_pair
 from .check_read import ReadGraph, read_file
-from .check_real import type_range, upward
 from .kernel_functions import kernels_of
 
 __all__ = [
@@ -115,7 +114,7 @@ def _made(original: bytes, written: bytes, runtimes: tuple[str, ...], bias: str)
             "operators": rows,
             "tensors": list(_tensors(pair, arrives, needed)),
         }
-        check_folded(pair, f"subgraph[{graph_index}]")
+        pair.check_folded(f"subgraph[{graph_index}]")
         if claimed[graph_index][1]:
             certificate["subgraphs"][graph_index]["folded"] = list(claimed[graph_index][1])
     return certificate
@@ -166,14 +165,11 @@ def _needed(pair: GraphPair) -> list[tuple[float, float] | None]:
     range. Operators are visited backward, so that readers come before what they read.
     """
     needed = pair.needed
-    assert isinstance(needed, list)
     order = [i for op in reversed(pair.written.operators) for i in op.outputs]
     order += [*pair.written.inputs, *range(len(pair.written.tensors))]
     for index in dict.fromkeys(order):
         least = (
-            pair.narrowest(index)
-            if index >= 0 and is_quantized(pair.written.tensors[index])
-            else None
+            pair.narrowest(index) if index >= 0 and pair.written.tensors[index].quantized else None
         )
         if least is not None and least != pair.declared(index):
             needed[index] = least
@@ -187,10 +183,9 @@ def _operators(
     subgraph. Operators are visited in file order, producers first.
     """
     arrives = pair.arrives
-    assert isinstance(arrives, list)
     for index, tensor in enumerate(pair.written.tensors):
-        if is_quantized(tensor):
-            arrives[index] = type_range(tensor.type)
+        if tensor.quantized:
+            arrives[index] = tensor.limits
             if tensor.data and 0 not in tensor.shape:
                 integers = tensor.integers()
                 arrives[index] = int(integers.min()), int(integers.max())
@@ -198,8 +193,8 @@ def _operators(
     for index, operator in enumerate(pair.written.operators):
         row, shown = _row(pair, graph_index, index, runtimes)
         if shown is not None:
-            for output, ends in zip(operator.outputs, shown.outputs, strict=True):
-                arrives[output] = ends
+            for output, bound in zip(operator.outputs, shown.outputs, strict=True):
+                arrives[output] = bound.ends
         rows.append(row)
     return rows, arrives
 
@@ -243,10 +238,10 @@ def _certified(pair: GraphPair, index: int, shown: Shown) -> Row:
         "bounds_in_original_steps": {
             runtime: upward(bound * coarser) for runtime, bound in shown.bounds.items()
         },
-        "saturates": list(shown.saturates),
+        "saturates": sorted(shown.whole.saturates),
     }
-    if shown.accumulator is not None:
-        row["accumulator"] = list(shown.accumulator)
+    if shown.whole.total is not None:
+        row["accumulator"] = list(shown.whole.total)
     return row
 
 

@@ -16,10 +16,10 @@ from ..format.model import Model, Operator, Subgraph, Tensor
 from ..numerics import INTEGER_LIMITS, integers_of
 from ..record import Record
 from ..rules.operand_types import ABSENT, OperandTypes
-from .arithmetic import EIGHTFOLD, GROUPED, OVER_IMAGE, POWERS_OF_TWO, SEVERAL
 from .functions.affine import Affine
 from .functions.limits import LIMITS
-from .functions.shapes import are_powers_of_two, is_eightfold, is_over_image, window_counts
+from .functions.operand_slots import WEIGHTED, WeightedSlots
+from .functions.shapes import Parameters, row_facts, summed_counts
 
 __all__ = ["CHANNELED", "Channel", "OperatorCase", "UnknownHereError"]
 
@@ -27,11 +27,8 @@ Array = NDArray[Any]
 
 # Operator -> input indices of data, weights and bias, and the channel axis of the weights.
 CHANNELED = {
-    "CONV_2D": (0, 1, 2, 0),
-    "DEPTHWISE_CONV_2D": (0, 1, 2, 3),
-    "FULLY_CONNECTED": (0, 1, 2, 0),
-    "TRANSPOSE_CONV": (2, 1, 3, 0),
-    "BATCH_MATMUL": (0, 1, -1, 0),  # the second operand, with one channel per column
+    **WEIGHTED,
+    "BATCH_MATMUL": WeightedSlots(0, 1, -1, 0),  # the second operand, with one channel per column
 }
 
 
@@ -77,17 +74,21 @@ class OperatorCase(Record, frozen=True, kw_only=True):
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """Properties by the names that conditions of arithmetic rows use: the options, and what
-        shapes and scales imply.
-        """
-        return {
-            **self.operator.options,
-            GROUPED: self._grouped(),
-            SEVERAL: self._several(),
-            OVER_IMAGE: self._over_image(),
-            EIGHTFOLD: self._eightfold(),
-            POWERS_OF_TWO: self._powers_of_two(),
-        }
+        """Properties that conditions of rows test: options, and properties of shapes and scales."""
+        tensors = [self.graph.tensors[i] if i >= 0 else None for i in self._operands]
+        operands = [_parameters(tensor) for tensor in tensors]
+        return row_facts(self.operator.name, self.operator.options, operands, self._axes())
+
+    @property
+    def _operands(self) -> tuple[int, ...]:
+        return (*self.operator.inputs, self.operator.outputs[0])
+
+    def _axes(self) -> list[int]:
+        """The integers of a constant second operand; none if it is no such constant."""
+        try:
+            return [int(axis) for axis in self.integers("inputs", 1).reshape(-1)]
+        except UnknownHereError:
+            return []
 
     @property
     def fused(self) -> str:
@@ -202,53 +203,13 @@ class OperatorCase(Record, frozen=True, kw_only=True):
             raise UnknownHereError("a bias of another length than there are channels")
         return integers
 
-    def counts(self) -> Iterator[int]:
-        """The numbers of elements that one output of a sum, mean or average pooling can have."""
-        shape = self.operand("inputs", 0).shape
-        if self.operator.name == "AVERAGE_POOL_2D":
-            options = self.operator.options
-            yield from window_counts(shape, options)
-            return
-        axes = self.integers("inputs", 1).reshape(-1)
-        yield math.prod(shape[int(axis)] for axis in set((axes % len(shape)).tolist()))
+    def counts(self) -> list[int]:
+        """The possible numbers of elements in one output of a sum."""
+        given, taken = self.operand("inputs", 0).shape, self.operand("outputs", 0).shape
+        return summed_counts(self.operator.name, given, taken, self.operator.options)
 
-    def _grouped(self) -> bool:
-        """Whether it is a CONV_2D whose weights have fewer channels than its input."""
-        if self.operator.name != "CONV_2D":
-            return False
-        data, weights = self.operand("inputs", 0).shape, self.operand("inputs", 1).shape
-        return data[-1:] != weights[-1:]
 
-    def _several(self) -> bool:
-        """Whether its weights have more than one scale."""
-        slots = CHANNELED.get(self.operator.name)
-        if slots is None or slots[1] >= len(self.operator.inputs):
-            return False
-        quant = self.operand("inputs", slots[1]).quant
-        return quant is not None and len(quant.scale) > 1
-
-    def _powers_of_two(self) -> bool:
-        """Whether the option `pot_scale_int16` is set and all scales are powers of two."""
-        if not self.operator.options.get(POWERS_OF_TWO):
-            return False
-        named = [self.operand("inputs", 0), self.operand("inputs", 1), self.operand("outputs", 0)]
-        return are_powers_of_two([tensor.quant.scale for tensor in named if tensor.quant])
-
-    def _eightfold(self) -> bool:
-        """Whether it is a RESIZE_BILINEAR to 8 times the height and width, as is_eightfold."""
-        if self.operator.name != "RESIZE_BILINEAR":
-            return False
-        return is_eightfold(self.operand("inputs", 0).shape, self.operand("outputs", 0).shape)
-
-    def _over_image(self) -> bool:
-        """Whether it is a MEAN or SUM over height and width that keeps dimensions."""
-        if self.operator.name not in ("MEAN", "SUM"):
-            return False
-        shape = self.operand("inputs", 0).shape
-        keep_dims = bool(self.operator.options.get("keep_dims", 0))
-        if not keep_dims:
-            return False
-        try:
-            return is_over_image(shape, self.integers("inputs", 1).reshape(-1).tolist())
-        except UnknownHereError:
-            return False
+def _parameters(tensor: Tensor | None) -> Parameters:
+    if tensor is None:
+        return (), ()
+    return tensor.shape, tensor.quant.scale if tensor.quant is not None else ()

@@ -9,10 +9,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .affine import DomainError
+from .operand_slots import WEIGHTED
 
-__all__ = ["are_powers_of_two", "is_eightfold", "is_over_image", "window_counts"]
+__all__ = [
+    "Parameters",
+    "are_powers_of_two",
+    "is_eightfold",
+    "is_over_image",
+    "row_facts",
+    "summed_counts",
+    "window_counts",
+]
 
 Shape = Sequence[int]
+Parameters = tuple[Shape, Sequence[float]]  # shape and scales of an operand; empty if it is absent
 _IMAGE = 4  # dimensions: batch, height, width, channels
 _NEAR = 1.1e-3
 _VALID = 1  # Padding of the schema
@@ -61,3 +71,37 @@ def _valid(size: int, window: int, stride: int, options: Mapping[str, Any]) -> s
     before = max((window_count - 1) * stride + window - size, 0) // 2 if same else 0
     starts = [index * stride - before for index in range(window_count)]
     return {min(start + window, size) - max(start, 0) for start in starts}
+
+
+def summed_counts(name: str, given: Shape, taken: Shape, options: Mapping[str, Any]) -> list[int]:
+    """The numbers of elements that one output of a pooling, mean or sum can have; empty where the shapes
+    do not say.
+    """
+    if name == "AVERAGE_POOL_2D":
+        return window_counts(given, options)
+    whole, left = math.prod(given), math.prod(taken)
+    return [whole // left] if left and whole and whole % left == 0 else []
+
+
+def row_facts(
+    name: str, options: Mapping[str, Any], operands: Sequence[Parameters], axes: Sequence[int]
+) -> Mapping[str, Any]:
+    """What conditions of rows look at: the options, and properties of shapes and scales. `operands`: of
+    the inputs, then of the output; `axes`: the constant integers of the second operand, if it is one.
+
+    several_weight_scales: the weights have more than one scale. grouped: a convolution's weights have
+    fewer channels than its input. over_height_and_width: axes 1 and 2 of four are reduced and dimensions
+    kept. pot_scale_int16: the option, and all scales are powers of two. eightfold: an image of a multiple
+    of 8 channels is resized to 8 times its height and width.
+    """
+    (given, _), (taken, _), weighted = operands[0], operands[-1], WEIGHTED.get(name)
+    weights = operands[weighted.weights] if weighted else ((), ())
+    pot, over = options.get("pot_scale_int16"), name in {"MEAN", "SUM"} and options.get("keep_dims")
+    return {
+        **options,
+        "several_weight_scales": len(weights[1]) > 1,
+        "grouped": name == "CONV_2D" and given[-1:] != weights[0][-1:],
+        "over_height_and_width": bool(over) and is_over_image(given, axes),
+        "pot_scale_int16": bool(pot) and are_powers_of_two([scales for _, scales in operands]),
+        "eightfold": is_eightfold(given, taken),
+    }

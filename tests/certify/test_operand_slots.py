@@ -1,0 +1,63 @@
+"""The tables of operands hold: what a kernel writes for an operator that copies are integers of the
+data operands that the table names.
+"""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.certify.test_arithmetic import available
+from tests.rules.operators.all_cases import SATISFIED
+from tests.support.kernel_batch import run_batch
+from tflite_align.certify.functions.operand_slots import COPIED, PADDED
+from tflite_align.format.model import Model
+from tflite_align.format.reader import read
+from tflite_align.numerics import integers_of
+
+pytestmark = pytest.mark.skipif(
+    platform.machine() not in ("x86_64", "AMD64"), reason="the rows speak of x86-64"
+)
+
+_TYPES = ("int8", "uint8", "int16")
+
+
+def _held(model: Model, fed: list[Any]) -> set[int]:
+    """The integers of the data operands, and the output's zero point where the operator pads."""
+    (graph,) = model.subgraphs
+    (operator,) = graph.operators
+    values = dict(zip(graph.inputs, fed, strict=True))
+    held = set()
+    for index in operator.inputs[COPIED[operator.name]]:
+        data, tensor = model.constant(0, index), graph.tensors[index]
+        if data is not None:
+            held |= set(integers_of(data, tensor.type, tensor.elements).tolist())
+        else:
+            held |= set(np.unique(values[index]).tolist())
+    output = graph.tensors[operator.outputs[0]].label
+    return held | ({output.zero_point} if operator.name in PADDED and output else set())
+
+
+@pytest.mark.parametrize("runtime", available())
+def test_what_copies_writes_integers_of_its_data(runtime: str, tmp_path: Path) -> None:
+    cases, models = {}, {}
+    for case in SATISFIED.values():
+        model = read(case.model())
+        operators = model.subgraphs[0].operators
+        if len(operators) == 1 and operators[0].name in COPIED:
+            tensors = model.subgraphs[0].tensors
+            if tensors[operators[0].outputs[0]].type in _TYPES:
+                cases[case.name], models[case.name] = case, model
+    outcomes = run_batch(cases.values(), runtime, tmp_path)
+    wrong, run = [], set()
+    for name, case in cases.items():
+        for written in outcomes[name].outputs:
+            others = set(np.unique(written).tolist()) - _held(models[name], case.fed())
+            wrong += [f"{name}: writes {sorted(others)[:5]}"] if others else []
+            run.add(models[name].subgraphs[0].operators[0].name)
+    assert wrong == []
+    assert run >= set(COPIED) or runtime == "tflm"

@@ -1,0 +1,208 @@
+"""Cases of a named function that contain its extremes: what to look at to speak of every input.
+
+Each function yields `Cases` for parameters alone; it knows no files. tests/certify/test_cases.py compares
+the extremes with those of all inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .affine import Affine, DomainError
+from .parted import PARTED
+from .reach import product_reach, weighted_reach
+from .real import BINARY, UNARY
+from .registry import ACCUMULATE, PAIRS, SUMS, TABLES
+from .resize import weight_error
+from .steps import step_ends
+
+__all__ = [
+    "LARGEST",
+    "Cases",
+    "SummedChannel",
+    "accumulator_cases",
+    "copy_cases",
+    "pair_cases",
+    "position_cases",
+    "product_channel",
+    "sum_cases",
+    "table_cases",
+    "weighted_channels",
+]
+
+Array = Any
+LARGEST = 2.0**26  # LSB: no value in a bound may exceed it
+_PAIRS = 2**17  # most pairs of integers that are enumerated
+
+
+class Cases(NamedTuple):
+    """The integers that the kernel writes, the real results that are meant, and by how many steps of the
+    output more both may differ. `total`: the accumulator's least and greatest integer.
+    """
+
+    written: Array
+    real: Array
+    more: float = 0.0
+    total: tuple[int, int] | None = None
+
+
+class SummedChannel(NamedTuple):
+    """One channel of an accumulator: scales of data and weights, least and greatest integer, the part of
+    it that is bias, the bias's real value, and by how much (real value) rounded weights put it off.
+    """
+
+    data_scale: float
+    weight_scale: float
+    low: int
+    high: int
+    bias: int = 0
+    offset: float = 0.0
+    drift: float = 0.0
+
+
+def _all(by: Affine) -> Array:
+    return np.arange(by.low, by.high + 1)
+
+
+def _real(integers: Array, by: Affine) -> Array:
+    return (integers - by.zero_point) * by.scale
+
+
+def _near(value: Any, output: Affine) -> None:
+    """Whether float64 says enough of a value."""
+    if not np.all(value <= LARGEST * output.scale):
+        raise DomainError("steps too far apart to say anything")
+
+
+def _whole(function: Callable[..., Any], integers: Array, **parameters: Any) -> Array:
+    return np.asarray(function(integers, **parameters))
+
+
+def copy_cases(operand: Affine, output: Affine) -> Iterator[Cases]:
+    q = _all(operand)
+    yield Cases(np.clip(q, output.low, output.high), _real(q, operand))
+
+
+def table_cases(
+    function: str,
+    operator: str,
+    operand: Affine,
+    output: Affine,
+    options: tuple[Mapping[str, Any], Mapping[str, Any]],
+) -> Iterator[Cases]:
+    """`options`: of the kernel, and of the operator that is meant."""
+    slope = {key: value for key, value in options[0].items() if key == "alpha"}
+    q = _all(operand)
+    written = np.asarray(TABLES[function](q, operand, output, **slope))
+    yield Cases(written, UNARY[operator](_real(q, operand), options[1]))
+
+
+def pair_cases(
+    function: str, operator: str, first: Affine, second: Affine, output: Affine
+) -> Iterator[Cases]:
+    """Of 16-bit operands: by the only integer that the output depends on; of the larger or smaller, by
+    the integers that either can be.
+    """
+    if (first.high - first.low) * (second.high - second.low) <= _PAIRS:
+        a, b = (grid.ravel() for grid in np.meshgrid(_all(first), _all(second)))
+        x = _real(a, first), _real(b, second)
+        _near(np.abs(x), output)
+        written = np.asarray(PAIRS[function](a, b, first, second, output))
+        yield Cases(written, BINARY[operator](*x))
+    elif operator in {"MAXIMUM", "MINIMUM"} and first[:2] == second[:2]:
+        low, high = min(first.low, second.low), max(first.high, second.high)
+        yield from copy_cases(first._replace(low=low, high=high), output)
+    elif PARTED.get(function, ("",))[0] == operator:
+        part = PARTED[function][1](first, second, output)
+        by = part.unit / output.scale
+        a, y = step_ends(part.last, part.low, part.high, by, output.zero_point)
+        yield Cases(y, part.unit * a, part.off / output.scale)
+    else:
+        raise DomainError("pairs of 16-bit integers are too many to look at")
+
+
+def sum_cases(
+    function: str, operator: str, counts: Sequence[int], operand: Affine, output: Affine
+) -> Iterator[Cases]:
+    """For each number of elements a sum or a mean is monotone in the integer sum."""
+    for count in counts:
+        unit = operand.scale if operator == "SUM" else operand.scale / count
+        zero = output.zero_point - count * operand.zero_point * unit / output.scale
+        kernel = partial(_whole, SUMS[function], count=count, operand=operand, output=output)
+        total = count * operand.low, count * operand.high
+        a, y = step_ends(kernel, *total, unit / output.scale, zero)
+        yield Cases(y, unit * (a - count * operand.zero_point), 0.0, total)
+
+
+def position_cases(
+    function: str,
+    operand: Affine,
+    given: tuple[int, int],
+    taken: tuple[int, int],
+    options: Mapping[str, Any],
+) -> Iterator[Cases]:
+    """Of (height, width) `given` resized to `taken`: each output integer lies between those that it is made
+    of; its weights, which depend on the place alone, are off by so much.
+    """
+    off, rounded = weight_error(function, given, taken, options)
+    ends = np.array([operand.low, operand.high])
+    yield Cases(ends, _real(ends, operand), 0.5 + off * (operand.high - operand.low) + rounded)
+
+
+def accumulator_cases(
+    function: str, channels: Iterator[SummedChannel], output: Affine
+) -> Iterator[Cases]:
+    """The output is a monotone function of one accumulator per channel, and the real result is linear in
+    it: the error is largest at an end of an interval of accumulators with the same output.
+    """
+    for channel in channels:
+        scales = channel.data_scale, channel.weight_scale
+        kernel = partial(
+            _whole,
+            ACCUMULATE[function],
+            input_scale=scales[0],
+            weight_scale=scales[1],
+            output=output,
+        )
+        by, total = scales[0] * scales[1], (channel.low, channel.high)
+        a, y = step_ends(kernel, *total, by / output.scale, output.zero_point)
+        yield Cases(
+            y, by * (a - channel.bias) + channel.offset, channel.drift / output.scale, total
+        )
+
+
+def product_channel(
+    first: Affine, second: Affine, depth: int, output: Affine
+) -> Iterator[SummedChannel]:
+    """The accumulator of a product of two activations: depth x any product of their integers."""
+    low, high = product_reach(first, second, depth)
+    _near(first.scale * second.scale * max(-low, high), output)
+    yield SummedChannel(first.scale, second.scale, low, high)
+
+
+def weighted_channels(
+    operand: Affine,
+    weights: tuple[Array, Array, Array],
+    bias: tuple[Array, Array],
+    output: Affine,
+) -> Iterator[SummedChannel]:
+    """The accumulators of constant weights and a bias. `weights`: integers less zero points, shape
+    [channels, taps], their scale by channel, and the real values that are meant; `bias`: integers and
+    real values by channel.
+    """
+    (centred, scale, meant), (added, offset) = weights, bias
+    if added.shape != scale.shape:
+        raise DomainError("its bias has another number of channels")
+    if np.any(scale < 0):
+        raise DomainError("a scale of its weights is below 0")
+    low, high, most = weighted_reach(operand, centred, added)
+    parts = operand.scale * scale * (np.abs(centred).sum(1) * most + np.abs(added))
+    _near(parts + np.abs(offset), output)
+    drift = most * operand.scale * np.abs(centred * scale[:, None] - meant).sum(1)
+    columns = (each.tolist() for each in (scale, low, high, added, offset, drift))
+    for values in zip(*columns, strict=True):
+        yield SummedChannel(operand.scale, *values)

@@ -1,0 +1,50 @@
+"""Which operands of an operator hold what: weights and biases, data that is copied.
+
+tests/certify/test_operand_slots.py holds both tables against kernels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+__all__ = ["COPIED", "PADDED", "WEIGHTED", "WeightedSlots"]
+
+
+class WeightedSlots(NamedTuple):
+    """Input indices of data, weights and bias, and the weights' axis of output channels."""
+
+    data: int
+    weights: int
+    bias: int
+    axis: int
+
+
+WEIGHTED: Mapping[str, WeightedSlots] = {
+    "CONV_2D": WeightedSlots(0, 1, 2, 0),
+    "DEPTHWISE_CONV_2D": WeightedSlots(0, 1, 2, -1),
+    "FULLY_CONNECTED": WeightedSlots(0, 1, 2, 0),
+    "TRANSPOSE_CONV": WeightedSlots(2, 1, 3, 0),
+}
+
+# Operators that copy integers -> their data operands; each of their outputs holds data.
+COPIED: Mapping[str, slice] = {
+    **dict.fromkeys(
+        (
+            "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE", "SLICE", "STRIDED_SLICE", "SPLIT_V",
+            "UNPACK", "GATHER", "GATHER_ND", "TILE", "REVERSE_V2", "REVERSE_SEQUENCE",
+            "BROADCAST_TO", "BATCH_TO_SPACE_ND", "SPACE_TO_BATCH_ND", "SPACE_TO_DEPTH",
+            "DEPTH_TO_SPACE", "PAD", "MIRROR_PAD", "MAX_POOL_2D", "REDUCE_MAX", "REDUCE_MIN",
+            "RESIZE_NEAREST_NEIGHBOR",
+        ),
+        slice(0, 1),
+    ),
+    "SPLIT": slice(1, 2),
+    "CONCATENATION": slice(0, None),
+    "PACK": slice(0, None),
+    "PADV2": slice(0, 3, 2),
+    "MAXIMUM": slice(0, 2),
+    "MINIMUM": slice(0, 2),
+}  # fmt: skip
+
+PADDED = frozenset({"PAD", "SPACE_TO_BATCH_ND"})  # these also write the output's zero point
