@@ -41,6 +41,7 @@ def accumulators(dense: int) -> Iterator[tuple[str, Make]]:
         for several in (False, True)
         if type_name != "uint8" or not several
     ]
+    kinds += [(*kind[:3], "few") for kind in kinds]
     kinds += [("CONV_2D", type_name, False, "grouped") for type_name in ("int8", "uint8")]
     kinds += [("FULLY_CONNECTED", "int16", several, "int32") for several in (False, True)]
     for kind in kinds:
@@ -132,21 +133,24 @@ def made(count: int, dense: int, seed: int = 0) -> list[KernelCase]:
 def predicted(case: KernelCase, runtime: str) -> tuple[str, list[Any]] | None:
     """The row that applies to the case, and its function's results per element.
 
-    Each result is one integer, or two where the function depends on the position. None without a
-    row; no results outside the function's domain.
+    Each result is one integer, or several where the function depends on the position, and the row
+    does not say how. None without a row; no results outside the function's domain.
     """
     for row in load_arithmetic(runtime).candidates(case.operator, case.types, case.facts):
         if row.kind == "none":
             return row.reason, []
         arguments = *case.arguments, row.limits("NONE", case.output)
         try:
-            return row.function, [
-                FUNCTIONS[name](*arguments, **case.keywords) for name in row.functions
-            ]
+            each = [np.asarray(FUNCTIONS[f](*arguments, **case.keywords)) for f in row.functions]
         except NotTakenError:
             continue
         except DomainError:
             return row.function, []
+        if row.block:  # the elements of the case are the channels of its output
+            channels = np.arange(each[0].size)
+            whole = channels < channels.size - channels.size % row.block
+            each = [np.where(whole, each[0], left_over) for left_over in each[1:]]
+        return row.function, each
     return None
 
 

@@ -38,11 +38,12 @@ class ArithmeticRow(Record, frozen=True, kw_only=True):
     """The integer function that one kernel computes.
 
     `types`: operand types that the row applies to. `when`: conditions on the operator: options by
-    their names in the schema, and properties of shapes and scales (functions.shapes.row_facts). `function`: its name in the
-    registry, empty for class none, whose `reason` says why. `also`: functions that some elements
-    get instead, depending on their position in the tensor. The output is clamped to the fused
-    activation or, for an activation operator, to `clamp`; `ties`: rounding of the clamp's integers.
-    `departs`: in words, how the kernel is known to deviate from the function.
+    their names in the schema, and properties of shapes and scales (functions.shapes.row_facts).
+    `function`: its name in the registry, empty for class none, whose `reason` says why. `also`:
+    functions that some elements get instead, depending on their position in the tensor; `block`: those
+    of the channels that whole blocks of this size leave over, in one thread (0: not known). The output
+    is clamped to the fused activation or, for an activation operator, to `clamp`; `ties`: rounding of
+    the clamp's integers. `departs`: in words, how the kernel is known to deviate from the function.
     """
 
     operator: str
@@ -50,6 +51,7 @@ class ArithmeticRow(Record, frozen=True, kw_only=True):
     kind: CertifiableClass
     function: str = ""
     also: tuple[str, ...] = ()
+    block: int = 0
     when: Mapping[str, Any] = {}
     clamp: str = ""
     ties: Literal["away", "even"] = "away"
@@ -61,6 +63,13 @@ class ArithmeticRow(Record, frozen=True, kw_only=True):
     def functions(self) -> tuple[str, ...]:
         """The names of all integer functions of the row: `function`, then those in `also`."""
         return (self.function, *self.also)
+
+    def functions_of(self, channel: int, channels: int) -> tuple[str, ...]:
+        """The functions that elements of this output channel can get, of so many channels."""
+        if not self.block:
+            return self.functions
+        whole = channels - channels % self.block
+        return (self.function,) if channel < whole else self.also
 
     def limits(self, fused: str, output: Affine) -> Affine:
         """The output's parameters, with `low` and `high` narrowed to the integers to which the
@@ -128,6 +137,7 @@ class _ArithmeticTable(f.TomlTable, frozen=True, kw_only=True):
     kind: CertifiableClass = f.field(name="class")
     function: Annotated[FunctionName, f.about("the integer function")] = f.LEFT_OUT
     also: Annotated[tuple[FunctionName, ...], f.about("of some elements, by place")] = f.LEFT_OUT
+    block: Annotated[int, f.about("channels of a block, behind which `also` counts")] = f.LEFT_OUT
     clamp: Annotated[ClampName, f.about("of an activation: where it clamps")] = f.LEFT_OUT
     ties: Annotated[Literal["away", "even"], f.about("how a clamp's integers are rounded")] = (
         f.LEFT_OUT

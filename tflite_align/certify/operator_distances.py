@@ -107,23 +107,36 @@ def _outputs(case: OperatorCase, rows: Sequence[ArithmeticRow]) -> list[Affine]:
 
 def _accumulators(case: OperatorCase, rows: Sequence[ArithmeticRow]) -> Iterator[_Cases]:
     """Compare over all accumulators of a convolution or matrix product; one part for each scale of
-    weights.
+    weights and choice of functions.
     """
-    data = case.affine("inputs", CHANNELED[case.operator.name][0])
+    data = case.affine("inputs", CHANNELED[case.operator.name].data)
     outputs = _outputs(case, rows)
-    by_scale: dict[float, list[Channel]] = {}
+    groups: dict[tuple[float, tuple[tuple[str, ...], ...]], list[Channel]] = {}
     for channel in case.channels():
-        by_scale.setdefault(channel.weight_scale, []).append(channel)
-    for scale, channels in by_scale.items():  # channels with equal scale have the same function
+        key = channel.weight_scale, _functions(case, rows, channel.index)
+        groups.setdefault(key, []).append(channel)
+    for (scale, functions), channels in groups.items():  # each with the same functions
         kernels = [
-            [partial(_behind, FUNCTIONS[name], (data.scale, scale, out)) for name in row.functions]
-            for row, out in zip(rows, outputs, strict=True)
+            [partial(_behind, FUNCTIONS[name], (data.scale, scale, out)) for name in names]
+            for names, out in zip(functions, outputs, strict=True)
         ]
         about = partial(_near, real=data.scale * scale / outputs[0].scale, output=outputs[0])
         yield _Cases(
             distances=apart_over(kernels, [(each.low, each.high) for each in channels], about),
             name=partial(_accumulator, channels),
         )
+
+
+def _functions(
+    case: OperatorCase, rows: Sequence[ArithmeticRow], channel: int
+) -> tuple[tuple[str, ...], ...]:
+    """The functions that this output channel can get, by row."""
+    return tuple(row.functions_of(channel, _channels(case)) for row in rows)
+
+
+def _channels(case: OperatorCase) -> int:
+    shape = case.operand("outputs", 0).shape
+    return shape[-1] if shape else 1
 
 
 def _accumulator(channels: Sequence[Channel], which: int, value: int) -> str:
@@ -140,15 +153,17 @@ def _near(values: Array, real: float, output: Affine) -> Array:
 def _sums(case: OperatorCase, rows: Sequence[ArithmeticRow]) -> Iterator[_Cases]:
     """Compare over all sums of elements; one part for each number of elements."""
     operand, outputs = case.affine("inputs", 0), _outputs(case, rows)
+    ends = (0, _channels(case) - 1)  # a channel of a block, and one left over
     for count in case.counts():
-        kernels = [
-            [partial(_behind, FUNCTIONS[name], (count, operand, output)) for name in row.functions]
-            for row, output in zip(rows, outputs, strict=True)
-        ]
-        yield _Cases(
-            distances=apart_over(kernels, [(count * operand.low, count * operand.high)]),
-            name=partial(_sum, count),
-        )
+        for functions in dict.fromkeys(_functions(case, rows, channel) for channel in ends):
+            kernels = [
+                [partial(_behind, FUNCTIONS[name], (count, operand, out)) for name in names]
+                for names, out in zip(functions, outputs, strict=True)
+            ]
+            yield _Cases(
+                distances=apart_over(kernels, [(count * operand.low, count * operand.high)]),
+                name=partial(_sum, count),
+            )
 
 
 def _sum(count: int, _: int, value: int) -> str:

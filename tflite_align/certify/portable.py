@@ -131,7 +131,7 @@ def _compared(
     kernels: dict[tuple[object, ...], ArithmeticRow] = {}
     kernel_index = {}
     for name, row in rows.items():
-        key = (row.functions, row.ties, row.clamp)
+        key = (row.functions, row.block, row.ties, row.clamp)
         kernels.setdefault(key, row)
         kernel_index[name] = list(kernels).index(key)
     distances = measured(case, list(kernels.values())) if len(kernels) > 1 else Measured()
