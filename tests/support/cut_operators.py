@@ -79,12 +79,16 @@ def _constant(model: Any, index: int) -> bool:
 
 
 def _random(tensor: Any, rng: np.random.Generator) -> Array:
-    dtype = np.dtype(_DTYPES[tensor.type])
     shape = [max(size, 1) for size in tensor.shape]
-    if dtype.kind not in "iu":
-        return rng.normal(size=shape).astype(dtype)
-    limits: Any = np.iinfo(dtype)
-    return rng.integers(limits.min, limits.max, shape, endpoint=True, dtype=dtype)
+    return random_like(np.empty(shape, _DTYPES[tensor.type]), rng)
+
+
+def random_like(value: Array, rng: np.random.Generator) -> Array:
+    """Random numbers of an array's shape and type: of integers, any."""
+    if value.dtype.kind not in "iu":
+        return rng.normal(size=value.shape).astype(value.dtype)
+    limits: Any = np.iinfo(value.dtype)
+    return rng.integers(limits.min, limits.max, value.shape, endpoint=True, dtype=value.dtype)
 
 
 def _set_accumulator(model: Any, operator: Any, bias: int, channel: int, value: int) -> None:
