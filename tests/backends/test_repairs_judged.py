@@ -118,3 +118,15 @@ def test_an_empty_graph_input_gets_an_empty_array() -> None:
     report = align(graph.bytes(["x", "z"], ["y"])).report
     assert report.verification is not None
     assert report.verification.word == "verified", report.verification.why
+
+
+def test_a_lowered_operator_version_is_verified() -> None:
+    """No runtime loads the original, but its float twin has the version that is written."""
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.activation("y", 0.05)
+    graph.operators.append(OperatorSpec(name="ELU", inputs=["x"], outputs=["y"], version=2))
+    report = align(graph.bytes(["x"], ["y"])).report
+    assert [change.kind for change in report.changes] == ["version"]
+    assert report.verification is not None
+    assert (report.verification.word, report.exit_status) == ("verified", 0), report.reasons

@@ -26,7 +26,7 @@ PLACES = (
     ("ADD", "float32", 0),
     ("RESHAPE", "int8", 1),
 )
-ABSENT = (None, [])
+ABSENT: tuple[list[int] | None, ...] = (None, [])
 
 
 def case_of(operator: str, kind: str) -> TypedCase:

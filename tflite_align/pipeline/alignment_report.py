@@ -169,7 +169,7 @@ def _bias_readings(prepared: Prepared, executed: Executed) -> tuple[BiasReading,
     fixes = session.fixes | {"bias-scale"}
     given = ModelState(model=prepared.given.model)
     states = (
-        mended(given, fixes, "all", reading, session.bind).model
+        mended(given, fixes, "all", reading, bind=session.bind, targets=session.targets).model
         for reading in ("declared", "as-run")
     )
     files = [memoryview(prepared.written(state)) for state in states]

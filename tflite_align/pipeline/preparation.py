@@ -73,7 +73,8 @@ def prepare(session: Session, data: Bytes) -> Prepared:
         fixes,
         options.only,
         options.bias,
-        session.bind,
+        bind=session.bind,
+        targets=session.targets,
         checked=checked,
     )
     inspected = original if repair.model is original.model else session.inspect(repair.model)
@@ -101,7 +102,9 @@ def met_again(prepared: Prepared, state: ModelState) -> tuple[ModelState, Prepar
     model.
     """
     session, options = prepared.session, prepared.session.options
-    state = mended(state, session.fixes, options.only, options.bias, session.bind)
+    state = mended(
+        state, session.fixes, options.only, options.bias, bind=session.bind, targets=session.targets
+    )
     inspected = session.inspect(state.model)
     fitted = _mended_again(session, state, _fitted(session, state, inspected))
     if fitted.model is not state.model:
@@ -110,9 +113,7 @@ def met_again(prepared: Prepared, state: ModelState) -> tuple[ModelState, Prepar
 
 
 def _fitted(session: Session, repair: ModelState, inspected: Inspected) -> ModelState:
-    """The state after repairs of unsupported operand types and operator versions; `inspected`: the
-    model to start from.
-    """
+    """The state after repairs of unsupported operand types; `inspected`: the model to start from."""
     options = session.options
 
     def repairable(bound: Bound, findings: Sequence[Finding]) -> Sequence[Finding]:
@@ -128,7 +129,14 @@ def _mended_again(session: Session, repair: ModelState, fitted: ModelState) -> M
     if fitted.model is repair.model:
         return fitted
     options = session.options
-    return mended(fitted, session.fixes, options.only, options.bias, session.bind)
+    return mended(
+        fitted,
+        session.fixes,
+        options.only,
+        options.bias,
+        bind=session.bind,
+        targets=session.targets,
+    )
 
 
 def _requested_types(session: Session) -> Asked:

@@ -11,6 +11,7 @@ from ..format.model import Model
 from ..format.wiring import own_state
 from ..record import replace
 from ..rules.fixes import BIAS_FIXES, WEIGHT_FIXES
+from ..rules.targets import Target
 from .planner.changes import Change, ModelState
 from .planner.metadata_fixes import as_run, mend
 
@@ -88,12 +89,13 @@ def mended(
     fixes: frozenset[str],
     only: Literal["all", "errors"],
     bias: Literal["declared", "as-run"],
-    bind: Callable[[Model], Bound],
     *,
+    bind: Callable[[Model], Bound],
+    targets: Sequence[Target],
     checked: tuple[Bound, Sequence[Finding]] | None = None,
 ) -> ModelState:
-    """Repair missing parameters, names, ranges, and biases with the reading `as-run`; no integer
-    changes. Repeats until no round changes anything, as parameters pass from one operator to the
+    """Repair missing parameters, names, ranges, operator versions, and biases with the reading
+    `as-run`; no integer changes. Repeats until no round changes anything, as parameters pass from one operator to the
     next in each.
 
     `bind`: binds a model; `checked`: the constraints and findings of the state's model, if already
@@ -107,7 +109,7 @@ def mended(
         bound, findings = checked
         checked, model = None, bound.model
         repairable = changeable(bound, wanted(findings, fixes, only))
-        plan = mend(bound, repairable)
+        plan = mend(bound, repairable, targets)
         if plan.model is model and bias == "as-run":
             plan = as_run(bound, repairable)
         if plan.model is model or plan.changes in earlier:

@@ -153,7 +153,7 @@ def _by_target(finding: Finding) -> list[tuple[str, str]]:
 _TABLES: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (("converted",), "Converted", "at"),
     (("retyped",), "Operand types fitted", "for"),
-    (("moved", "snapped", "parameters", "activation"), "Aligned", ""),
+    (("moved", "snapped", "parameters", "version", "activation"), "Aligned", ""),
     (("shape",), "Shapes rewritten", "at"),
     (("folded",), "Computed sizes folded to constants", "for"),
     (("cut",), "Cut: a QUANTIZE inserted", "for"),
@@ -312,6 +312,7 @@ _DONE = (
     (("bias",), "bias", "re-expressed"),
     (("constant",), "constant", "re-expressed"),
     (("parameters",), "tensor", "corrected"),
+    (("version",), "operator version", "changed"),
 )
 
 

@@ -18,6 +18,7 @@ ChangeKind = Literal[
     "constant",
     "bias",
     "parameters",
+    "version",
     "activation",
     "converted",
     "retyped",

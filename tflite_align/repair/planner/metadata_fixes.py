@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from ...checks.bias_faults import expected_bias_scales
 from ...checks.binder.bound import Bound
@@ -13,21 +13,23 @@ from ...format.model import Slot, Tensor, TensorId
 from ...format.wiring import slot_tensor
 from ...numerics import close_scale
 from ...record import replace
-from ...rules.versions import load_versions
+from ...rules.targets import Target
 from .added_bias import add_bias
 from .changes import Plan
 from .clipped_masks import clip_masks
 from .computed_sizes import fold_sizes
 from .draft import Draft, relabelled
+from .operator_versions import lower_version, raise_version
 from .stated_axes import plan_axes
 from .zero_scales import plan_zero_scales
 
 __all__ = ["as_run", "mend"]
 
 
-def mend(bound: Bound, findings: Iterable[Finding]) -> Plan:
+def mend(bound: Bound, findings: Iterable[Finding], targets: Sequence[Target]) -> Plan:
     """Repair missing parameters, zero points and biases, scales of zeros, impossible axes, duplicate names,
-    stale ranges and shapes, computed sizes, and old versions; other findings are skipped.
+    stale ranges and shapes, computed sizes, and operator versions that the kernels of `targets` do not
+    have; other findings are skipped.
 
     A tensor that gets its parameters from another one which still lacks them waits for the next
     round.
@@ -42,7 +44,10 @@ def mend(bound: Bound, findings: Iterable[Finding]) -> Plan:
     for finding in findings:
         key = finding.tensor_id
         if finding.fix == "versions":
-            _raised(draft, key, finding)
+            raise_version(draft, key, finding)
+            continue
+        if finding.fix == "registered-version":
+            lower_version(draft, finding, targets)
             continue
         if finding.fix == "missing-bias":
             add_bias(draft, finding)
@@ -94,17 +99,6 @@ def _named(draft: Draft, key: TensorId, finding: Finding) -> None:
     draft.graph(key[0]).set_tensor(key[1], name=name)
     before, why = draft.tensor(*key).name, "another tensor has the name"
     draft.note("parameters", key, before, name, why=why, readers=(finding.slot,))
-
-
-def _raised(draft: Draft, key: TensorId, finding: Finding) -> None:
-    """Set the operator's version to the first one with kernels for the operand type."""
-    slot = finding.slot
-    operator = draft.model.subgraphs[slot.subgraph].operators[slot.operator]
-    needed = load_versions()[operator.name].versions[draft.tensor(*key).type]
-    draft.graph(slot.subgraph).set_operator(slot.operator, version=needed)
-    draft.touched.add(slot.operator_id)
-    why = "the version that brought kernels for this type"
-    draft.note("parameters", key, finding.actual, f"version {needed}", why=why, readers=(slot,))
 
 
 def _ranged(draft: Draft, key: TensorId, finding: Finding) -> None:

@@ -28,7 +28,6 @@ from .other_type import fold_dequantize
 __all__ = ["fitting_types", "retype"]
 
 _TYPES = "types"
-_VERSION = "registered-version"
 
 
 _Place = tuple[int, int | None, tuple[int, ...]]  # an operator's identity, wherever it is
@@ -42,8 +41,7 @@ def retype(
     *,
     checked: tuple[Bound, Sequence[Finding]],
 ) -> ModelState:
-    """Repair the operand types of each operator with a finding `types/...`, and lower versions that
-    targets do not register.
+    """Repair the operand types of each operator with a finding `types/...`.
 
     `checked`: constraints and findings of the state's model. `selected`: picks the findings to
     repair. A repair may change types at neighbours, which wait for the next pass; passes repeat
@@ -54,9 +52,7 @@ def retype(
         draft = Draft(state.model)
         touched: set[TensorId] = set()
         for finding in selected(*checked):
-            if finding.fix == _VERSION:
-                _lower(draft, finding, targets)
-            elif finding.fix == _TYPES:
+            if finding.fix == _TYPES:
                 neighbours = _beside(draft, finding.slot)
                 if touched.isdisjoint(neighbours) and _repair(draft, finding, targets, attempted):
                     touched |= neighbours
@@ -88,22 +84,6 @@ def _beside(draft: Draft, slot: Slot) -> set[TensorId]:
         for tensor in tensors
         if tensor >= 0 and draft.model.constant(subgraph, tensor) is None
     }
-
-
-def _lower(draft: Draft, finding: Finding, targets: Sequence[Target]) -> None:
-    """Set the operator's version to the highest one that every kernel set registers."""
-    slot = finding.slot
-    operator = draft.model.subgraphs[slot.subgraph].operators[slot.operator]
-    present = [tensor for tensor in (finding.tensor, *operator.named) if tensor >= 0]
-    if not present:
-        return  # an operator of nothing, which no kernel runs
-    key = TensorId(slot.subgraph, present[0])
-    rows = [load_kernels(name)[operator.name] for t in targets for name in t.kernels]
-    version = min(row.versions[1] for row in rows if row.versions)
-    draft.graph(slot.subgraph).set_operator(slot.operator, version=version)
-    draft.touched.add(slot.operator_id)
-    why = "the last version that the runtimes register"
-    draft.note("parameters", key, finding.actual, f"version {version}", why=why, readers=(slot,))
 
 
 def _repair(
