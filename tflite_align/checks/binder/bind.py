@@ -61,7 +61,7 @@ def bind(
     collector.constraints = [*believed(collector, unreadable), *unreadable]
     collector.constraints += stale_shapes(model, collector.requirements)
     collector.constraints = placed(model, collector.constraints, targets)
-    collector.constraints += supported(model, targets, sound.operators)
+    collector.constraints += supported(model, targets, sound.operators, cache.limits)
     resolved = resolve(model, overrides)
     held_by = impose(collector, resolved)
     return Bound(

@@ -17,6 +17,7 @@ from ...record import Record, field
 from ...rules.rows import BiasRule, OperatorRow
 from ...rules.targets import Target
 from ..constraints import BoundFlow, Constraint
+from ..support.known_limits import KnownLimits
 from .bound import FUSED, Collector, Requantizing, Requirements, per_tensor
 from .missing_parameters import all_slots
 from .operators import bind_operator, family_of, mirrored_slots
@@ -61,6 +62,7 @@ class BindingCache(Record):
     templates: dict[tuple[Any, ...], _Template] = field(default_factory=dict)
     graded: dict[tuple[str, str, str], Requirements] = field(default_factory=dict)
     cuts: dict[str, Requantizing] = field(default_factory=dict)
+    limits: dict[str, KnownLimits] = field(default_factory=dict)
 
 
 class Templates(Record):

@@ -8,7 +8,6 @@ sets one that supports the operator is enough, unless another computes wrong val
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any
 
 from ...format.model import Model, Operator, OperatorId, Slot, Subgraph
 from ...format.type_groups import ACTIVATION_TYPES, READABLE_BIAS_TYPES
@@ -20,6 +19,7 @@ from ...rules.operator_rows import load_operators
 from ...rules.rows import BiasRule, PresentRule
 from ...rules.targets import Requirement, Severity, Target
 from ..constraints import Supported
+from .known_limits import KnownLimits, looks
 from .subject import hybrid
 from .taken_types import taken_types, types_of
 
@@ -90,28 +90,26 @@ class _Judged(Record, frozen=True, kw_only=True):
 
 
 def kernel_breaches(
-    model: Model, target: Target, passed: Collection[OperatorId] = ()
+    model: Model,
+    target: Target,
+    passed: Collection[OperatorId] = (),
+    known: KnownLimits | None = None,
 ) -> Iterator[Supported]:
-    """Violations of the target's kernel rows, in file order; operators in `passed` are not checked."""
+    """Violations of the target's kernel rows, in file order; operators in `passed` are not checked.
+
+    `known`: what was found for the same target earlier.
+    """
     if not target.kernels:
         return
+    known = known or KnownLimits()
     sets = {name: load_kernels(name) for name in target.kernels}
     judgements: dict[tuple[str, OperandTypes], _Judged] = {}
-    fitting: set[tuple[Any, ...]] = set()  # supported (name, version, types)
     for graph in model.subgraphs:
-        types = [tensor.type for tensor in graph.tensors] + [ABSENT]
-        for operator in graph.operators:
+        for operator, look in zip(graph.operators, looks(graph), strict=True):
             name = operator.name
             if name == _CUSTOM or (graph.index, operator.index) in passed:
                 continue  # custom operators have rows of their own
-            look = (
-                name,
-                operator.version,
-                *[types[i] for i in operator.inputs],
-                None,
-                *[types[i] for i in operator.outputs],
-            )
-            if look in fitting:
+            if look in known.fitting:
                 continue
             operand_types = types_of(graph, operator)
             key = (name, operand_types)
@@ -129,8 +127,8 @@ def kernel_breaches(
                 target=target,
             )
             verdicts = tuple(_verdicts(case, judgements[key]))
-            if not verdicts and judgements[key].right:
-                fitting.add(look)
+            if not verdicts and judgements[key].right and not known.full:
+                known.fitting.add(look)
             for verdict in verdicts:
                 constraint = _constraint(case, verdict)
                 if constraint is not None:

@@ -18,26 +18,36 @@ from ..constraints import Supported
 from .breaches import Breach, breaches
 from .computed import foldable_limits
 from .kernel_breaches import kernel_breaches
+from .known_limits import GradedRow, KnownLimits, known_limits, looks
 from .subject import Subject
 
 __all__ = ["on_cpu", "supported", "unsupported"]
 
+# Conditions that depend on nothing but the types of an operator's operands.
+_ON_TYPES = ("types", "output_types")
+
 
 def supported(
-    model: Model, targets: Sequence[Target], sound: Collection[OperatorId] = ()
+    model: Model,
+    targets: Sequence[Target],
+    sound: Collection[OperatorId] = (),
+    found: dict[str, KnownLimits] | None = None,
 ) -> list[Supported]:
     """The limits of all targets that the model violates; equal ones of several targets become one
     constraint.
 
     `sound`: operators known to be without findings. They are skipped if the model has one subgraph;
-    otherwise a limit may depend on a called subgraph that changed.
+    otherwise a limit may depend on a called subgraph that changed. `found`: what was found earlier,
+    by target.
     """
     passed = sound if len(model.subgraphs) == 1 else ()
+    found = {} if found is None else found
     limits: dict[tuple[str, Slot, str, str], Supported] = {}
     for target in targets:
+        known = known_limits(found, target)
         for limit in (
-            *unsupported(model, target, passed),
-            *kernel_breaches(model, target, passed),
+            *unsupported(model, target, passed, known),
+            *kernel_breaches(model, target, passed, known),
         ):
             key = (limit.rule, limit.slot, limit.expected, limit.actual)
             earlier = limits.get(key)
@@ -62,11 +72,15 @@ def _graded(limit: Supported, levels: tuple[tuple[str, Requirement], ...]) -> Su
 
 
 def unsupported(
-    model: Model, target: Target, passed: Collection[OperatorId] = ()
+    model: Model,
+    target: Target,
+    passed: Collection[OperatorId] = (),
+    known: KnownLimits | None = None,
 ) -> Iterator[Supported]:
     """Each limit of one target that the model violates, in file order. Operators in `passed` are
     not checked.
     """
+    known = known or KnownLimits()
     rows = [row for row in target.support if row.severity != "off"]
     for row in rows:
         if row.operators == (WHOLE_MODEL,):
@@ -74,18 +88,19 @@ def unsupported(
             level = _level(row, target, WHOLE_MODEL)
             for breach in breaches(subject, row) if level.severity != "off" else ():
                 yield _constraint(subject.model, breach, row, WHOLE_MODEL, (target.name, level))
-    named: dict[str, list[tuple[SupportRow, Requirement]]] = {}
     for graph in model.subgraphs if rows else ():
-        for operator in graph.operators:
+        for operator, look in zip(graph.operators, looks(graph), strict=True):
             name = operator.name
             if (graph.index, operator.index) in passed:
                 continue
-            if name not in named:
-                levels = [(row, _level(row, target, name)) for row in rows if row.names(name)]
-                named[name] = [pair for pair in levels if pair[1].severity != "off"]
             subject = Subject(model=model, subgraph=graph.index, operator=operator)
+            graded = known.concerned.get(look)
+            if graded is None:
+                graded = _concerning(subject, _rows_for(name, rows, target, known))
+                if not known.full:
+                    known.concerned[look] = graded
             parts: set[str] = set()
-            for row, level in named[name]:
+            for row, level in graded:
                 if row.once and row.part in parts:
                     continue
                 for breach in breaches(subject, row):
@@ -93,6 +108,28 @@ def unsupported(
                     parts.add(row.part)
                     if row.once:
                         break
+
+
+def _rows_for(
+    name: str, rows: Sequence[SupportRow], target: Target, known: KnownLimits
+) -> list[GradedRow]:
+    """The rows for operators of that name that are not off, with their levels."""
+    graded = known.rows.get(name)
+    if graded is None:
+        levels = [(row, _level(row, target, name)) for row in rows if row.names(name)]
+        graded = [pair for pair in levels if pair[1].severity != "off"]
+        known.rows[name] = graded
+    return graded
+
+
+def _concerning(subject: Subject, graded: Sequence[GradedRow]) -> list[GradedRow]:
+    """The rows whose conditions on operand types hold: they do for every operator of that look."""
+    return [(row, level) for row, level in graded if _concerns_types(subject, row)]
+
+
+def _concerns_types(subject: Subject, row: SupportRow) -> bool:
+    conditions = {word: row.when[word] for word in _ON_TYPES if word in row.when}
+    return next(breaches(subject, replace(row, when={}, limits=conditions)), None) is None
 
 
 def on_cpu(model: Model, target: Target) -> frozenset[OperatorId]:
