@@ -64,9 +64,9 @@ INTEGER_LIMITS = {
 # the range's end by 0.003 steps.
 _FLOAT_NOISE = 1e-5
 
-
 # The largest float32.
 _LARGEST = float(np.finfo(np.float32).max)
+_MOST = _LARGEST / 4  # of the real values of a usable label: the hull of two ranges fits float32
 _UPWARDS = np.float32(np.inf)
 # The smallest normal float32. Smaller units count as 0, as in kernels.
 SMALLEST_SCALE = float(np.finfo(np.float32).tiny)
@@ -109,20 +109,20 @@ def type_limits(type_name: str) -> tuple[int, int] | None:
 def label_range(label: Label, type_name: str) -> Range:
     """The range of real values that a tensor of this type and label can represent."""
     low, high = INTEGER_LIMITS[type_name]
-    return Range(label.scale * (low - label.zero_point), label.scale * (high - label.zero_point))
+    scale, zero_point = label
+    # Past the constructor, which is written in Python: several are made for each tensor.
+    return tuple.__new__(Range, (scale * (low - zero_point), scale * (high - zero_point)))
 
 
 def usable_label(label: Label, type_name: str) -> bool:
     """Whether the scale is positive and finite, its real values fit float32 and the type holds the
     zero point.
-
-    The limits leave room for the hull of two such ranges.
     """
     low, high = INTEGER_LIMITS[type_name]
-    if not 0 < label.scale < math.inf or not low <= label.zero_point <= high:
+    scale, zero_point = label
+    if not 0 < scale < math.inf or not low <= zero_point <= high:
         return False
-    held = label_range(label, type_name)
-    return max(-held.low, held.high) < _LARGEST / 4
+    return scale * (zero_point - low) < _MOST and scale * (high - zero_point) < _MOST
 
 
 def hull(first: Range, second: Range) -> Range:

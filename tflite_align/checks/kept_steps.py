@@ -9,14 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 
-from ..format.model import Operator, Slot, Tensor
+from ..format.model import Operator, Slot, Tensor, new_slot
 from ..format.type_groups import ACTIVATION_TYPES
 from ..format.wiring import links
 from ..numerics import Label, Range, intersect, label_range, usable_label
 from ..rules.operator_rows import load_operators
 from ..rules.rows import SlotPattern
 from .binder.bound import CUT, Collector
-from .binder.written_values import reach_of
+from .binder.written_values import EVERYTHING, reach_of
 from .constraints import WellFormed
 
 __all__ = ["few_steps"]
@@ -42,7 +42,7 @@ def few_steps(collector: Collector) -> Iterator[WellFormed]:
                 continue
             for pattern in row.joins:
                 for index in pattern.select(len(operator.inputs)):
-                    slot = Slot(graph.index, operator.index, pattern.kind, index)
+                    slot = new_slot((graph.index, operator.index, pattern.kind, index))
                     tensor = collector.tensor(slot)
                     # Another scale is another rule's fault.
                     if tensor is not None and tensor.label == shared and _usable(tensor):
@@ -57,8 +57,10 @@ def _told(collector: Collector, slot: Slot, tensor: Tensor, shared: Label) -> It
         return
     span, finer = _behind(collector, slot, label_range(shared, tensor.type))
     steps = (span.high - span.low) / shared.scale
+    if not 0 < steps < _FEW:
+        return
     levels = collector.requirements(_RULE, tensor.type)
-    if not 0 < steps < _FEW or not levels:
+    if not levels:
         return
     level = max(20 * math.log10(steps), 0.0)
     coarser = f"; the QUANTIZE before it is x{shared.scale / finer:.3g}" if finer else ""
@@ -87,7 +89,8 @@ def _behind(collector: Collector, slot: Slot, span: Range) -> tuple[Range, float
         row = rows.get(operator.name)
         if row is not None:
             # Not from the collector: operators known to be sound were not bound.
-            span = intersect(span, reach_of(operator, row))
+            reach = reach_of(operator, row)
+            span = span if reach is EVERYTHING else intersect(span, reach)
         copied = row is not None and row.flow is not None and row.flow.kind == "copy"
         if operator.name != CUT and not copied:
             return span, finer

@@ -34,6 +34,9 @@ __all__ = [
 
 SlotKind = Literal["inputs", "outputs", "intermediates"]
 
+# Makes a label of the tuple of its parts, as `new_slot` below makes a slot.
+_new_label: Callable[[tuple[float, int]], Label] = partial(tuple.__new__, Label)
+
 _KIND_ORDER = {"inputs": 0, "intermediates": 1, "outputs": 2}
 
 
@@ -88,7 +91,7 @@ class QuantParams(PartlyCompared, frozen=True, kw_only=True):
     @property
     def label(self) -> Label:
         """The label of per-tensor parameters; a missing zero_point reads as 0."""
-        return Label(self.scale[0], self.zero_point[0] if self.zero_point else 0)
+        return _new_label((self.scale[0], self.zero_point[0] if self.zero_point else 0))
 
 
 class Buffer(Record, frozen=True, kw_only=True):
