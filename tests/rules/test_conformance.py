@@ -60,6 +60,7 @@ GRADED_OTHERWISE = {
 WITHOUT_CASE = {
     "ASSIGN_VARIABLE": "with READ_VARIABLE",
     "BIDIRECTIONAL_SEQUENCE_LSTM": "recurrent",
+    "BIDIRECTIONAL_SEQUENCE_RNN": "recurrent",
     "CALL": "no kernel",
     "CALL_ONCE": "no operands",
     "CAST": "works on raw integers",
@@ -69,6 +70,7 @@ WITHOUT_CASE = {
     "LSTM": "recurrent",
     "NON_MAX_SUPPRESSION_V4": "no kernel",
     "NON_MAX_SUPPRESSION_V5": "no kernel",
+    "RNN": "recurrent",
     "SIGN": "no kernel",
     "UNIDIRECTIONAL_SEQUENCE_LSTM": "recurrent",
     "UNIDIRECTIONAL_SEQUENCE_RNN": "recurrent",

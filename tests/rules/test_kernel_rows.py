@@ -10,6 +10,7 @@ from functools import lru_cache
 import pytest
 
 from tests.rules.kernels.survey import RUNTIMES, Observed, errors_of, settled, survey
+from tests.rules.kernels.typed import TYPES
 from tests.rules.operators.all_makers import MAKERS
 from tflite_align.format.enums import operator_name, type_name
 from tflite_align.rules.kernels import kernel_sets, load_kernels
@@ -21,17 +22,32 @@ SAMPLE = ("ADD", "CONCATENATION", "CONV_2D", "GATHER", "SOFTMAX")
 
 # (runtime, operator, signature): what the runtime does is not what the row says, and why.
 _LUCK = "it writes or reads beyond the tensor, where nothing lies that counts"
-_PROJECTED = " ".join(
-    [*["float32"] * 9, *"---", *["float32"] * 5, "-", "float32 float32 > float32"]
-)
+_FIRST_STEP = "the first step starts from zeros, of which recurrent weights are no part"
+
+
+def _lstm(weights: str, *, last: str = "", projection: str = "-") -> str:
+    """The signature of an LSTM without peepholes; `last`: the recurrent weights of its output."""
+    inputs = ["float32", *[weights] * 7, last or weights, *"---", *["float32"] * 4, projection]
+    return " ".join([*inputs, "- float32 float32 > float32"])
+
+
 OTHERWISE: dict[tuple[str, str, str], str] = {
     ("tflm", "SHAPE", "uint16 > int32"): "the binding feeds no uint16; the kernel does not look",
     ("tflm", "ZEROS_LIKE", "int8 > float16"): _LUCK,
     ("tflm", "ZEROS_LIKE", "int8 > float32"): _LUCK,
     **{
-        (runtime, operator, _PROJECTED): "the model's projection has no dimensions"
+        (runtime, operator, _lstm(weights, projection=weights)): (
+            "the model's projection has no dimensions"
+        )
         for runtime in ("litert", "xnnpack")
         for operator in ("LSTM", "UNIDIRECTIONAL_SEQUENCE_LSTM")
+        for weights in ("float32", "int8")
+    },
+    **{
+        (runtime, "LSTM", _lstm("int8", last=kind)): _FIRST_STEP
+        for runtime in ("litert", "xnnpack")
+        for kind in TYPES
+        if kind != "int8"
     },
 }
 
@@ -64,6 +80,8 @@ MODELS_OTHERWISE: dict[str, str] = {
     "EMBEDDING_LOOKUP-float16-i1-int4-zero": _SMALL,
     "FULLY_CONNECTED-int8-i2-int64": _SMALL,
     "LSTM-float32-i16-float32": _NO_SHAPE,
+    "LSTM-float32-with-int8-i16-int8*": _NO_SHAPE,
+    "LSTM-float32-with-int8-i8-*": _FIRST_STEP,
     "MEAN-int8-i0-uint8": _SMALL,
     "PRELU-uint8-i1-int8-zero": _SMALL,
     "SHAPE-int4": _UNFED,
@@ -72,6 +90,7 @@ MODELS_OTHERWISE: dict[str, str] = {
     "TRANSPOSE_CONV-int16-i3-int16": _SMALL,
     "TRANSPOSE_CONV-int8-i3-uint8": _SMALL,
     "UNIDIRECTIONAL_SEQUENCE_LSTM-float32-i16-float32": _NO_SHAPE,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM-float32-with-int8-i16-int8*": _NO_SHAPE,
     "WHERE-int8-i0-uint8": "no value lies where zero points differ",
     "ZEROS_LIKE-*": _LUCK,
 }

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from tests.rules.kernels.hybrid import hybrids
 from tests.rules.kernels.typed import TypedCase, bases
 from tests.rules.kernels.varied import of_other_types, varied
 from tests.support.kernel_batch import FILL, Outcome, run_batch
@@ -43,8 +44,9 @@ class Observed(Record, frozen=True, kw_only=True):
 
 def survey(operators: Iterable[str], runtimes: Sequence[str] = RUNTIMES) -> Iterator[Observed]:
     """Every base of the operators, then its variations where some runtime computes it rightly."""
-    yield from _around([case for name in operators for case in bases(name)], runtimes)
-    apart = [other for name in operators for case in bases(name) for other in of_other_types(case)]
+    found = [case for name in operators for case in bases(name)]
+    yield from _around([*found, *(other for case in found for other in hybrids(case))], runtimes)
+    apart = [other for case in found for other in of_other_types(case)]
     if "tflm" in runtimes and apart:
         yield from _around(apart, ["tflm"])
 

@@ -1,0 +1,51 @@
+"""Recurrent operators with float activations and weights in integers, as a converter's dynamic
+range quantization writes them.
+
+Their kernels take the weights of one type together, so that no operand differs alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tests.rules.kernels.typed import TypedCase, TypedSlot, filled
+from tflite_align.record import replace
+
+__all__ = ["HYBRID", "hybrids", "weight_places"]
+
+HYBRID = (
+    "BIDIRECTIONAL_SEQUENCE_LSTM",
+    "BIDIRECTIONAL_SEQUENCE_RNN",
+    "LSTM",
+    "RNN",
+    "SVDF",
+    "UNIDIRECTIONAL_SEQUENCE_LSTM",
+    "UNIDIRECTIONAL_SEQUENCE_RNN",
+)
+_TYPES = ("int8", "uint8")
+
+
+def hybrids(base: TypedCase) -> Iterator[TypedCase]:
+    """The float32 base with all of its weights in each integer type; symmetric, one scale each."""
+    if base.name not in {f"{name}-float32" for name in HYBRID}:
+        return
+    places = weight_places(base)
+    for kind in _TYPES:
+        inputs = tuple(
+            _in_integers(slot, kind) if place in places else slot
+            for place, slot in enumerate(base.inputs)
+        )
+        yield replace(base, name=f"{base.name}-with-{kind}", inputs=inputs)
+
+
+def weight_places(base: TypedCase) -> tuple[int, ...]:
+    """Its matrices: biases have one dimension, and states are no constants."""
+    return tuple(
+        place
+        for place, slot in enumerate(base.inputs)
+        if slot.role in ("constant", "weight") and len(slot.shape) == 2
+    )
+
+
+def _in_integers(slot: TypedSlot, kind: str) -> TypedSlot:
+    return filled(replace(slot, type=kind, role="weight", quant=None), slot.real())
