@@ -13,6 +13,7 @@ import pytest
 from tests.rules.kernels.hybrid import HYBRID, hybrids, weight_places
 from tests.rules.kernels.stored import stored
 from tests.rules.kernels.typed import TypedCase, bases
+from tests.rules.kernels.varied import varied
 from tests.support.kernel_batch import run_batch
 from tests.support.models import Quant
 from tflite_align import align, check
@@ -107,3 +108,18 @@ def test_zero_points_and_several_scales_are_repaired(operator: str, tmp_path: Pa
     (tmp_path / "made").mkdir()
     outcomes = run_batch(cases, "litert", tmp_path / "made", made)
     assert [case.name for case in cases if not case.right(outcomes[case.name].outputs)] == []
+
+
+# --- biases ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("operator", "place"), [("LSTM", 17), ("SVDF", 3), ("UNIDIRECTIONAL_SEQUENCE_LSTM", 17)]
+)
+@pytest.mark.parametrize("kind", ["int8", "int32"])
+def test_a_bias_in_integers_beside_floats_is_an_error(operator: str, place: int, kind: str) -> None:
+    """A rule of integer kernels' biases has no say there: no unit is known."""
+    name = f"{operator}-float32-with-int8-i{place}-{kind}"
+    (case,) = [other for other in varied(_hybrid(operator, "int8")) if other.name == name]
+    found = check(case.model(), targets=("litert",)).findings
+    assert [(one.rule, one.severity) for one in found] == [(f"types/{operator}", "error")]

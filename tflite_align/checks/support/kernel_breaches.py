@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from ...format.model import Model, Operator, OperatorId, Slot, Subgraph
-from ...format.type_groups import ACTIVATION_TYPES, READABLE_BIAS_TYPES
+from ...format.type_groups import ACTIVATION_TYPES
 from ...format.wiring import quantized
 from ...record import Record
 from ...rules.kernels import KernelRow, Outcome, load_kernels, measured_types
 from ...rules.operand_types import ABSENT, OperandTypes
 from ...rules.operator_rows import load_operators
-from ...rules.rows import BiasRule, PresentRule
 from ...rules.targets import Requirement, Severity, Target
 from ..constraints import Supported
+from .bias_types import of_the_bias
 from .known_limits import KnownLimits, looks
 from .subject import hybrid
 from .taken_types import taken_types, types_of
@@ -166,7 +166,7 @@ def _verdicts(case: _Asked, judged: _Judged) -> Iterator[_Verdict]:
             actual=name,
             sources=case.sources,
         )
-    elif _of_the_bias(case, judged.nearest):
+    elif of_the_bias(case.target, case.graph, case.operator, judged.nearest):
         return  # its own rule reports and repairs it
     elif (
         judged.nearest is not None
@@ -177,36 +177,6 @@ def _verdicts(case: _Asked, judged: _Judged) -> Iterator[_Verdict]:
         yield _unknown(case, words, str(case.given))
     else:
         yield _types(case, judged)
-
-
-def _of_the_bias(case: _Asked, nearest: OperandTypes | None) -> bool:
-    """Whether the fault is a bias of a wrong type, or a missing one, for which the target has a
-    rule of its own.
-    """
-    row = load_operators().get(case.operator.name)
-    if row is None or nearest is None or nearest.outputs != case.given.outputs:
-        return False
-    inputs = case.given.inputs
-    odd = [i for i, name in enumerate(nearest.inputs) if i >= len(inputs) or inputs[i] != name]
-    rules = [
-        rule
-        for rule in row.rules
-        if isinstance(rule, BiasRule | PresentRule) and odd == [rule.slot.start]
-    ]
-    return any(_speaks(case, rule, rule.factors[0].start, rule.slot.start) for rule in rules)
-
-
-def _speaks(case: _Asked, rule: BiasRule | PresentRule, factor: int, bias: int) -> bool:
-    """Whether the rule covers these operand types; `factor` and `bias`: positions among the inputs."""
-    inputs = case.given.inputs
-    activation = inputs[factor] if factor < len(inputs) else ABSENT
-    type_name = inputs[bias] if bias < len(inputs) else ABSENT
-    concerned = (
-        type_name in READABLE_BIAS_TYPES if isinstance(rule, BiasRule) else type_name == ABSENT
-    )
-    if not concerned or activation not in rule.bias_types:
-        return False
-    return case.target.requirement(rule.id, activation).severity != "off"
 
 
 def _unknown(case: _Asked, behaviour: str, actual: str) -> _Verdict:
