@@ -120,3 +120,16 @@ def test_fewer_than_64_inputs_verify_nothing() -> None:
     verification = verify(chain(0.3), chain(0.3), samples=16)
     assert verification.word == "inconclusive"
     assert verification.why == "16 inputs are fewer than the 64 that verify"
+
+
+def test_an_output_beyond_float32_is_compared_without_a_warning() -> None:
+    """Warnings of NumPy are errors here; a user would read them on stderr."""
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.conv("x", "c", 0.1)
+    graph.conv("c", "huge", 3e38)
+    graph.activation("y", 0.3, shape=(1, 4, 4, 6))
+    graph.add("CONCATENATION", ["c", "x"], ["y"], ("ConcatenationOptions", {"axis": 3}))
+    report = align(graph.bytes(["x"], ["y", "huge"])).report
+    assert report.verification is not None
+    assert report.verification.samples == 64

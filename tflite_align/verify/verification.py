@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from ..errors import UnsupportedError
@@ -132,6 +133,8 @@ def _named(found: Verification) -> Verification:
     return replace(found, runtimes=packages, processor=processor() if packages else "")
 
 
+# Values of absurd scales overflow; each figure is checked for being finite where it is made.
+@np.errstate(over="ignore", invalid="ignore")
 def _verify(order: Order) -> Verification:
     """The verification of a changed file."""
     order.report("build the float twin", 0.0)
