@@ -41,7 +41,7 @@ RULES = [rule for row in ROWS.values() for rule in row.rules]
 TARGETS = {name: load_target(name) for name in target_names()}
 
 # Raised for any quantized tensor, and for what variables and calls tie, without a rule entry.
-PARAMETERS = "zero_point/none axis length missing none range scale steps subnormal unknown zero_point zero_scale zero_scale/aborts zero_scales"
+PARAMETERS = "zero_point/none axis channels length missing none range scale steps subnormal unknown zero_point zero_scale zero_scale/aborts zero_scales"
 GENERAL = (
     "minmax/stale",
     "names/duplicate",

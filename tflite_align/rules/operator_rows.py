@@ -174,6 +174,7 @@ class _OperatorTable(f.TomlTable, frozen=True, kw_only=True):
     zeros: tuple[tuple[f.SlotText, ...], ...] = f.LEFT_OUT
     positive: tuple[f.SlotText, ...] = f.LEFT_OUT
     scaled: tuple[f.SlotText, ...] = f.LEFT_OUT
+    channels: tuple[f.SlotText, ...] = f.LEFT_OUT
     joins: tuple[f.SlotText, ...] = f.LEFT_OUT
     adds: tuple[f.SlotText, ...] = f.LEFT_OUT
     subtracts: tuple[f.SlotText, ...] = f.LEFT_OUT

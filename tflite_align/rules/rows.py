@@ -217,7 +217,7 @@ class OperatorRow(Record, frozen=True, kw_only=True):
 
     `flow`, `range`: how real values pass, and which the function can produce; `rigid`: slots that
     keep their parameters; `ignored`: slots without quantized values; `resource`, `calls`,
-    `carried`: variables, called subgraphs and loop-carried values; `zeros`, `positive`, `scaled`,
+    `carried`: variables, called subgraphs and loop-carried values; `zeros`, `positive`, `scaled`, `channels`,
     `joins`, `adds`, `subtracts`, `mirror`: slots with properties that checks use (docs/adding.md);
     `fuses`: a fused activation is possible.
     """
@@ -236,6 +236,7 @@ class OperatorRow(Record, frozen=True, kw_only=True):
     zeros: tuple[tuple[SlotPattern, ...], ...] = ()  # outputs are 0 where all of one list are
     positive: tuple[SlotPattern, ...] = ()  # kernels end the process at a scale of 0
     scaled: tuple[SlotPattern, ...] = ()  # computed with their own scale
+    channels: tuple[SlotPattern, ...] = ()  # read by channel, beside weights and biases
     adds: tuple[SlotPattern, ...] = ()  # the output is the sum of these operands
     subtracts: tuple[SlotPattern, ...] = ()  # less these
     mirror: tuple[SlotPattern, ...] = ()  # two slots: opposite zero points do as well as equal ones

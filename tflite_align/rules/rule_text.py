@@ -48,6 +48,7 @@ GENERAL = {
     "params/zero_point/none": "a scale has a zero point beside it",
     "params/zero_point": "zero points lie in the range of the type",
     "params/length": "one scale, or one for each index along quantized_dimension",
+    "params/channels": "an operand that kernels read by one scale has no more than one",
     "params/axis": "quantized_dimension names an axis of the tensor",
     "params/missing": "an integer operand beside quantized ones carries parameters",
     "params/none": "an operator that scales its operands has parameters to scale them with",

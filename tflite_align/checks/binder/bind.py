@@ -18,6 +18,7 @@ from ..output_ranges import empty_ranges
 from ..overrides import Override, resolve
 from ..parameters import wellformed
 from ..scales import believed
+from ..several_scales import several_scales
 from ..shapes.stale import stale_shapes
 from ..support.supported import supported
 from .bound import CUT, Bound, Collector, Requantizing, Sound
@@ -58,6 +59,7 @@ def bind(
     bind_boundaries(collector, rows, free_io=free_io)
     unreadable = wellformed(model, collector.requirements, sound)
     unreadable += [*empty_ranges(collector), *few_steps(collector), *first_values(collector, rows)]
+    unreadable += several_scales(collector)
     collector.constraints = [*believed(collector, unreadable), *unreadable]
     collector.constraints += stale_shapes(model, collector.requirements)
     collector.constraints = placed(model, collector.constraints, targets)
