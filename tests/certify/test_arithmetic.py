@@ -15,7 +15,13 @@ import numpy as np
 import pytest
 
 from tests.support.arithmetic_models import KernelCase, accumulator_case
-from tests.support.elementwise_models import float_case, pair_case, sum_case, table_case
+from tests.support.elementwise_models import (
+    float_case,
+    index_case,
+    pair_case,
+    sum_case,
+    table_case,
+)
 from tests.support.kernel_batch import run_batch
 from tests.support.matmul_models import matmul_case
 from tests.support.resize_models import resize_case
@@ -68,6 +74,7 @@ TABLES = {
     "LEAKY_RELU": ("int8 int8", "uint8 uint8", "int16 int16"),
     "HARD_SWISH": ("int8 int8", "uint8 uint8"),
     "ABS": ("int8 int8", "int16 int16"),
+    "NEG": ("int8 int8", "int16 int16"),
     "LOGISTIC": ("int8 int8", "uint8 uint8"),
     "TANH": ("int8 int8", "uint8 uint8"),
     "ELU": ("int8 int8",),
@@ -97,6 +104,11 @@ def elementwise() -> Iterator[tuple[str, Make]]:
         for aligned in ("", "align_corners", "half_pixel"):
             made = partial(resize_case, type_name, aligned)
             yield f"RESIZE_BILINEAR-{type_name}-{aligned}", made
+    for operator in ("ARG_MAX", "ARG_MIN"):
+        for type_name in ("int8", "uint8"):
+            for index_type in ("int32", "int64"):
+                made = partial(index_case, operator, type_name, index_type)
+                yield f"{operator}-{type_name}-{index_type}", made
     for type_name in ("int8", "uint8", "int16"):
         yield f"QUANTIZE-float32-{type_name}", partial(float_case, type_name)
     for operator, signatures in TABLES.items():

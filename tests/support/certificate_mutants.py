@@ -120,9 +120,23 @@ def _added() -> bytes:
     return graph.bytes(["x"], [_reshape(graph, "m", "y", 0.09, 0)])
 
 
+def _chosen() -> bytes:
+    """NEG of what is never negative, and the index of the largest."""
+    graph = Graph(seed=4)
+    graph.activation("x", 0.05, 2, (1, 1))
+    _full(graph, "x", "a", (0.06, 0), fused=1)
+    graph.activation("n", 0.06, 0, (1, 2))
+    graph.add("NEG", ["a"], ["n"], ("NegOptions", {}))
+    _reshape(graph, "n", "r", 0.05, 7)
+    graph.constant("axis", [0], "int32")
+    graph.tensors["y"] = TensorSpec(name="y", type="int32", shape=(1,))
+    graph.add("ARG_MAX", ["r", "axis"], ["y"], ("ArgMaxOptions", {"outputType": 2}))
+    return graph.bytes(["x"], ["y"])
+
+
 def bases() -> list[Base]:
     found = []
-    for make in (_reshaped, _joined, _added):
+    for make in (_reshaped, _joined, _added, _chosen):
         original = make()
         written = packed(unpacked(align(original, AlignOptions(verify=False)).data))
         certificate = make_certificate(original, written)

@@ -150,6 +150,7 @@ _TABLE_OPTIONS = {
     "GELU": "GeluOptions",
     "HARD_SWISH": "HardSwishOptions",
     "LEAKY_RELU": "LeakyReluOptions",
+    "NEG": "NegOptions",
     "QUANTIZE": "QuantizeOptions",
 }
 # Fixed outputs of these kernels: scale, and zero point minus the type's minimum.
@@ -193,6 +194,34 @@ def table_case(
         output=output,
         facts=facts,
         keywords=keywords,
+    )
+
+
+def index_case(
+    operator: str, type_name: str, index_type: str, rng: np.random.Generator, name: str
+) -> KernelCase:
+    """ARG_MAX or ARG_MIN along the last axis of 500 rows: some of all integers, some with many ties."""
+    low, high = INTEGER_LIMITS[type_name]
+    columns = int(rng.integers(1, 70))
+    x = rng.integers(low, high + 1, (500, columns))
+    x[::2] = np.clip(x[::2], low, low + 2) if rng.integers(2) else np.clip(x[::2], high - 2, high)
+    given = _random_affine(type_name, rng)
+    inputs = [
+        tensor("x", type_name, x.shape, given.scale, given.zero_point),
+        tensor("axis", "int32", (1,), data=[1]),
+    ]
+    y = tensor("y", index_type, (len(x),))
+    table = "ArgMaxOptions" if operator == "ARG_MAX" else "ArgMinOptions"
+    code = {"int32": 2, "int64": 4}[index_type]
+    return KernelCase(
+        name=name,
+        data=single_operator(operator, inputs, y, (table, {"outputType": code})),
+        inputs=[x.astype(type_name)],
+        operator=operator,
+        types=signature(inputs, y),
+        arguments=(x,),
+        output=Affine(1.0, 0, 0, columns - 1),
+        facts={},
     )
 
 

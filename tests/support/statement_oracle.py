@@ -82,6 +82,12 @@ def worst_distance(
         values[output] = _kernel(w, operator, operands)
         if given is not None and w.name(operator) in {"ADD", "MUL"}:
             worst = max([worst, *_constants(o, w, given, operator)])
+        if w.name(operator) == "ARG_MAX":
+            real = w.real(operator.inputs[0], operands[0])
+            chosen = np.take_along_axis(real, values[output][:, None], axis=1)[:, 0]
+            off = np.max(real.max(axis=1) - chosen) / float(w.scale(operator.inputs[0])[0])
+            worst = max(worst, float(off))
+            continue
         f = _declared(o, w, given, operator, operands)
         if f is not None:
             y = w.real(output, values[output])
@@ -102,12 +108,16 @@ def _inputs(w: _File) -> dict[int, Array]:
 def _kernel(w: _File, operator: Any, operands: list[Array]) -> Array:
     """A kernel's result on the written file, before rounding."""
     name, output = w.name(operator), operator.outputs[0]
+    if name == "ARG_MAX":
+        return np.argmax(operands[0], axis=1)
     zero, scale = int(w.zero(output)[0]), float(w.scale(output)[0])
     low, high = w.clamp(operator)
     low, high = max(-128, np.rint(low / scale) + zero), min(127, np.rint(high / scale) + zero)
     if name in _COPIES:
         held = operands if name == "CONCATENATION" else operands[:1]
         return np.clip(np.concatenate(held, axis=1), low, high).astype(np.int64)
+    if name == "NEG":
+        return np.where(operands[0] == -128, -128, -operands[0])
     real = _real(w, operator, operands, w, operator)
     return np.clip(np.rint(real / scale) + zero, low, high).astype(np.int64)
 
@@ -132,6 +142,8 @@ def _real(w: _File, operator: Any, operands: list[Array], of: _File, given: Any)
         return x + other if name == "ADD" else x * other
     if name == "LOGISTIC":
         return 1 / (1 + np.exp(-x))
+    if name == "NEG":
+        return -x
     if name == "RELU":
         return np.maximum(x, 0)
     assert name == "QUANTIZE", name

@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 CertifiableClass = Literal[
-    "copy", "table", "pairs", "accumulate", "taps", "position", "steps", "none"
+    "copy", "table", "pairs", "accumulate", "taps", "position", "index", "steps", "none"
 ]
 
 

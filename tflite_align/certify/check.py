@@ -129,7 +129,7 @@ def _operator(pair: GraphPair, index: int, row: Row, location: str, proof: Proof
     else:  # it may write any integer of its output's type
         demand(pair.unchanged(index), location, "changed, and no row says what it computes")
     for output, ends in zip(outputs, reached, strict=True):
-        if ends:
+        if ends and pair.tracked(output):
             _inside(ends, pair.arrives[output], location)
     return bound
 

@@ -32,7 +32,7 @@ from .functions.cases import (
     weighted_channels,
 )
 from .functions.limits import LIMITS, activation_limits_away, activation_limits_even
-from .functions.operand_slots import COPIED, PADDED, WEIGHTED
+from .functions.operand_slots import COPIED, INDEXED, PADDED, WEIGHTED
 from .functions.registry import SUMS
 from .functions.shapes import row_facts, summed_counts
 
@@ -151,13 +151,15 @@ class Shown(NamedTuple):
 @dataclass(frozen=True, kw_only=True)
 class Task:
     """An operator of the written file with its operands; `given`: the original's operator; `as_run`:
-    whether a bias is read in input scale x weight scale. `output`: one of `outputs`, `kernel` a row.
+    whether a bias is read in input scale x weight scale; `types`: of the outputs as they are stored.
+    `output`: one of `outputs`, `kernel` a row.
     """
 
     given: ReadOperator
     operator: ReadOperator
     inputs: Sequence[Operand | None]
     outputs: Sequence[Operand]
+    types: Sequence[str]
     as_run: bool
     output: Operand
     kernel: Kernel = NO_KERNEL
@@ -185,8 +187,10 @@ class Task:
 
     @property
     def copied(self) -> Sequence[Operand]:
-        """The data operands of an operator that copies; of a variable, what is read was assigned."""
-        if self.name == "READ_VARIABLE":
+        """The data operands of an operator that copies. What a variable gives was assigned with the same
+        reading; an index stands for an operand's element.
+        """
+        if self.name in {"READ_VARIABLE", *INDEXED}:
             return [self.output]
         return [operand for operand in self.inputs[COPIED[self.name]] if operand is not None]
 
@@ -200,10 +204,9 @@ class Task:
 def show(task: Task, kernels: Kernels, runtimes: Sequence[str]) -> Shown:
     """The operator's bound in all runtimes; UnshownError, KeyError, DomainError where there is none."""
     ins = [operand.tensor.type if operand else "" for operand in task.inputs]
-    outs = [operand.tensor.type for operand in task.outputs]
     facts, known, functions, bounds = task.facts, dict[Kernel, list[ShownBound]](), {}, {}
     for runtime in runtimes:
-        groups = kernels(runtime, task.name, ins, outs, facts)
+        groups = kernels(runtime, task.name, ins, task.types, facts)
         rows = [_first(task, group, known) for group in groups]
         if not rows:
             raise UnshownError(f"no function is known of the kernel of {runtime}")
@@ -353,4 +356,5 @@ _CLASSES: Mapping[str, Callable[[Task, str], Iterator[Cases]]] = {
     "accumulate": _accumulate,
     "taps": _sums,
     "position": _position,
+    "index": _copies,
 }

@@ -14,7 +14,7 @@ import numpy as np
 from .check_bounds import Kernels, Operand, Shown, Task, UnshownError, hull, show
 from .check_graph import Claimed, Matched, demand, moved_through
 from .check_read import ReadFile, ReadGraph, ReadOperator, ReadTensor
-from .functions.operand_slots import COPIED
+from .functions.operand_slots import COPIED, INDEXED
 
 __all__ = ["GraphPair", "claims", "make_pair"]
 
@@ -108,12 +108,12 @@ class GraphPair:
     def show(self, index: int, kernels: Kernels, runtimes: Sequence[str]) -> Shown:
         """The operator's error bound; raises one of `REASONS` where there is no proof."""
         operator, original = self.written.operators[index], self.origin(index)
-        written = self.written.tensors
-        if not operator.outputs or not all(
-            i >= 0 and written[i].quantized for i in operator.outputs
-        ):
+        # An index is that of an element of the operand, read as the written file reads it.
+        chosen = operator.name in INDEXED
+        ends, written = operator.inputs[:1] if chosen else operator.outputs, self.written.tensors
+        if not ends or not all(i >= 0 and written[i].quantized for i in ends):
             raise UnshownError("its output is not quantized")
-        outputs = [self.operand(i) for i in operator.outputs]
+        outputs = [self.operand(i, written[i] if chosen else None) for i in ends]
         if operator.name == "READ_VARIABLE":
             if index not in self.through:
                 why = "what is assigned to its variable has other parameters, or is not known"
@@ -129,6 +129,7 @@ class GraphPair:
             inputs=inputs,
             outputs=outputs,
             output=outputs[0],
+            types=[written[i].type for i in operator.outputs],
             as_run=self.as_run,
         )
         return show(task, kernels, runtimes)

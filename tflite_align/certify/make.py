@@ -194,7 +194,8 @@ def _operators(
         row, shown = _row(pair, graph_index, index, runtimes)
         if shown is not None:
             for output, bound in zip(operator.outputs, shown.outputs, strict=True):
-                arrives[output] = bound.ends
+                if pair.written.tensors[output].quantized:
+                    arrives[output] = bound.ends
         rows.append(row)
     return rows, arrives
 
@@ -230,7 +231,8 @@ def _row(
 def _certified(pair: GraphPair, index: int, shown: Shown) -> Row:
     """The part of a certificate row that states a bound."""
     output = pair.written.operators[index].outputs[0]
-    coarser = pair.written.tensors[output].scale[0] / pair.given(output).scale[0]
+    scale, given = pair.written.tensors[output].scale, pair.given(output).scale
+    coarser = scale[0] / given[0] if scale and given else 1.0  # an index has no scale
     row: Row = {
         "status": "certified",
         "functions": dict(shown.functions),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-__all__ = ["COPIED", "PADDED", "WEIGHTED", "WeightedSlots"]
+__all__ = ["COPIED", "INDEXED", "PADDED", "WEIGHTED", "WeightedSlots"]
 
 
 class WeightedSlots(NamedTuple):
@@ -43,8 +43,16 @@ COPIED: Mapping[str, slice] = {
     "CONCATENATION": slice(0, None),
     "PACK": slice(0, None),
     "PADV2": slice(0, 3, 2),
+    "FILL": slice(1, 2),
+    "EMBEDDING_LOOKUP": slice(1, 2),
+    "DYNAMIC_UPDATE_SLICE": slice(0, 2),
+    "SELECT": slice(1, 3),
+    "SELECT_V2": slice(1, 3),
     "MAXIMUM": slice(0, 2),
     "MINIMUM": slice(0, 2),
 }  # fmt: skip
+
+# Operators that write the index of the largest or smallest of their first operand.
+INDEXED = frozenset({"ARG_MAX", "ARG_MIN"})
 
 PADDED = frozenset({"PAD", "SPACE_TO_BATCH_ND"})  # these also write the output's zero point

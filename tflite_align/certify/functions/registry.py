@@ -2,18 +2,18 @@
 
 ACCUMULATE: f(accumulator, input_scale, weight_scale, output), with float32 scales. PAIRS: f(a, b,
 first, second, output). TABLES: f(x, operand, output). SUMS: f(total, count, operand, output).
-FLOATS: f(x, output), x a float32 array. POSITIONS: f(image, size, output, align_corners,
-half_pixel). Operands are `Affine`.
+INDICES: f(x, output), x an array of shape [rows, elements]. FLOATS: f(x, output), x a float32 array.
+POSITIONS: f(image, size, output, align_corners, half_pixel). Operands are `Affine`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from . import accumulate, fixed, floats, lookups, pairs, resize, sums, tables
+from . import accumulate, fixed, floats, indices, lookups, pairs, resize, sums, tables
 from .affine import Integers
 
-__all__ = ["ACCUMULATE", "FLOATS", "FUNCTIONS", "PAIRS", "POSITIONS", "SUMS", "TABLES"]
+__all__ = ["ACCUMULATE", "FLOATS", "FUNCTIONS", "INDICES", "PAIRS", "POSITIONS", "SUMS", "TABLES"]
 
 Function = Callable[..., Integers]
 
@@ -32,6 +32,7 @@ TABLES: Mapping[str, Function] = {
 }
 
 SUMS: Mapping[str, Function] = _named(sums, sums.__all__)
+INDICES: Mapping[str, Function] = _named(indices, indices.__all__)
 FLOATS: Mapping[str, Function] = _named(floats, floats.__all__)
 POSITIONS: Mapping[str, Function] = _named(resize, resize.__all__)
 FUNCTIONS: Mapping[str, Function] = {
@@ -40,5 +41,6 @@ FUNCTIONS: Mapping[str, Function] = {
     **TABLES,
     **SUMS,
     **FLOATS,
+    **INDICES,
     **POSITIONS,
 }

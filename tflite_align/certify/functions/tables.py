@@ -22,6 +22,7 @@ __all__ = [
     "leaky_relu_double_float32_scale",
     "leaky_relu_double_signed_float32_scale",
     "leaky_relu_shifted",
+    "negated",
     "requantize_double",
     "requantize_double_float32_scale",
     "requantize_double_second_tie_up",
@@ -40,6 +41,12 @@ def copied(x: Integers, operand: Affine, output: Affine) -> Integers:
     """The integer itself, clamped to the output's limits; the operand's parameters are ignored."""
     del operand
     return clamped(x, output.low, output.high)
+
+
+def negated(x: Integers, operand: Affine, output: Affine) -> Integers:
+    """NEG: the integer negated, its parameters ignored; the least integer of a type stays what it is."""
+    del operand
+    return _where(-x <= output.high, -x, output.low)
 
 
 def requantize_double(x: Integers, operand: Affine, output: Affine) -> Integers:
