@@ -7,6 +7,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -371,5 +372,6 @@ def test_a_small_archive_of_huge_arrays_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_name_of_many_digits_is_a_name(tmp_path: Path) -> None:
-    np.savez(tmp_path / "data.npz", **{"arr_" + "9" * 5000: np.zeros((1, 2), np.float32)})
+    arrays: dict[str, Any] = {"arr_" + "9" * 5000: np.zeros((1, 2), np.float32)}
+    np.savez(tmp_path / "data.npz", **arrays)
     assert [*read_arrays(tmp_path / "data.npz")] == ["arr_" + "9" * 5000]
