@@ -44,6 +44,8 @@ TARGETS = {name: load_target(name) for name in target_names()}
 PARAMETERS = "zero_point/none axis channels length missing none range scale steps subnormal unknown zero_point zero_scale zero_scale/aborts zero_scales"
 GENERAL = (
     "minmax/stale",
+    "data/none",
+    "data/variable",
     "names/duplicate",
     "variable/first_value",
     "variable/type",

@@ -111,19 +111,17 @@ def _check_indices(graph: Subgraph) -> None:
 
 
 def _check_computed(model: Model, graph: Subgraph) -> None:
-    """Raise FormatError if an operator writes a tensor of buffer 0 and that holds data: buffer 0
-    stands for no data.
+    """Raise FormatError if an operator writes a tensor whose buffer holds data: what is written
+    replaces a constant.
     """
-    if not model.buffers or not model.buffers[0].data:
-        return
-    for operator in graph.operators:
+    full = {buffer.index: len(buffer.data) for buffer in model.buffers if buffer.data}
+    for operator in graph.operators if full else ():
         for position, tensor in enumerate(operator.outputs):
-            if tensor >= 0 and graph.tensors[tensor].buffer == 0:
+            number = graph.tensors[tensor].buffer if tensor >= 0 else -1
+            if number in full and not graph.tensors[tensor].is_variable:
                 address = f"{_place(graph, operator)}/outputs[{position}]"
-                size = len(model.buffers[0].data)
-                msg = (
-                    f"{address}: tensor {tensor} names buffer 0, which holds {size} bytes, not none"
-                )
+                held = f"buffer {number}, which holds {full[number]} bytes, not none"
+                msg = f"{address}: tensor {tensor} names {held}"
                 raise FormatError(msg, offset=graph.tensors[tensor].pos)
 
 

@@ -53,6 +53,8 @@ GENERAL = {
     "params/missing": "an integer operand beside quantized ones carries parameters",
     "params/none": "an operator that scales its operands has parameters to scale them with",
     "params/unknown": "an integer operand that is computed with carries parameters",
+    "data/none": "an operand is written by an operator, holds data, or is an input of its subgraph",
+    "data/variable": "a variable has no data of its own",
     "names/duplicate": "every tensor of a subgraph has a name of its own",
     "minmax/stale": "a recorded min and max belong to the scale and zero_point beside them",
     "shape/": "a tensor has the shape that its operator makes of its operands",

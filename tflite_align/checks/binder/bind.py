@@ -14,6 +14,7 @@ from ...rules.rows import OperatorRow, WindowRule, ZeroPointRule
 from ...rules.targets import Target
 from ..first_values import first_values
 from ..kept_steps import few_steps
+from ..no_data import faults_of_data
 from ..output_ranges import empty_ranges
 from ..overrides import Override, resolve
 from ..parameters import wellformed
@@ -59,7 +60,7 @@ def bind(
     bind_boundaries(collector, rows, free_io=free_io)
     unreadable = wellformed(model, collector.requirements, sound)
     unreadable += [*empty_ranges(collector), *few_steps(collector), *first_values(collector, rows)]
-    unreadable += several_scales(collector)
+    unreadable += [*several_scales(collector), *faults_of_data(collector)]
     collector.constraints = [*believed(collector, unreadable), *unreadable]
     collector.constraints += stale_shapes(model, collector.requirements)
     collector.constraints = placed(model, collector.constraints, targets)
