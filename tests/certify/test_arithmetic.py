@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import platform
 import warnings
 import zlib
@@ -28,6 +27,7 @@ from tests.support.resize_models import resize_case
 from tflite_align.certify.arithmetic import arithmetic_runtimes, load_arithmetic
 from tflite_align.certify.functions.affine import DomainError, NotTakenError
 from tflite_align.certify.functions.registry import FUNCTIONS
+from tflite_align.verify import judges
 
 Make = Callable[[np.random.Generator, str], KernelCase]
 
@@ -198,8 +198,9 @@ def functions_of(runtime: str) -> set[str]:
 
 
 def available() -> list[str]:
-    here = importlib.util.find_spec("tflite_micro") is not None
-    return [name for name in arithmetic_runtimes() if here or name != "tflm"]
+    """Runtimes with arithmetic rows whose kernels can be run on this machine."""
+    runnable = {n for n, judge in judges.JUDGES.items() if judge.runs and not judge.available()}
+    return [name for name in arithmetic_runtimes() if name in runnable]
 
 
 @pytest.mark.parametrize("runtime", available())

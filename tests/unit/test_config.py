@@ -17,6 +17,7 @@ from tflite_align.checks.overrides import Override
 from tflite_align.cli import main as cli
 from tflite_align.cli.commands import commands
 from tflite_align.errors import UsageError
+from tflite_align.rules.targets import target_names
 from tflite_align.settings.config import SETTING_NAMES, Config, config_schema, parse_config
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -78,8 +79,8 @@ BAD = {
     "unknown target": (
         "target = ['tfml']",
         (
-            "tflite-align.toml: target[0]: expected one of edgetpu, ethos-u55, ethos-u65, ethos-u85,"
-            " litert, ppq, tflite, tflm, xnnpack; found 'tfml'"
+            "tflite-align.toml: target[0]: expected one of"
+            f" {', '.join(target_names())}; found 'tfml'"
         ),
     ),
     "no list": (
