@@ -106,8 +106,8 @@ def general() -> Iterator[str]:
     yield "| rule | asks |"
     yield "|---|---|"
     for start, words in GENERAL.items():
-        if any(other != start and other.startswith(start) for other in GENERAL):
-            continue  # said by its parts
+        if start.endswith("/") and sum(other.startswith(start) for other in GENERAL) > 1:
+            continue  # its parts have rows
         whose = "JUDGE" if start == "judge/" else "FIELD" if start == "lock/" else "OPERATOR"
         yield f"| {place(start)}`{start}{whose if start.endswith('/') else ''}` | {words} |"
     yield ""

@@ -79,8 +79,7 @@ BAD = {
     "unknown target": (
         "target = ['tfml']",
         (
-            "tflite-align.toml: target[0]: expected one of"
-            f" {', '.join(target_names())}; found 'tfml'"
+            f"tflite-align.toml: target[0]: expected one of {', '.join(target_names())}; found 'tfml'"
         ),
     ),
     "no list": (

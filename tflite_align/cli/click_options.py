@@ -76,14 +76,14 @@ def _file(name: str, text: str, **more: Any) -> _Decorator:
 _TARGET = _names(
     "--target",
     "NAME",
-    "Whose rules must hold, as tflm,ethos-u55; repeatable.  [default: tflite]",
+    "Runtime or compiler whose rules must hold, as tflm,ethos-u55; repeatable.  [default: tflite]",
     target_names_given,
 )
 _RULES = (
     _many(
         "--select",
         "RULE",
-        "Look at these rules alone: ids, families (`same`) or patterns; repeatable.",
+        "Check only these rules: ids, families (`same`) or patterns; repeatable.",
         shell_complete=words(rule_names),
     ),
     _many(
@@ -105,13 +105,13 @@ _REPORT = _file(
 _REQUIRE = _names(
     "--require",
     "NAME",
-    "A judge, `numbers` or `certified`: its silence is a failure; repeatable.",
+    "A judge, `numbers` or `certified`: skipped or inconclusive is a failure; repeatable.",
     judge_names,
 )
 _ALLOW_REFUSED = _names(
     "--allow-refused",
     "JUDGE",
-    "Let the file pass although this judge refuses it; the report says so; repeatable.",
+    "Report a refusal by this judge without exit status 1; repeatable.",
     judge_names,
 )
 _MEMORY_MIB = MEMORY >> 20
@@ -138,7 +138,7 @@ _FAIL_ON = _choice(
 _BASELINE = _file("--baseline", "Let the findings pass that this file lists.")
 _LOCK = (
     _file("--lock", "The border that firmware compiled in must stay; written where it is absent."),
-    click.option("--update-lock", is_flag=True, help="Write the lock anew instead of checking."),
+    click.option("--update-lock", is_flag=True, help="Write the lock instead of checking it."),
 )
 _JOBS = click.option(
     "--jobs",
@@ -147,7 +147,7 @@ _JOBS = click.option(
     default=1,
     show_default=True,
     metavar="N",
-    help="Processes that share the files; 0: as many as there are processors.",
+    help="Number of processes; 0: one per processor.",
 )
 _QUIET = click.option(
     "--quiet",
@@ -162,12 +162,12 @@ def _border(side: str) -> _Decorator:
     return click.option(
         f"--{side}-type",
         type=click.Choice(BORDER_TYPES),
-        help=f"Type to give the real-valued graph {side}s.  [default: as they are]",
+        help=f"Type of the real-valued graph {side}s.  [default: unchanged]",
     )
 
 
 _FIXES = (
-    _many("--fix", "ID", "Switch a repair on (`fixes` lists them); a glob or `all`; repeatable."),
+    _many("--fix", "ID", "Switch on a repair: an id of `fixes`, a pattern or `all`; repeatable."),
     _many("--no-fix", "ID", "Switch a repair off; repeatable."),
 )
 _BIAS = _choice(
@@ -182,7 +182,9 @@ _CHECK: tuple[_Decorator, ...] = (
     _IO,
     *_LOCK,
     _REPORT,
-    _names("--judge", "NAME", "Ask this judge whether it takes the file; repeatable.", judge_names),
+    _names(
+        "--judge", "NAME", "Load the file with this runtime or compiler; repeatable.", judge_names
+    ),
     click.option(
         "--run",
         is_flag=True,
@@ -206,7 +208,7 @@ _CHECK: tuple[_Decorator, ...] = (
         "--output-format",
         values=("text", "concise", "json", "sarif", "junit", "github", "gitlab"),
         default="text",
-        text="What stdout holds; concise: `path: place: severity: text (rule)`, a line each;"
+        text="Format of stdout; concise: `path: place: severity: text (rule)`, one per line;"
         " github: workflow commands that annotate the files; gitlab: Code Quality.",
     ),
     *MANY,
@@ -220,7 +222,7 @@ _DECIDE = (
             f"--{family}",
             values=policies,
             default="auto",
-            text=f"Which member's parameters a group of the {family} family takes.",
+            text=f"Whose parameters tied operands of the {family} family get.",
         )
         for family, policies in FAMILY_POLICIES.items()
     ),
@@ -239,8 +241,8 @@ _DECIDE = (
     _IO,
     _choice("--only", values=("all", "errors"), default="all", text="Which findings to repair."),
     _many("--keep", "PATTERN", "Tensors, or a slot, that keep their parameters; repeatable."),
-    _many("--anchor", "PATTERN", "Tensors whose parameters their groups take; repeatable."),
-    _many("--no-cut", "PATTERN", "Tensors or a slot beside which no QUANTIZE goes; repeatable."),
+    _many("--anchor", "PATTERN", "Tensors whose parameters tied operands get; repeatable."),
+    _many("--no-cut", "PATTERN", "Tensors, or a slot, that get no QUANTIZE; repeatable."),
 )
 _EXPLAIN: tuple[_Decorator, ...] = (
     _TARGET,
@@ -298,9 +300,9 @@ _ALIGN: tuple[_Decorator, ...] = (
     click.option(
         "--compare",
         is_flag=True,
-        help="Also price PPQ's strategies on the same model; the report lists them.",
+        help="Also report the cost of PPQ's strategies on the same model.",
     ),
-    _file("--certificate", "Write what holds for every input, to be checked by `verify`."),
+    _file("--certificate", "Write the error bounds that hold for every input."),
     click.option(
         "--dry-run", is_flag=True, help="Plan and report; write nothing and run no judge."
     ),

@@ -103,24 +103,24 @@ _ADDRESS = "^(?:" + re.sub(r"\?P<\w+>", "", ADDRESS.pattern) + r")$(?!\n)"
 
 
 _OVERRIDE: Mapping[str, Any] = {
-    "tensor": _key(f.Word, "Pattern of tensor names."),
-    "operator": _key(f.Word, "Pattern of operator names, as CONV_2D."),
+    "tensor": _key(f.Word, "A pattern of tensor names."),
+    "operator": _key(f.Word, "A pattern of operator names, such as CONV_2D."),
     "slot": _key(
         Annotated[f.Word, f.about(schema={"pattern": _ADDRESS})],
         "An address as reports print it: subgraph[0]/operator[12] CONCATENATION/inputs[1].",
     ),
-    "keep": _key(f.Yes, "The tensors' parameters do not change."),
+    "keep": _key(f.Yes, "The tensors keep their scale and zero point."),
     "anchor": _key(
         _Anchor,
-        "The groups take this tensor's parameters, or those of the tensor that is named.",
+        "true: the operands tied to this tensor get its parameters; a pattern: they get those of the tensor with that name.",
     ),
-    "cut": _key(f.No, "No QUANTIZE is inserted here."),
+    "cut": _key(f.No, "false: no QUANTIZE is inserted here."),
     "policy": _key(
         _choice(*OPERATOR_POLICIES),
-        "Whose parameters these operators' groups take, whatever their family's policy is.",
+        "The alignment policy of these operators, in place of that of their family.",
     ),
-    "rule": _key(f.Word, "Pattern of rule ids whose severity is meant."),
-    "severity": _key(Severity, "How grave a broken rule is here."),
+    "rule": _key(f.Word, "A pattern of rule ids that `severity` applies to."),
+    "severity": _key(Severity, "The severity of violated rules here."),
 }
 _OverrideTable = f.table_of("_OverrideTable", _OVERRIDE)
 # The requirements of `Override`, as a schema.
@@ -147,7 +147,9 @@ _TYPE = _choice(*BORDER_TYPES)
 def _families() -> Mapping[str, Any]:
     """The fields of policies, by operator family."""
     return {
-        family: _key(_choice(*policies), f"Whose parameters a group of the {family} family takes.")
+        family: _key(
+            _choice(*policies), f"Whose parameters tied operands of the {family} family get."
+        )
         for family, policies in FAMILY_POLICIES.items()
     }
 
@@ -155,12 +157,14 @@ def _families() -> Mapping[str, Any]:
 def _board() -> Mapping[str, Any]:
     """The fields of Vela's board."""
     return {
-        "accelerator-config": _key(_choice(*ACCELERATORS), "The Ethos-U that Vela compiles for."),
-        "vela-config": _key(
-            f.Word, "Vela's configuration, from this file's folder, or Arm/vela.ini."
+        "accelerator-config": _key(
+            _choice(*ACCELERATORS), "The Ethos-U variant that Vela compiles for."
         ),
-        "system-config": _key(f.Word, "The [System_Config.NAME] of that file."),
-        "memory-mode": _key(f.Word, "The [Memory_Mode.NAME] of that file."),
+        "vela-config": _key(
+            f.Word, "Vela's configuration file, relative to this file's folder, or Arm/vela.ini."
+        ),
+        "system-config": _key(f.Word, "A section [System_Config.NAME] of vela-config."),
+        "memory-mode": _key(f.Word, "A section [Memory_Mode.NAME] of vela-config."),
     }
 
 
@@ -169,41 +173,49 @@ def _settings() -> Mapping[str, Any]:
     return {
         "target": _key(
             f.list_of(_choice(*target_names()), least=1),
-            "Whose rules must hold; all of them at once.",
+            "Runtimes and compilers whose rules must hold, all of them together.",
         ),
-        "select": _key(f.Words, "The only rules that are looked at: ids, families, patterns."),
-        "ignore": _key(f.Words, "Rules that are not looked at."),
+        "select": _key(f.Words, "The only rules to check: ids, families (`same`) or patterns."),
+        "ignore": _key(f.Words, "Rules not to check: ids, families or patterns."),
         **_families(),
-        "overlap": _key(_choice("forbid", "force", "auto"), "May a tensor that others share move?"),
+        "overlap": _key(
+            _choice("forbid", "force", "auto"),
+            "Whether the parameters of a tensor shared by several groups may change.",
+        ),
         "prefer": _key(
             _choice("precision", "balanced", "speed"),
-            "How many QUANTIZE a bit of precision is worth.",
+            "How many inserted QUANTIZE one bit of precision is worth: 16, 4 or 1.",
         ),
-        "io": _key(_choice("keep", "free"), "May graph inputs and outputs move?"),
+        "io": _key(
+            _choice("keep", "free"),
+            "Whether the parameters of graph inputs and outputs may change.",
+        ),
         "only": _key(_choice("all", "errors"), "Which findings to repair."),
-        "optimize": _key(bool, "Fold QUANTIZE where nothing needs repair, too."),
-        "fix": _key(f.Words, "Repairs to switch on: ids, globs or `all`."),
-        "no-fix": _key(f.Words, "Repairs to switch off."),
-        "allow-metadata": _key(f.Words, "Metadata that counts neither tensors nor operators."),
-        "allow-refused": _key(f.Words, "Judges whose refusal of the file does not fail the run."),
+        "optimize": _key(bool, "Also fold QUANTIZE operators in parts without findings."),
+        "fix": _key(f.Words, "Repairs to switch on: ids, patterns or `all`."),
+        "no-fix": _key(f.Words, "Repairs to switch off: ids, patterns or `all`."),
+        "allow-metadata": _key(f.Words, "Metadata without counts of tensors or operators."),
+        "allow-refused": _key(f.Words, "Judges whose refusal is no failure."),
         "bias": _key(
-            _choice("declared", "as-run"), "Which scale of a bias counts: its own or not."
+            _choice("declared", "as-run"), "Which scale of a bias counts: its own, or the kernels'."
         ),
-        "to": _key(_choice("int8"), "What a uint8 model is to become."),
-        "input-type": _key(_TYPE, "Type the real-valued graph inputs are to have."),
-        "output-type": _key(_TYPE, "Type the real-valued graph outputs are to have."),
-        "fail-on": _key(_choice("error", "warning"), "What makes the exit status 1."),
-        "require": _key(f.Words, "Judges, or `numbers`, whose silence is a failure."),
-        "judge": _key(f.Words, "Judges that check asks."),
-        "judge-seconds": _key(_Seconds, "After which a judge's process is ended."),
-        "memory": _key(f.AtLeastOne, "MiB that inputs and running the model may take."),
+        "to": _key(_choice("int8"), "The type to convert a uint8 model to."),
+        "input-type": _key(_TYPE, "The type of the real-valued graph inputs."),
+        "output-type": _key(_TYPE, "The type of the real-valued graph outputs."),
+        "fail-on": _key(
+            _choice("error", "warning"), "The least severity that makes the exit status 1."
+        ),
+        "require": _key(f.Words, "Judges, `numbers`, `certified`: skipped is a failure."),
+        "judge": _key(f.Words, "Judges that `check` runs on the file."),
+        "judge-seconds": _key(_Seconds, "Seconds after which a judge's process is ended."),
+        "memory": _key(f.AtLeastOne, "Memory in MiB for the inputs and for running the model."),
         **_board(),
-        "samples": _key(f.AtLeastOne, "Inputs to judge the numbers with."),
-        "seed": _key(f.Natural, "Of the random inputs."),
-        "calibration": _key(f.Word, "Real inputs, from this file's folder."),
-        "baseline": _key(f.Word, "Findings that are let pass, from this file's folder."),
-        "report": _key(f.Words, "Reports to write, from this file's folder; - is stdout."),
-        "jobs": _key(f.Natural, "Processes that check files; 0: one a processor."),
+        "samples": _key(f.AtLeastOne, "The number of inputs to verify with."),
+        "seed": _key(f.Natural, "The seed of the random inputs."),
+        "calibration": _key(f.Word, "Real inputs, relative to this file's folder."),
+        "baseline": _key(f.Word, "Accepted findings, relative to this file's folder."),
+        "report": _key(f.Words, "Reports to write, relative to this file's folder; - is stdout."),
+        "jobs": _key(f.Natural, "The number of processes; 0: one per processor."),
     }
 
 
@@ -217,11 +229,11 @@ def _table() -> type[f.TomlTable]:
         **_settings(),
         "severity": _key(
             dict[str, Severity],
-            "Patterns of rule ids, and how grave such a rule is. Later ones win.",
+            "Patterns of rule ids, each with the severity of these rules; the last matching pattern counts.",
         ),
         "override": _key(
             f.list_of(_OverrideTable),
-            "What holds at single places of a model.",
+            "Settings for single tensors, operators and operands.",
         ),
     }
     return f.table_of("ConfigTable", keys)
