@@ -105,10 +105,12 @@ def kernel_breaches(
     sets = {name: load_kernels(name) for name in target.kernels}
     judgements: dict[tuple[str, OperandTypes], _Judged] = {}
     for graph in model.subgraphs:
-        for operator, look in zip(graph.operators, looks(graph), strict=True):
+        look_of = looks(graph)
+        for operator in graph.operators:
             name = operator.name
             if name == _CUSTOM or (graph.index, operator.index) in passed:
                 continue  # custom operators have rows of their own
+            look = look_of(operator)
             if look in known.fitting:
                 continue
             operand_types = types_of(graph, operator)

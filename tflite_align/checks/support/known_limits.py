@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
-from ...format.model import Subgraph
+from ...format.model import Operator, Subgraph
 from ...record import Record, field
 from ...rules.operand_types import ABSENT
 from ...rules.support_rows import SupportRow
 from ...rules.targets import Requirement, Target
 
-__all__ = ["GradedRow", "KnownLimits", "Look", "known_limits", "looks"]
+__all__ = ["GradedRow", "KnownLimits", "Look", "Looks", "known_limits", "looks"]
 
 _MOST = 10_000  # looks that are remembered, of which each takes some hundred bytes
 
@@ -51,16 +51,32 @@ def known_limits(found: dict[str, KnownLimits], target: Target) -> KnownLimits:
     return known
 
 
-def looks(graph: Subgraph) -> Iterator[Look]:
-    """The look of each operator of a subgraph, in order."""
-    types: list[Any] = [tensor.type for tensor in graph.tensors]
-    # Index -1 leads to the last entry; of an absent output the last tensor's type is read as well.
-    inputs, outputs = [*types, ABSENT], [*types, (ABSENT, *types[-1:])]
-    for operator in graph.operators:
-        yield (
-            operator.name,
-            operator.version,
-            *[inputs[i] for i in operator.inputs],
-            None,
-            *[outputs[i] for i in operator.outputs],
-        )
+class Looks:
+    """The look of each operator of a subgraph, found when it is first asked for."""
+
+    def __init__(self, graph: Subgraph) -> None:
+        types: list[Any] = [tensor.type for tensor in graph.tensors]
+        # Index -1 leads to the last entry; of an absent output the last tensor's type is read too.
+        self._inputs = [*types, ABSENT]
+        self._outputs = [*types, (ABSENT, *types[-1:])]
+        self._found: dict[int, Look] = {}
+
+    def __call__(self, operator: Operator) -> Look:
+        look = self._found.get(operator.index)
+        if look is None:
+            look = self._found[operator.index] = (
+                operator.name,
+                operator.version,
+                *[self._inputs[i] for i in operator.inputs],
+                None,
+                *[self._outputs[i] for i in operator.outputs],
+            )
+        return look
+
+
+def looks(graph: Subgraph) -> Looks:
+    """The looks of a subgraph's operators, kept with the subgraph."""
+    cached: Looks | None = graph.memo.get("looks")
+    if cached is None:
+        cached = graph.memo["looks"] = Looks(graph)
+    return cached

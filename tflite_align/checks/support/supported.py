@@ -89,10 +89,12 @@ def unsupported(
             for breach in breaches(subject, row) if level.severity != "off" else ():
                 yield _constraint(subject.model, breach, row, WHOLE_MODEL, (target.name, level))
     for graph in model.subgraphs if rows else ():
-        for operator, look in zip(graph.operators, looks(graph), strict=True):
+        look_of = looks(graph)
+        for operator in graph.operators:
             name = operator.name
             if (graph.index, operator.index) in passed:
                 continue
+            look = look_of(operator)
             subject = Subject(model=model, subgraph=graph.index, operator=operator)
             graded = known.concerned.get(look)
             if graded is None:
