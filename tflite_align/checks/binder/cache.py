@@ -85,15 +85,14 @@ class Templates(Record):
             buffer.data is not None and len(buffer.data) > 0 for buffer in collector.model.buffers
         ]
         for graph in collector.model.subgraphs:
-            signatures = _looks(collector.model, graph, full)
-            rows = {
-                name: self.rows.get(name)
-                for name in {operator.name for operator in graph.operators}
-            }
-            for operator in graph.operators:
+            bound: Sequence[Operator] = graph.operators
+            if passed:
+                bound = [o for o in bound if (graph.index, o.index) not in passed]
+            used = {tensor for operator in bound for tensor in operator.named} if passed else None
+            signatures = _looks(collector.model, graph, full, used)
+            rows = {name: self.rows.get(name) for name in {operator.name for operator in bound}}
+            for operator in bound:
                 operator_id = OperatorId(graph.index, operator.index)
-                if operator_id in passed:
-                    continue
                 row = rows[operator.name]
                 if row is None:
                     collector.rigid.update(all_slots(graph.index, operator))
@@ -159,13 +158,18 @@ class Templates(Record):
             collector.ranges[slots[operator]] = reach
 
 
-def _looks(model: Model, graph: Subgraph, full: Sequence[bool]) -> list[Any]:
+def _looks(
+    model: Model, graph: Subgraph, full: Sequence[bool], used: Collection[int] | None
+) -> list[Any]:
     """For each tensor of a subgraph, the values that binding depends on: type, form of parameters,
     whether it is a constant. The last entry is for left-out operands (index -1). `full`: by buffer,
-    whether it holds data.
+    whether it holds data. `used`: the tensors to look at; None: all.
     """
     signatures: list[Any] = []
     for tensor in graph.tensors:
+        if used is not None and tensor.index not in used:
+            signatures.append(None)
+            continue
         quant = tensor.quant
         if tensor.external_buffer or tensor.is_variable or tensor.buffer >= len(full):
             constant = model.is_constant(graph.index, tensor.index)
