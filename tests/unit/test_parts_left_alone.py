@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.support.models import Graph, concat_example, kept_join, ppq_example, wide_member
+from tests.support.sized_models import filled
 from tflite_align import AlignOptions, align
 from tflite_align.checks.checker import Finding
+from tflite_align.checks.shapes.inference import EarlierState, inferred
 from tflite_align.checks.unchanged import unchanged
 from tflite_align.format.model import Buffer, Model, Operator, OperatorId, Tensor
 from tflite_align.format.reader import read
@@ -52,6 +55,11 @@ def two_joins(second: float = 0.04) -> bytes:
     return graph.bytes(["x"], ["a", "b"])
 
 
+def anew(model: Model) -> Model:
+    """The same model, without what was found of it."""
+    return replace(model, subgraphs=tuple(replace(graph) for graph in model.subgraphs))
+
+
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 @pytest.mark.parametrize("data", MODELS.values(), ids=MODELS)
 def test_checking_what_changed_finds_what_checking_all_finds(
@@ -62,7 +70,7 @@ def test_checking_what_changed_finds_what_checking_all_finds(
 
     def both(self: Session, model: Model, earlier: Inspected) -> tuple[Finding, ...]:
         found = recheck(self, model, earlier)
-        assert found == self.inspect(model).findings
+        assert found == self.inspect(anew(model)).findings
         rechecked.append(model)
         return found
 
@@ -110,11 +118,77 @@ def test_an_operator_is_unchanged_with_all_that_it_reads_and_writes() -> None:
         (with_data(model, graph.tensors[weights].buffer), {conv}),
         (with_operator(model, conv, options={}), {conv}),
         (with_operator(model, conv, version=9), {conv}),
+        (with_operator(model, conv, numbers=(1,)), {conv}),
         (with_operator(model, join, inputs=graph.operators[join].inputs[::-1]), {join}),
         (with_operator(model, join, origin=None), {join}),
     )
     for state, changed in cases:
         assert places - set(unchanged(state, model)) == {OperatorId(0, n) for n in changed}
+
+
+def states(model: Model) -> Iterator[Model]:
+    """The model with one tensor of another shape, one operator fewer, or one read elsewhere."""
+    (graph,) = model.subgraphs
+    for tensor in graph.tensors:
+        if tensor.shape:
+            yield with_tensor(model, tensor.index, shape=(tensor.shape[0] + 1, *tensor.shape[1:]))
+    for operator in graph.operators:
+        yield with_operator(model, operator.index, name="CUSTOM")
+        yield with_operator(model, operator.index, options={})
+        yield with_operator(model, operator.index, inputs=operator.inputs[::-1])
+        others = tuple(one for one in graph.operators if one is not operator)
+        numbered = tuple(replace(one, index=number) for number, one in enumerate(others))
+        yield replace(model, subgraphs=(replace(graph, operators=numbered),))
+
+
+def clipped(steps: float = 0.05) -> bytes:
+    """A CONCATENATION of a RELU6 of few steps, reached by a RESHAPE and a QUANTIZE."""
+    graph = Graph()
+    graph.activation("x", steps)
+    graph.activation("wide", 1.0)
+    graph.activation("same", 1.0)
+    graph.activation("out", 1.0, shape=(1, 4, 4, 6))
+    graph.conv("x", "six", 0.05)
+    graph.add("QUANTIZE", ["six"], ["wide"])
+    graph.conv("x", "other", 1.0)
+    graph.add("RESHAPE", ["wide"], ["same"], ("ReshapeOptions", {"newShape": [1, 4, 4, 3]}))
+    graph.add("CONCATENATION", ["same", "other"], ["out"], ("ConcatenationOptions", {"axis": 3}))
+    return graph.bytes(["x"], ["out"])
+
+
+SHAPED = {**MODELS, "filled": filled, "gathered": lambda: filled(gathered=True), "steps": clipped}
+
+
+@pytest.mark.parametrize("data", SHAPED.values(), ids=SHAPED)
+def test_shapes_known_from_an_earlier_state_are_those_inferred_anew(
+    data: Callable[[], bytes],
+) -> None:
+    model = read(data())
+    inferred(model, 0)
+    for state in states(model):
+        earlier = EarlierState(model, unchanged(state, model))
+        known, found = inferred(state, 0, earlier), inferred(anew(state), 0)
+        assert (known.shapes, known.clashes) == (found.shapes, found.clashes)
+        assert set(known.values) >= set(found.values)
+        assert all(np.array_equal(known.values[i], found.values[i]) for i in found.values)
+
+
+def test_few_steps_behind_an_unchanged_operator_are_found() -> None:
+    session = Session.of(AlignOptions(verify=False))
+    given = session.inspect(session.read(clipped()))
+    (join,) = [o for o in given.model.subgraphs[0].operators if o.name == "CONCATENATION"]
+    assert [finding.rule for finding in given.findings] == ["params/steps"]
+    source = given.model.subgraphs[0].operators[0].outputs[0]
+    quant = given.model.subgraphs[0].tensors[source].quant
+    assert quant is not None
+    finer, wider = (replace(quant, scale=(scale,)) for scale in (0.001, 1.0))
+    sound = session.inspect(with_tensor(given.model, source, quant=wider))
+    assert not [finding for finding in sound.findings if finding.rule == "params/steps"]
+    state = with_tensor(sound.model, source, quant=finer)
+    assert OperatorId(0, join.index) in unchanged(state, sound.model)
+    found = session.recheck(state, sound)
+    assert found == session.inspect(anew(state)).findings
+    assert "params/steps" in {finding.rule for finding in found}
 
 
 def test_damage_next_to_the_edits_is_found() -> None:

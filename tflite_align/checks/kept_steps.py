@@ -7,55 +7,90 @@ is violated, and kernels compute what the file declares: this is a warning with 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from ..format.model import Operator, Slot, Tensor, new_slot
+from ..format.model import Operator, Slot, Subgraph, Tensor, new_slot
 from ..format.type_groups import ACTIVATION_TYPES
-from ..format.wiring import links
+from ..format.wiring import producers
 from ..numerics import Label, Range, intersect, label_range, usable_label
 from ..rules.operator_rows import load_operators
-from ..rules.rows import SlotPattern
-from .binder.bound import CUT, Collector
+from ..rules.rows import OperatorRow, SlotPattern
+from .binder.bound import CUT, Collector, Sound
 from .binder.written_values import EVERYTHING, reach_of
 from .constraints import WellFormed
 
 __all__ = ["few_steps"]
 
+_NOTHING = Sound()
 _RULE = "params/steps"
 _FEW = 16  # steps: four bits
 _FAR = 16  # operators before an operand that are searched
 
 
-def few_steps(collector: Collector) -> Iterator[WellFormed]:
+def few_steps(collector: Collector, sound: Sound = _NOTHING) -> Iterator[WellFormed]:
     """A violated constraint for each operand whose values span only a few steps of the shared
-    scale.
+    scale. `sound`: operators that had none in an earlier state and are unchanged since.
     """
     rows = load_operators()
     for graph in collector.model.subgraphs:
-        for operator in graph.operators:
-            row = rows.get(operator.name)
-            if row is None or not row.joins or len(operator.inputs) < 2:
+        joining = [
+            o for o in graph.operators if (row := rows.get(o.name)) is not None and row.joins
+        ]
+        if not joining:
+            continue
+        makers = producers(graph)
+        changed = _changed(graph, sound)
+        for operator in joining:
+            # What can arrive at operands is searched behind them, at other operators.
+            passed = (graph.index, operator.index) in sound.operators
+            if passed and changed.isdisjoint(operator.inputs):
                 continue
             output = collector.tensor(Slot(graph.index, operator.index, "outputs", 0))
             shared = None if output is None else _usable(output)
-            if shared is None:
+            if shared is None or len(operator.inputs) < 2:
                 continue
-            for pattern in row.joins:
+            for pattern in rows[operator.name].joins:
                 for index in pattern.select(len(operator.inputs)):
                     slot = new_slot((graph.index, operator.index, pattern.kind, index))
                     tensor = collector.tensor(slot)
                     # Another scale is another rule's fault.
                     if tensor is not None and tensor.label == shared and _usable(tensor):
-                        yield from _told(collector, slot, tensor, shared)
+                        yield from _told(collector, makers, slot, tensor, shared)
 
 
-def _told(collector: Collector, slot: Slot, tensor: Tensor, shared: Label) -> Iterator[WellFormed]:
+def _changed(graph: Subgraph, sound: Sound) -> set[int]:
+    """Tensors at which other values may arrive than before: of operators that are not sound, and of
+    those that hand on what arrives at them.
+    """
+    rows = load_operators()
+    names = {operator.name for operator in graph.operators}
+    open_ = {name for name in names if name == CUT or _copies(rows.get(name))}
+    return {
+        tensor
+        for operator in graph.operators
+        if operator.name in open_ or (graph.index, operator.index) not in sound.operators
+        for tensor in operator.outputs
+    }
+
+
+def _copies(row: OperatorRow | None) -> bool:
+    return row is not None and row.flow is not None and row.flow.kind == "copy"
+
+
+def _told(
+    collector: Collector,
+    makers: Mapping[int, Operator],
+    slot: Slot,
+    tensor: Tensor,
+    shared: Label,
+) -> Iterator[WellFormed]:
     """The violated constraint of one operand, if its values span few steps. `shared`: the label of
-    the joined tensor.
+    the joined tensor; `makers`: the operator that writes each tensor.
     """
     if collector.model.is_constant(slot.subgraph, tensor.index):
         return
-    span, finer = _behind(collector, slot, label_range(shared, tensor.type))
+    graph = collector.model.subgraphs[slot.subgraph]
+    span, finer = _behind(graph.tensors, makers, tensor, label_range(shared, tensor.type))
     steps = (span.high - span.low) / shared.scale
     if not 0 < steps < _FEW:
         return
@@ -75,35 +110,34 @@ def _told(collector: Collector, slot: Slot, tensor: Tensor, shared: Label) -> It
     )
 
 
-def _behind(collector: Collector, slot: Slot, span: Range) -> tuple[Range, float]:
-    """(range of real values that can arrive at an operand, scale before a QUANTIZE made it coarser
+def _behind(
+    tensors: Sequence[Tensor], makers: Mapping[int, Operator], tensor: Tensor, span: Range
+) -> tuple[Range, float]:
+    """(range of real values that can arrive at a tensor, scale before a QUANTIZE made it coarser
     or 0). `span`: the range that its own parameters can hold.
     """
     rows, finer = load_operators(), 0.0
-    wiring = links(collector.model, slot.subgraph)
     for _ in range(_FAR):
-        producer = wiring.producer.get(slot.tensor(collector.model))
-        if producer is None or producer.operator < 0:
+        operator = makers.get(tensor.index)
+        if operator is None:
             return span, finer
-        operator = collector.model.subgraphs[slot.subgraph].operators[producer.operator]
         row = rows.get(operator.name)
         if row is not None:
             # Not from the collector: operators known to be sound were not bound.
             reach = reach_of(operator, row)
             span = span if reach is EVERYTHING else intersect(span, reach)
-        copied = row is not None and row.flow is not None and row.flow.kind == "copy"
-        if operator.name != CUT and not copied:
+        if operator.name != CUT and not _copies(row):
             return span, finer
         sources = (0,) if row is None or row.flow is None else _places(row.flow.inputs, operator)
-        if len(sources) != 1:
-            return span, finer
-        slot = Slot(slot.subgraph, producer.operator, "inputs", sources[0])
-        source, label = collector.tensor(slot), _label(collector, slot)
+        place = operator.inputs[sources[0]] if len(sources) == 1 else -1
+        source = tensors[place] if place >= 0 else None
+        label = None if source is None else _usable(source)
         if source is None or label is None:
             return span, finer
-        if operator.name == CUT and label.scale < _scale(collector, producer):
+        if operator.name == CUT and label.scale < _scale(tensor):
             finer = finer or label.scale
         span = intersect(label_range(label, source.type), span)
+        tensor = source
     return span, finer
 
 
@@ -113,16 +147,10 @@ def _places(patterns: Iterable[SlotPattern], operator: Operator) -> tuple[int, .
     return tuple(index for pattern in patterns for index in pattern.select(count))
 
 
-def _scale(collector: Collector, slot: Slot) -> float:
-    """The scale of a slot's tensor; 0 without a usable one."""
-    label = _label(collector, slot)
+def _scale(tensor: Tensor) -> float:
+    """The scale of a tensor; 0 without a usable one."""
+    label = _usable(tensor)
     return 0.0 if label is None else label.scale
-
-
-def _label(collector: Collector, slot: Slot) -> Label | None:
-    """The label of a slot's tensor; None without a usable one."""
-    tensor = collector.tensor(slot)
-    return None if tensor is None else _usable(tensor)
 
 
 def _usable(tensor: Tensor) -> Label | None:

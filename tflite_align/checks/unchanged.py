@@ -49,6 +49,7 @@ def _same_operator(operator: Operator, was: Operator) -> bool:
         and operator.outputs == was.outputs
         and operator.intermediates == was.intermediates
         and operator.options == was.options
+        and operator.numbers == was.numbers
     )
 
 

@@ -8,7 +8,7 @@ from ..record import Record, field
 from .model import Model, Operator, Slot, Subgraph, Tensor, new_slot
 from .type_groups import QUANTIZED_TYPES
 
-__all__ = ["Links", "links", "links_at", "own_state", "quantized", "slot_tensor"]
+__all__ = ["Links", "links", "links_at", "own_state", "producers", "quantized", "slot_tensor"]
 
 _QUANTIZED = frozenset(QUANTIZED_TYPES)
 
@@ -41,6 +41,16 @@ def links(model: Model, subgraph: int) -> Links:
     if cached is None:
         cached = graph.memo["links"] = _links(graph, subgraph, graph.operators)
     return cached
+
+
+def producers(graph: Subgraph) -> dict[int, Operator]:
+    """The operator that writes each tensor of a subgraph, which is all that some need of `links`."""
+    written: dict[int, Operator] = {}
+    for operator in graph.operators:
+        for tensor in operator.intermediates:
+            written.setdefault(tensor, operator)
+    written.update({index: o for o in graph.operators for index in o.outputs})
+    return written
 
 
 def links_at(graph: Subgraph, tensors: Collection[int]) -> Links:

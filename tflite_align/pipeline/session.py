@@ -14,6 +14,7 @@ from ..checks.binder.bind import bind
 from ..checks.binder.bound import Bound, Sound
 from ..checks.binder.cache import BindingCache, Templates
 from ..checks.checker import Finding, check_bound
+from ..checks.shapes.inference import EarlierState
 from ..checks.unchanged import unchanged
 from ..errors import UsageError
 from ..format.flatbuffer import Bytes, Image
@@ -157,17 +158,14 @@ def _sound(model: Model, earlier: Inspected) -> Sound:
     """
     broken = {finding.slot.operator_id for finding in earlier.findings}
     faulty = {finding.tensor_id for finding in earlier.findings}
-    operators = {
-        operator_id
-        for operator_id, was in unchanged(model, earlier.model).items()
-        if was not in broken
-    }
-    tensors = {
-        TensorId(subgraph, tensor)
-        for subgraph, index in operators
-        for tensor in model.subgraphs[subgraph].operators[index].named
-    }
-    return Sound(operators, tensors - faulty)
+    same = unchanged(model, earlier.model)
+    operators = {operator_id for operator_id, was in same.items() if was not in broken}
+    named: dict[int, set[int]] = {}
+    for subgraph, index in operators:
+        operands = model.subgraphs[subgraph].operators[index].named
+        named.setdefault(subgraph, set()).update(operands)
+    tensors = {TensorId(subgraph, tensor) for subgraph in named for tensor in named[subgraph]}
+    return Sound(operators, tensors - faulty, EarlierState(earlier.model, same))
 
 
 def _load_targets(options: AlignOptions) -> list[Target]:

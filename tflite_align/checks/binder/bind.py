@@ -59,10 +59,11 @@ def bind(
     bind_variables(collector, rows)
     bind_boundaries(collector, rows, free_io=free_io)
     unreadable = wellformed(model, collector.requirements, sound)
-    unreadable += [*empty_ranges(collector), *few_steps(collector), *first_values(collector, rows)]
-    unreadable += [*several_scales(collector), *faults_of_data(collector)]
+    unreadable += [*empty_ranges(collector), *few_steps(collector, sound)]
+    unreadable += [*first_values(collector, rows), *several_scales(collector)]
+    unreadable += faults_of_data(collector)
     collector.constraints = [*believed(collector, unreadable), *unreadable]
-    collector.constraints += stale_shapes(model, collector.requirements)
+    collector.constraints += stale_shapes(model, collector.requirements, sound.earlier)
     collector.constraints = placed(model, collector.constraints, targets)
     collector.constraints += supported(model, targets, sound.operators, cache.limits)
     resolved = resolve(model, overrides)

@@ -12,6 +12,7 @@ from ...record import Record, field
 from ...rules.families import Policy
 from ...rules.targets import Requirement, Target
 from ..constraints import BoundFlow, Constraint
+from ..shapes.inference import EarlierState
 
 __all__ = [
     "CUT",
@@ -92,10 +93,13 @@ class Bound(Record, frozen=True, kw_only=True):
 
 
 class Sound(Record, frozen=True):
-    """Operators and tensors known to be without findings, which are not checked again."""
+    """Operators and tensors known to be without findings, which are not checked again. `earlier`:
+    the state where they were checked, with all operators that are unchanged since.
+    """
 
     operators: Collection[OperatorId] = frozenset()
     tensors: Collection[TensorId] = frozenset()
+    earlier: EarlierState | None = None
 
 
 class Collector(Record):

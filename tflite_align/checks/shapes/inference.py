@@ -9,14 +9,14 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ...format.model import Model, Subgraph
+from ...format.model import Model, Operator, OperatorId, Subgraph
 from ...record import Record, field
 from ...rules.shape_rows import load_shapes
 from . import arranging, computing
 from .folding import folded
 from .scene import ContradictionError, Scene, Shape, ShapeFunction, UnknownShapeError
 
-__all__ = ["FUNCTIONS", "Clash", "Inferred", "inferred", "settled"]
+__all__ = ["FUNCTIONS", "Clash", "EarlierState", "Inferred", "inferred", "settled"]
 
 # Name in a row of the table -> shape function.
 FUNCTIONS: Mapping[str, ShapeFunction] = {
@@ -47,11 +47,20 @@ class Inferred(Record, frozen=True, kw_only=True):
     values: Mapping[int, NDArray[Any]] = field(default_factory=dict)
 
 
-def inferred(model: Model, subgraph: int) -> Inferred:
+class EarlierState(Record, frozen=True):
+    """An earlier state of a model with the same subgraphs. `places`: of each operator that is
+    unchanged since, with all its tensors: its place there.
+    """
+
+    model: Model
+    places: Mapping[OperatorId, OperatorId]
+
+
+def inferred(model: Model, subgraph: int, earlier: EarlierState | None = None) -> Inferred:
     """The inferred shapes of a subgraph for the sizes that the file states, cached while its
     constants are unchanged. Empty for a subgraph that operators call: its shapes are its callers'.
     """
-    return _known(model, subgraph, "shapes", opened=False)
+    return _known(model, subgraph, "shapes", opened=False, earlier=earlier)
 
 
 def settled(model: Model, subgraph: int) -> Inferred:
@@ -61,19 +70,86 @@ def settled(model: Model, subgraph: int) -> Inferred:
     return _known(model, subgraph, "settled shapes", opened=True)
 
 
-def _known(model: Model, subgraph: int, name: str, *, opened: bool) -> Inferred:
+def _known(
+    model: Model,
+    subgraph: int,
+    name: str,
+    *,
+    opened: bool,
+    earlier: EarlierState | None = None,
+) -> Inferred:
     """The cached result of _inferred under the key `name`; `opened`: as in _inferred."""
     graph = model.subgraphs[subgraph]
     cached: Inferred | None = graph.memo.get(name)
     if cached is None:
         named = subgraph in model.named_subgraphs
-        cached = _inferred(model, graph, opened=opened) if named else Inferred()
+        known = None if earlier is None else _Known(graph, earlier)
+        cached = _inferred(model, graph, known, opened=opened) if named else Inferred()
         graph.memo[name] = cached
     return cached
 
 
-def _inferred(model: Model, graph: Subgraph, *, opened: bool) -> Inferred:
-    """Infer one subgraph. `opened`: sizes that signatures leave open count as unknown."""
+class _Known:
+    """What an earlier state shows of a subgraph's operators. `differing`: tensors whose shape or
+    values may be others than they were there.
+    """
+
+    def __init__(self, graph: Subgraph, earlier: EarlierState) -> None:
+        self.subgraph = graph.index
+        self.places = earlier.places
+        self.before = inferred(earlier.model, graph.index)
+        self.clashing = {clash.operator for clash in self.before.clashes}
+        self.differing = _written(graph) ^ _written(earlier.model.subgraphs[graph.index])
+
+    def holds_for(self, operator: Operator) -> bool:
+        """Whether the operator's outputs are what they were."""
+        place = self.places.get(OperatorId(self.subgraph, operator.index))
+        return (
+            place is not None
+            and place.operator not in self.clashing
+            and self.differing.isdisjoint(operator.inputs)
+        )
+
+    def take(
+        self,
+        operator: Operator,
+        shapes: dict[int, Shape],
+        values: dict[int, NDArray[Any] | None],
+    ) -> dict[int, Shape]:
+        """The shapes of the operator's outputs; adds them and values of its operands to those known."""
+        before = self.before
+        made = {index: before.shapes[index] for index in operator.outputs if index in before.shapes}
+        shapes.update(made)
+        if before.values:
+            values.update({i: before.values[i] for i in operator.named if i in before.values})
+        return made
+
+    def compare(
+        self, operator: Operator, made: Mapping[int, Shape], values: Mapping[int, object]
+    ) -> None:
+        """Add outputs of other shapes than before to `differing`, and those that have values."""
+        before = self.before
+        self.differing.update(
+            [
+                index
+                for index in operator.outputs
+                if made.get(index) != before.shapes.get(index)
+                or index in values
+                or index in before.values
+            ]
+        )
+
+
+def _written(graph: Subgraph) -> set[int]:
+    return {tensor for operator in graph.operators for tensor in operator.outputs}
+
+
+def _inferred(
+    model: Model, graph: Subgraph, known: _Known | None = None, *, opened: bool
+) -> Inferred:
+    """Infer one subgraph. `known`: from an earlier state; `opened`: sizes that signatures leave open
+    count as unknown.
+    """
     rows = load_shapes()
     names = {operator.name for operator in graph.operators}
     named = {name: (rows[name], FUNCTIONS[rows[name].function]) for name in names if name in rows}
@@ -82,35 +158,45 @@ def _inferred(model: Model, graph: Subgraph, *, opened: bool) -> Inferred:
     made: dict[int, Shape] = {}
     clashes: list[Clash] = []
     for operator in graph.operators:
-        if operator.name not in named:
+        if known is not None and known.holds_for(operator):
+            made |= known.take(operator, shapes, values)
             continue
-        row, function = named[operator.name]
-        at = Scene(
-            model=model,
-            graph=graph,
-            operator=operator,
-            operand=row.operand,
-            shapes=shapes,
-            values=values,
-        )
-        try:
-            shapes_of_outputs = function(at)
-        except UnknownShapeError:
-            continue
-        except ContradictionError as clash:
-            clashes.append(
-                Clash(operator=operator.index, expected=clash.expected, actual=clash.actual)
+        if operator.name in named:
+            row, function = named[operator.name]
+            at = Scene(
+                model=model,
+                graph=graph,
+                operator=operator,
+                operand=row.operand,
+                shapes=shapes,
+                values=values,
             )
-            continue
-        for tensor, shape in zip(operator.outputs, shapes_of_outputs, strict=False):
-            if tensor >= 0:
-                shapes[tensor] = made[tensor] = shape
-        if shapes_of_outputs and at.counts:
-            integers = folded(at, shapes_of_outputs[0])
-            if integers is not None:
-                at.keep(integers)
+            try:
+                made |= _made(at, function)
+            except ContradictionError as clash:
+                clashes.append(
+                    Clash(operator=operator.index, expected=clash.expected, actual=clash.actual)
+                )
+        if known is not None:
+            known.compare(operator, made, values)
     found_values = {tensor: value for tensor, value in values.items() if value is not None}
     return Inferred(shapes=made, clashes=tuple(clashes), values=found_values)
+
+
+def _made(at: Scene, function: ShapeFunction) -> dict[int, Shape]:
+    """The shapes of the operator's outputs; adds them, and values of the first, to those known."""
+    try:
+        shapes_of_outputs = function(at)
+    except UnknownShapeError:
+        return {}
+    pairs = zip(at.operator.outputs, shapes_of_outputs, strict=False)
+    made = {tensor: shape for tensor, shape in pairs if tensor >= 0}
+    at.shapes.update(made)
+    if shapes_of_outputs and at.counts:
+        integers = folded(at, shapes_of_outputs[0])
+        if integers is not None:
+            at.keep(integers)
+    return made
 
 
 def _given(graph: Subgraph, *, opened: bool) -> dict[int, Shape]:

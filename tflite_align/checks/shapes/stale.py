@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from ...format.model import Model, Slot, Subgraph
 from ...rules.targets import Requirement
 from ..constraints import WellFormed
-from .inference import inferred
+from .inference import EarlierState, inferred
 from .scene import told
 
 __all__ = ["stale_shapes"]
@@ -17,20 +17,24 @@ __all__ = ["stale_shapes"]
 _Requirements = Callable[[str, str], tuple[tuple[str, Requirement], ...]]
 
 
-def stale_shapes(model: Model, requirements: _Requirements) -> Iterator[WellFormed]:
+def stale_shapes(
+    model: Model, requirements: _Requirements, earlier: EarlierState | None = None
+) -> Iterator[WellFormed]:
     """A violated constraint for each tensor whose stated shape its operator does not compute, and
     for each operator whose operands no kernel takes together.
 
     A tensor without a stated shape is not compared. A constant that is an operator's output keeps
-    the shape that its data has.
+    the shape that its data has. `earlier`: a state that was checked, for what is unchanged since.
     """
     for graph in model.subgraphs:
-        yield from _stale(model, graph, requirements)
+        yield from _stale(model, graph, requirements, earlier)
 
 
-def _stale(model: Model, graph: Subgraph, requirements: _Requirements) -> Iterator[WellFormed]:
+def _stale(
+    model: Model, graph: Subgraph, requirements: _Requirements, earlier: EarlierState | None
+) -> Iterator[WellFormed]:
     """The violated constraints of one subgraph."""
-    inference = inferred(model, graph.index)
+    inference = inferred(model, graph.index, earlier)
     for clash in inference.clashes:
         operator = graph.operators[clash.operator]
         rule = f"shape/{operator.name}/operands"
