@@ -196,3 +196,47 @@ def test_no_module_can_read_a_pickle() -> None:
                 assert ast.unparse(node.value) == "False", path
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
                 assert node.func.id not in {"eval", "exec"}, path
+
+
+# --- files beside the model ---------------------------------------------------------------------
+
+DEEP, LONG = "[" * 100_000, "9" * 5000  # beyond what Python nests, and reads as one integer
+BESIDE = {
+    "configuration": (("check", "in.tflite"), "tflite-align.toml", "jobs = {}\n"),
+    "pyproject.toml": (
+        ("check", "in.tflite"),
+        "pyproject.toml",
+        "[tool.tflite-align]\njobs = {}\n",
+    ),
+    "baseline": (("check", "in.tflite", "--baseline", "b.json"), "b.json", '{{"format": {}'),
+    "lock": (("check", "in.tflite", "--lock", "l.json"), "l.json", '{{"format": {}'),
+    "certificate": (("verify", "in.tflite", "in.tflite", "c.json"), "c.json", '{{"format": {}'),
+    "report to merge": (("report", "merge", "r.jsonl"), "r.jsonl", '{{"format": {}\n'),
+    "report to compare": (("report", "diff", "r.jsonl", "r.jsonl"), "r.jsonl", '{{"format": {}\n'),
+}
+
+
+@pytest.mark.parametrize("value", [DEEP, LONG], ids=["nested", "long integer"])
+@pytest.mark.parametrize("kind", BESIDE)
+def test_files_beside_the_model_are_refused_in_one_line(
+    kind: str, value: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command, name, form = BESIDE[kind]
+    (folder / name).write_text(form.format(value))
+    assert cli.main([*command, "-q"] if command[0] == "check" else [*command]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"tflite_align: {name}: ")
+    assert told.count("\n") == 1
+    assert "internal error" not in told
+
+
+@pytest.mark.parametrize(
+    "line", [DEEP, f'{{"path": {LONG}}}', '{"path": "in.tflite", "exit_status": 0}']
+)
+def test_a_strange_record_counts_as_none(line: str, folder: Path) -> None:
+    (folder / "models").mkdir()
+    (folder / "in.tflite").rename(folder / "models" / "in.tflite")
+    (folder / "out" / ".tflite_align").mkdir(parents=True)
+    (folder / "out" / ".tflite_align" / "0-all-0000001.jsonl").write_text(f"{line}\n")
+    assert cli.main(["models", "out", "--no-verify", "-q"]) == 0
+    assert (folder / "out" / "in.tflite").exists()

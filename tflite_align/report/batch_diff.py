@@ -137,7 +137,7 @@ def _entries(name: str, lines: Iterable[bytes]) -> dict[str, _Entry]:
             if "shards" in value:
                 continue
             entries[str(value["path"])] = _entry(value)
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise UsageError(
                 f"{name}: line {line_number}: no line of a report of many models (.jsonl)"
             ) from error

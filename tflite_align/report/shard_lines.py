@@ -94,7 +94,7 @@ class _File:
                 return
             self.places.append((str(value["path"]), start, end))
             self.settings.update({str(value["settings_sha256"])} - {""})
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise UsageError(
                 f"{self.name}: byte {start}: no line of a report of many models (.jsonl)"
             ) from error

@@ -48,6 +48,8 @@ class Baseline(Record, frozen=True, kw_only=True):
             document = json.loads(text)
         except json.JSONDecodeError as error:
             raise UsageError(f"line {error.lineno}: no JSON: {error.msg}") from None
+        except (ValueError, RecursionError) as error:
+            raise UsageError(f"no baseline: not JSON: {error}") from None
         if not isinstance(document, dict) or "format" not in document:
             raise UsageError("no baseline: expected an object of `format` and `models`")
         if document["format"] != BASELINE_FORMAT:

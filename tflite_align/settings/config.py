@@ -252,7 +252,7 @@ def parse_config(document: str, name: str) -> Config | None:
         return None
     try:
         raw = tomllib.loads(document)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         if shared and not speaks_of_us(document):
             return None
         raise UsageError(f"{name}: {error}") from None

@@ -94,5 +94,5 @@ def _path(line: bytes) -> str:
     """The path of the model that a line is about; "" for a damaged line."""
     try:
         return str(json.loads(line)["path"]) if line.endswith(b"\n") else ""
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return ""

@@ -175,7 +175,7 @@ def answer_so_far(folder: Path) -> Mapping[str, Any]:
     """The worker's answer in `folder` up to now; empty if it is not readable."""
     try:
         answer: Mapping[str, Any] = json.loads((folder / _ANSWER).read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # not there yet; killed, or met, while it wrote
+    except (OSError, ValueError, RecursionError):  # absent, half written, or not ours
         return {}
     return answer
 
