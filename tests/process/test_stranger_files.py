@@ -240,3 +240,11 @@ def test_a_strange_record_counts_as_none(line: str, folder: Path) -> None:
     (folder / "out" / ".tflite_align" / "0-all-0000001.jsonl").write_text(f"{line}\n")
     assert cli.main(["models", "out", "--no-verify", "-q"]) == 0
     assert (folder / "out" / "in.tflite").exists()
+
+
+def test_a_list_of_impossible_names_is_refused(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "list").write_text("in.tflite\na\0b.tflite\n")
+    assert cli.main(["check", "--files-from", "list", "-q"]) == 2
+    assert "internal error" not in capsys.readouterr().err

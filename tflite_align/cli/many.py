@@ -89,6 +89,9 @@ def listed(name: str | None) -> list[str] | None:
             lines = data.decode("utf-8").splitlines()
         except UnicodeDecodeError:
             raise Failure(f"{shown(name)}: it is no UTF-8 text") from None
+    for number, line in enumerate(lines, 1):
+        if "\0" in line:
+            raise Failure(f"{shown(name)}: line {number}: no name has a NUL character")
     return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
 
 
