@@ -12,7 +12,8 @@ import pytest
 
 from tflite_align import AlignOptions, align, check
 from tflite_align.format.reader import read
-from tflite_align.report.json import render_json
+from tflite_align.report.batch_lines import failed_line, parse_line
+from tflite_align.report.json import render_json, render_line
 from tflite_align.report.json_schema import report_schema
 from tflite_align.report.report import FORMAT, Report
 from tflite_align.report.restore import restored
@@ -68,6 +69,14 @@ def test_the_words_of_a_finding_are_those_numbers(sample: bytes) -> None:
 def test_written_json_is_read_back(sample: bytes) -> None:
     for report in (align(sample, PLAIN).report, check(sample, PLAIN)):
         assert restored(Report, document_of(report)) == report
+
+
+@pytest.mark.parametrize("status", [True, 1.0, "1", 3])
+def test_no_other_type_passes_for_an_integer(status: object, sample: bytes) -> None:
+    line = failed_line("a.tflite", "gone")
+    document = {**json.loads(render_line(line)), "exit_status": status}
+    with pytest.raises(ValueError, match="no "):
+        parse_line(json.dumps(document))
 
 
 @pytest.mark.parametrize("command", ["align", "check"])

@@ -44,7 +44,7 @@ def _of(hint: Any, value: Any) -> Any:
         return _record(hint, value)
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Literal:
-        if value in arguments:
+        if value in arguments and any(type(value) is type(word) for word in arguments):
             return value
     elif origin in (Union, types.UnionType):
         # Unions are `X | None`.
