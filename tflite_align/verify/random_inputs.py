@@ -92,7 +92,11 @@ def _drawn(
         field = 0.6 * field + 0.4 * fresh if linked else fresh
         contrast = generator.uniform(0.4, 1.0)
         offset = generator.uniform(0.0, 1.0 - contrast)
-        samples[sample] = low + width * (offset + contrast * field)
+        values = samples[sample]
+        np.multiply(field, contrast, out=values)
+        values += offset
+        values *= width
+        values += low
     return samples
 
 
@@ -185,7 +189,7 @@ def _leaves(generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
         down, across = np.ogrid[rows, columns]
         down, across = down[: height - rows.start], across[:, : width - columns.start]
         inside = (down - top) ** 2 + ((across - left) * stretch) ** 2 < radius**2
-        picture[:, rows, columns][:, inside] = color
+        np.copyto(picture[0, rows, columns], color, where=inside[..., None], casting="same_kind")
     return picture
 
 

@@ -255,8 +255,13 @@ def _grid(graph_input: GraphInput, real: Array) -> Array:
     if graph_input.label is not None:
         scale, zero = graph_input.label
         lowest, highest = INTEGER_LIMITS[graph_input.kind]
-        steps: Array = np.clip(np.rint(real / scale) + zero, lowest, highest)
-        return steps.astype(graph_input.kind)
+        stored = np.empty(real.shape, graph_input.kind)
+        for sample, values in enumerate(real):  # one at a time, which stays in the cache
+            steps: Array = values / scale
+            np.rint(steps, out=steps)
+            steps += zero
+            stored[sample] = np.clip(steps, lowest, highest, out=steps)
+        return stored
     if graph_input.whole:
         whole: Array = np.clip(np.floor(real), graph_input.low, graph_input.high - 1)
         return whole.astype(graph_input.kind)

@@ -37,6 +37,7 @@ __all__ = ["main"]
 Array = npt.NDArray[Any]
 
 _BINS = 64  # of a histogram
+_BYTES = 256  # values of a type of one byte
 _TELL_SECONDS = 0.5  # between two words about progress
 _OPERATOR = re.compile(r"Node number (\d+) \((?!TfLite)|Node \w+ \(number (\d+)f?\)|node #(\d+)")
 
@@ -194,6 +195,7 @@ class _Samples:
         self.array: Array = np.load(record["file"], mmap_mode="r")
         self.scale: float | None = record["scale"]
         self.zero_point: int = record["zero_point"]
+        self._tables: dict[Any, Array] = {}
 
     def value(self, sample: int, spec: Any) -> Array:
         """One sample, converted to the type of a variant's input."""
@@ -202,6 +204,20 @@ class _Samples:
             stored = stored.reshape(spec.shape)
         if self.scale is None and stored.dtype == spec.dtype:
             return stored
+        if stored.dtype.itemsize == 1 and stored.size > _BYTES:
+            return self._table(spec)[stored.view(np.uint8)]
+        return self._converted(stored, spec)
+
+    def _table(self, spec: Any) -> Array:
+        """What each value of one byte becomes, by that byte."""
+        key = (spec.dtype.str, spec.scale, spec.zero_point)
+        if key not in self._tables:
+            every = np.arange(_BYTES, dtype=np.uint8).view(self.array.dtype)
+            self._tables[key] = self._converted(every, spec)
+        return self._tables[key]
+
+    def _converted(self, stored: Array, spec: Any) -> Array:
+        """Stored values in the type of a variant's input."""
         real: Array = stored.astype(np.float64)
         if self.scale is not None:
             if (spec.scale, spec.zero_point) == (self.scale, self.zero_point):
