@@ -69,26 +69,41 @@ def along_inputs() -> bytes:
     return graph.bytes(["x"], ["y"])
 
 
-@pytest.mark.parametrize("part", ["table", "scale"])
-def test_a_bias_without_a_scale_gets_the_one_that_kernels_compute_with(part: str) -> None:
-    model = load(chain())
-    bias = next(t for t in model.subgraphs[0].tensors if t.name == b"c.b")
+def unscaled(data: bytes, name: str, part: str = "table") -> bytes:
+    """The model with a bias that has no quantization table, or no scale in it."""
+    model = load(data)
+    bias = next(t for t in model.subgraphs[0].tensors if t.name == name.encode())
     if part == "table":
         bias.quantization = None
     else:
         bias.quantization.scale = bias.quantization.zeroPoint = None
-    data = pack(model)
-    report = align(data, PLAIN).report
-    right = named(chain(), "c.b")[1].quant.scale[0]
-    (finding,) = report.findings
-    assert finding.message == (
-        "subgraph[0]/operator[0] CONV_2D/inputs[2]: bias without a scale; "
-        "input scale x weight scale = 0.00100000005 (rule bias/CONV_2D)"
-    )
-    assert report.remaining == ()
-    after, tensor = named(align(data, PLAIN).data, "c.b")
-    assert tensor.quant.scale == pytest.approx((right,))
-    assert after.constant(0, tensor.index) == named(chain(), "c.b")[0].constant(0, tensor.index)
+    return pack(model)
+
+
+@pytest.mark.parametrize("part", ["table", "scale"])
+def test_a_bias_without_a_scale_stays_as_kernels_read_it(part: str) -> None:
+    data = unscaled(chain(), "c.b", part)
+    result = align(data, PLAIN)
+    assert result.report.findings == ()
+    assert result.data == data
+
+
+def test_a_bias_without_a_scale_follows_an_input_that_moves() -> None:
+    """Its integers are in units of the input's scale as it was."""
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.activation("s", 0.008, -128)
+    graph.add("LOGISTIC", ["x"], ["s"])  # whose kernel writes in steps of 1/256
+    graph.conv("s", "y", 0.2)
+    data = graph.bytes(["x"], ["y"])
+    moved = {}
+    for given in (data, unscaled(data, "y.b")):
+        model, tensor = named(align(given, PLAIN).data, "y.b")
+        assert tensor.quant is not None
+        moved[given] = (tensor.quant.scale, bytes(model.constant(0, tensor.index) or b""))
+    assert moved[data] == moved[unscaled(data, "y.b")]
+    before, tensor = named(data, "y.b")
+    assert moved[data][1] != bytes(before.constant(0, tensor.index) or b"")
 
 
 def test_an_operand_without_parameters_is_a_finding() -> None:

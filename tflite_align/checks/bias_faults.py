@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from ..format.model import Model, Tensor
@@ -41,6 +42,9 @@ def bias_faults(model: Model, constraint: BiasOf) -> Iterator[Fault]:
     if constraint.source.compared:
         yield from _compared(model, constraint, bias)
         return
+    if constraint.source.unscaled:
+        yield from _unscaled(model, constraint, bias, fixable=constant)
+        return
     if constraint.source.counted:
         yield from _bias_count(model, constraint, bias, fixable=constant)
         return
@@ -58,11 +62,7 @@ def bias_faults(model: Model, constraint: BiasOf) -> Iterator[Fault]:
     if only_zeros(model, constraint.slot.subgraph, bias):
         return  # zeros are right in any unit
     if bias.quant is None or not bias.quant.scale:
-        if constant:
-            right = expected_bias_scales(model, constraint)[0]
-            sentence = f"bias without a scale; input scale x weight scale = {right:.9g}"
-            yield constraint.slot, f"{right:.9g}", "none", sentence, "scale"
-        return
+        return  # kernels read its integers in units of input scale x weight scale
     if any(bias.quant.zero_point):
         zero_point = next(z for z in bias.quant.zero_point if z)
         sentence = f"bias zero_point {zero_point}, expected 0"
@@ -90,14 +90,32 @@ def _compared(model: Model, constraint: BiasOf, bias: Tensor) -> Iterator[Fault]
     """
     expected = expected_bias_scales(model, constraint)
     actual = bias.quant.scale if bias.quant is not None else ()
-    output = slot_tensor(model, constraint.slot._replace(kind="outputs", index=0))
-    step = output.quant.scale if output is not None and output.quant is not None else ()
     if len(expected) != 1 or not only_zeros(model, constraint.slot.subgraph, bias):
         return
-    if actual and step and abs(actual[0] - expected[0]) > _APART * step[0]:
+    if actual and abs(actual[0] - expected[0]) > _most_apart(model, constraint):
         right, actual_text = f"{expected[0]:.9g}", f"{actual[0]:.9g}"
         sentence = f"bias scale {actual_text} differs from input scale x weight scale = {right}"
         yield constraint.slot, right, actual_text, sentence, "scale"
+
+
+def _unscaled(model: Model, constraint: BiasOf, bias: Tensor, *, fixable: bool) -> Iterator[Fault]:
+    """The fault of a bias without a scale, where the kernel compares its scale, 0, with the product."""
+    expected = expected_bias_scales(model, constraint)
+    if len(expected) != 1 or (bias.quant is not None and bias.quant.scale):
+        return
+    if expected[0] > _most_apart(model, constraint):
+        right = f"{expected[0]:.9g}"
+        sentence = f"bias without a scale; input scale x weight scale = {right}"
+        yield constraint.slot, right, "none", sentence, "scale" if fixable else ""
+
+
+def _most_apart(model: Model, constraint: BiasOf) -> float:
+    """The largest difference of a bias scale from the product that the kernel accepts."""
+    if constraint.source.apart:
+        return constraint.source.apart
+    output = slot_tensor(model, constraint.slot._replace(kind="outputs", index=0))
+    step = output.quant.scale if output is not None and output.quant is not None else ()
+    return _APART * step[0] if step else math.inf
 
 
 def _bias_count(

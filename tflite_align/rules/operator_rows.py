@@ -105,6 +105,8 @@ class _BiasTable(_RuleTable, frozen=True, kw_only=True):
     heeded: bool = f.LEFT_OUT
     counted: bool = f.LEFT_OUT
     compared: bool = f.LEFT_OUT
+    unscaled: bool = f.LEFT_OUT
+    apart: f.Number = f.LEFT_OUT
 
 
 class _WindowTable(_RuleTable, frozen=True, kw_only=True):
@@ -210,6 +212,8 @@ _DEFAULTS: Mapping[type[Rule], Mapping[str, Any]] = {
         "heeded": True,
         "counted": False,
         "compared": False,
+        "unscaled": False,
+        "apart": 0.0,
     },
     WindowRule: {"form": "product", "multiplier": 1.0, "low": 0.0, "high": float("inf")},
 }

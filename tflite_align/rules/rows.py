@@ -139,7 +139,9 @@ class BiasRule(Rule, frozen=True, kw_only=True):
     none), which repairs update. `heeded`: the kernel reads that option, whose type is then
     required. `counted`: the only requirement is one scale, or as many as the last factor has. A
     bias of zeros is correct at any scale; `compared`: except that the kernel compares the scales if
-    the last factor has one scale: it must be within 0.02 output scales of the product.
+    the last factor has one scale: it must be within 0.02 output scales of the product, or within
+    `apart` where that is above 0. A bias without a scale is in units of the product; `unscaled`:
+    except that the same comparison takes its scale for 0.
     """
 
     slot: SlotPattern
@@ -150,6 +152,8 @@ class BiasRule(Rule, frozen=True, kw_only=True):
     heeded: bool
     counted: bool
     compared: bool
+    unscaled: bool
+    apart: float
 
 
 class PresentRule(Rule, frozen=True, kw_only=True):

@@ -186,16 +186,19 @@ def _weight_words(rule: WeightRule) -> str:
 
 def _bias_words(rule: BiasRule) -> str:
     """The sentence on a BiasRule."""
+    product = slots(rule.factors, " x ")
+    most = number(rule.apart) if rule.apart else "0.02 output scales"
     if rule.compared:
-        product = slots(rule.factors, " x ")
-        return f"`{rule.slot}`, where it is zeros: scale within 0.02 output scales of {product}"
+        return f"`{rule.slot}`, where it is zeros: scale within {most} of {product}"
+    if rule.unscaled:
+        return f"`{rule.slot}`, where it has no scale: {product} is up to {most}"
     if rule.counted:
         return f"`{rule.slot}`: as many scales as `{rule.factors[-1]}` has"
     factor = "" if rule.multiplier == 1.0 else f"{number(rule.multiplier)} x "
     kinds = "; ".join(f"{a}: {' or '.join(b)}" for a, b in rule.bias_types.items())
     heeded = rule.type_option and rule.heeded
     option = f" (or as `{rule.type_option}` says)" if heeded else ""
-    scale = f"scale {factor}{slots(rule.factors, ' x ')}"
+    scale = f"scale {factor}{product}"
     return f"`{rule.slot}`: {scale}, zero point 0; type for {kinds}{option}"
 
 

@@ -56,8 +56,8 @@ def _mutants(case: Case, row: OperatorRow, rule: Rule) -> Iterator[_Mutant]:
             yield from _off_zero(case, row, rule, slots)
         case BiasRule(slot=slot) if case.operand_type(rule.factors[0].start) in rule.types:
             for key in _present(case, (slot,)):
-                if rule.compared:
-                    continue  # of zeros alone: tests/rules/measured/zeros.py
+                if rule.compared or rule.unscaled:
+                    continue  # of zeros alone, or without a scale: tests/rules/test_unscaled_biases.py
                 if rule.counted:
                     yield key, "count", _miscounted(case, rule, key)
                     continue
