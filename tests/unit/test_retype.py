@@ -280,3 +280,16 @@ def test_types_are_fitted_beside_a_bias_that_is_retyped() -> None:
     result = aligned(graph.bytes(["x"], ["y"]), targets=("tflm",))
     assert names(result) == ["QUANTIZE", "CONV_2D", "QUANTIZE"]
     assert tensor(result, "b").type == "int32"
+
+
+def test_types_stay_beside_a_bias_that_nothing_can_mend() -> None:
+    """A bias of bools has no rule: other activation types would not help it."""
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.constant("w", np.ones((3, 1, 1, 3)), "int8", 0.02)
+    graph.tensors["b"] = TensorSpec(name="b", type="bool", shape=(3,), data=np.ones(3, np.bool_))
+    graph.activation("y", 0.1)
+    graph.add("CONV_2D", ["x", "w", "b"], ["y"], CONV)
+    result = align(graph.bytes(["x"], ["y"]), AlignOptions(verify=False))
+    assert names(result) == ["CONV_2D"]
+    assert result.report.exit_status == 1

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...format.model import Operator, QuantParams, Slot, SlotKind, Tensor, TensorId
-from ...format.type_groups import ACTIVATION_TYPES
+from ...format.type_groups import ACTIVATION_TYPES, READABLE_BIAS_TYPES
 from ...format.wiring import quantized
 from ...numerics import Label, type_limits
 from ...rules.operand_types import ABSENT, OperandTypes
@@ -77,7 +77,7 @@ class _Fit:
         """Slots with a wrong type and the type they need; None if operands would have to be added
         or removed.
 
-        Biases are left out, as they have a rule of their own.
+        Biases of types that can be read are left out, as they have a rule of their own.
         """
         steps: list[tuple[Slot, str]] = []
         biases = {
@@ -94,9 +94,10 @@ class _Fit:
                 if present is (name == ABSENT):
                     return None
                 slot = Slot(self.subgraph, self.operator.index, slot_kind, index)
-                if not present or (slot_kind, index) in biases:
+                held = self._tensor(slot).type if present else ""
+                if not present or ((slot_kind, index) in biases and held in READABLE_BIAS_TYPES):
                     continue
-                if self._tensor(slot).type != name:
+                if held != name:
                     steps.append((slot, name))
         return steps
 
