@@ -7,40 +7,62 @@ Only weights, biases and the operands that a row names (`channels`) have scales 
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 
-from ..format.model import Operator, Slot, Tensor
+from ..format.model import Operator, Slot, SlotKind, Subgraph, Tensor
 from ..format.type_groups import ACTIVATION_TYPES
 from ..rules.operator_rows import load_operators
-from ..rules.rows import BiasRule, OperatorRow, SameRule, WeightRule
-from .binder.bound import Collector
-from .binder.missing_parameters import all_slots, select
+from ..rules.rows import BiasRule, OperatorRow, SameRule, SlotPattern, WeightRule
+from .binder.bound import Collector, Sound
+from .binder.missing_parameters import select
 from .constraints import WellFormed
 
 __all__ = ["several_scales"]
 
+_NOTHING = Sound()
 _RULE = "params/channels"
+_KINDS: tuple[SlotKind, ...] = ("inputs", "outputs")
+
+# (kind, place) of an operand -> types of which it may have a scale for each channel.
+_ByChannel = Mapping[tuple[SlotKind, int], Collection[str]]
 
 
-def several_scales(collector: Collector) -> Iterator[WellFormed]:
+def several_scales(collector: Collector, sound: Sound = _NOTHING) -> Iterator[WellFormed]:
     """A violated constraint for each operand of an operator with a row that has several scales and
-    is read by one.
+    is read by one. `sound`: operators known to have none.
     """
     rows = load_operators()
+    by_channel: dict[tuple[str, int, int], _ByChannel] = {}
     for graph in collector.model.subgraphs:
         held = {tensor.index for tensor in graph.tensors if _several(tensor)}
         for operator in graph.operators if held else ():
+            if (graph.index, operator.index) in sound.operators:
+                continue
             row = rows.get(operator.name)
             if row is None or row.calls or row.resource is not None:
                 continue
-            if held.isdisjoint(operator.inputs) and held.isdisjoint(operator.outputs):
-                continue
-            passed = _by_channel(collector, graph.index, operator, row)
-            for slot in all_slots(graph.index, operator):
-                tensor = collector.operand(slot)
-                named = slot.kind == "intermediates" or slot in passed
-                if tensor.index in held and not named:
-                    yield from _told(collector, slot, operator, tensor)
+            key = (operator.name, len(operator.inputs), len(operator.outputs))
+            if key not in by_channel:
+                by_channel[key] = _by_channel(row, operator)
+            slots = _others(graph, operator, held, by_channel[key])
+            passed = _alike(collector, operator, row, slots) if slots else ()
+            for slot in slots:
+                if slot not in passed:
+                    yield from _told(collector, slot, operator, collector.operand(slot))
+
+
+def _others(
+    graph: Subgraph, operator: Operator, held: Container[int], by_channel: _ByChannel
+) -> list[Slot]:
+    """The slots of an operator's inputs and outputs with a tensor of several scales, `held`, that
+    are not read by channel.
+    """
+    return [
+        Slot(graph.index, operator.index, kind, place)
+        for kind in _KINDS
+        for place, tensor in enumerate(operator.operands(kind))
+        if tensor in held and graph.tensors[tensor].type not in by_channel.get((kind, place), ())
+    ]
 
 
 def _several(tensor: Tensor) -> bool:
@@ -50,20 +72,32 @@ def _several(tensor: Tensor) -> bool:
     return several and tensor.type in ACTIVATION_TYPES
 
 
-def _by_channel(
-    collector: Collector, subgraph: int, operator: Operator, row: OperatorRow
-) -> set[Slot]:
-    """The operator's slots that may have several scales: weights, biases, those that the row names
-    or ignores, and operands copied into one another that have the same scales.
+def _by_channel(row: OperatorRow, operator: Operator) -> _ByChannel:
+    """The operands that may have several scales: weights, biases, and those that the row names or
+    ignores.
     """
-    passed = {*select(subgraph, operator, (*row.channels, *row.ignored))}
+    found: dict[tuple[SlotKind, int], set[str]] = {}
+
+    def add(pattern: SlotPattern, types: Iterable[str]) -> None:
+        for place in pattern.select(len(operator.operands(pattern.kind))):
+            found.setdefault((pattern.kind, place), set()).update(types)
+
+    for pattern in (*row.channels, *row.ignored):
+        add(pattern, ACTIVATION_TYPES)
     for rule in row.rules:
         if isinstance(rule, (BiasRule, WeightRule)):
-            slots = select(subgraph, operator, (rule.slot,))
-            passed.update(slot for slot in slots if collector.operand(slot).type in _held_by(rule))
+            add(rule.slot, _held_by(rule))
+    return found
+
+
+def _alike(
+    collector: Collector, operator: Operator, row: OperatorRow, others: Sequence[Slot]
+) -> set[Slot]:
+    """Those of operands that are copied into one another and have the same scales."""
+    passed: set[Slot] = set()
     for rule in row.rules:
         if isinstance(rule, SameRule):
-            slots = select(subgraph, operator, rule.slots)
+            slots = select(others[0].subgraph, operator, rule.slots)
             quants = [collector.operand(slot).quant for slot in slots]
             scales = {None if q is None else (q.scale, q.zero_point) for q in quants}
             if len(scales) == 1:
@@ -71,7 +105,7 @@ def _by_channel(
     return passed
 
 
-def _held_by(rule: BiasRule | WeightRule) -> Container[str]:
+def _held_by(rule: BiasRule | WeightRule) -> Iterable[str]:
     """The types whose scales by channel the rule is about."""
     return rule.types if isinstance(rule, WeightRule) else ACTIVATION_TYPES
 
