@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT))  # runs from a bare checkout, installed or not
 from tflite_align.certify.make import NotCertifiedError, certify, operator_rows  # noqa: E402
 
 _NO_CLASS = ("its output is not quantized", "no function is known of ")
-_NO_ROW = "no row is about these types and options"
+_NO_ROW = "no row matches these types and options"
 _PARTS = ("mlperf_tiny", "coral", "litert", "microwakeword", "tflite_support", "tflm")
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from importlib import import_module
 
-# Type checkers take it for typing's. That module is not imported here: it takes longest of what
-# comes before cli/entry.py, and Ctrl-C until then prints a traceback.
+# Type checkers treat it as typing.TYPE_CHECKING. typing is not imported: it is the slowest import
+# before cli/entry.py, and Ctrl-C before that module prints a traceback.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -176,7 +176,7 @@ __all__ = [
     "target_names",
 ]
 
-# Where each name is: imported when it is asked for, so that `--help` needs no numpy.
+# Public name -> its module, imported on first access, so that `--help` needs no numpy.
 _ROOMS = {
     "Parameters": "report.tensor_parameters",
     "TensorParameters": "report.tensor_parameters",
@@ -272,7 +272,7 @@ _ROOMS = {
 
 
 def __getattr__(name: str) -> Any:
-    if name == "store":  # a room of its own, whose names are public too
+    if name == "store":  # a subpackage with public names of its own
         return import_module(f"{__name__}.store")
     if name not in _ROOMS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -84,7 +84,7 @@ def _open_regular(path: str | os.PathLike[str], hint: str = "") -> BinaryIO:
     wrong = OSError(errno.EINVAL, f"is a pipe or a device, not a file{hint}")
     if not stat.S_ISREG(Path(path).stat().st_mode):
         raise wrong
-    # Non-blocking: the path may have become a pipe in between.
+    # Non-blocking: the path may have been replaced by a pipe since it was examined.
     opened = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     stream = os.fdopen(opened, "rb")
     if not stat.S_ISREG(os.fstat(opened).st_mode):
@@ -112,7 +112,7 @@ class _Mapped(mmap.mmap):
 
     def offset(self, part: memoryview) -> int:
         """The byte offset in the file of a view of it."""
-        import numpy as np  # noqa: PLC0415 - as below
+        import numpy as np  # noqa: PLC0415 - only calibration needs it
 
         first, here = (np.frombuffer(one, np.uint8).ctypes.data for one in (self, part))
         return int(here - first)
@@ -170,7 +170,7 @@ def _load(path: Path, called: str) -> Any:
     """
     import numpy as np  # noqa: PLC0415 - only calibration needs it
 
-    wrong = OSError(errno.EINVAL, f"{called}no .npy or .npz file of numbers")
+    wrong = OSError(errno.EINVAL, f"{called}not a .npy or .npz file of numbers")
     with _open_regular(path) as stream:
         if stream.read(4) not in (b"\x93NUM", b"PK\x03\x04", b"PK\x05\x06"):
             raise wrong
@@ -223,9 +223,9 @@ def check_destination(path: str | os.PathLike[str]) -> None:
         if target.is_dir():
             raise OSError(errno.EISDIR, "is a directory, not a file to write")
         if target.is_symlink():
-            raise OSError(errno.ELOOP, "is a link that leads to itself")
+            raise OSError(errno.ELOOP, "is part of a loop of symbolic links")
         if not target.parent.is_dir():
-            raise OSError(errno.ENOENT, "the folder to write it in does not exist")
+            raise OSError(errno.ENOENT, "its folder does not exist; create it first")
         if not os.access(target if target.exists() else target.parent, os.W_OK):
             raise OSError(errno.EACCES, "no permission to write it")
 
@@ -235,7 +235,7 @@ def check_folder(path: str | os.PathLike[str]) -> None:
     with _named(path):
         place = Path(os.path.realpath(path))
         if place.is_symlink():
-            raise OSError(errno.ELOOP, "is a link that leads to itself")
+            raise OSError(errno.ELOOP, "is part of a loop of symbolic links")
         if place.exists() and not place.is_dir():
             raise OSError(errno.ENOTDIR, "is a file, not a folder to write models in")
         while not place.exists():
@@ -363,7 +363,7 @@ def _copied(chunk: bytes | memoryview, stream: BufferedWriter) -> int:
             raise
         if not copied:
             if os.fstat(given.source).st_size < start + chunk.nbytes:
-                raise OSError(errno.EIO, "the model that is read became shorter meanwhile")
+                raise OSError(errno.EIO, "the model became shorter while it was read")
             break
         done += copied
     return done

@@ -75,7 +75,7 @@ def kind_of(value: object) -> str:
 
 def nearest(word: str, known: Iterable[str], count: int = 1) -> list[str]:
     """The known words that a misspelled one resembles, best match first."""
-    import difflib  # noqa: PLC0415 - only who errs waits for it
+    import difflib  # noqa: PLC0415 - only needed for errors
 
     return difflib.get_close_matches(word, list(known), n=count)
 

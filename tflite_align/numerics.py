@@ -164,9 +164,9 @@ def covering_label(wanted: Range, type_name: str, *, symmetric: bool = False) ->
         return Label(_scale_up(max(below, top / high, smallest)), 0)
     if top == bottom:
         return Label(smallest, low)
-    # Rounding may move it past the end, where a nearly zero edge would get no step.
+    # Rounding may move the zero point past the end, so that an edge near zero gets no step.
     ideal = min(max(low - bottom * (high - low) / (top - bottom), low), high)
-    # A nearly zero edge rounds to zero, but needs a step as well.
+    # An edge near zero rounds to zero, but needs a step on its side.
     near = (math.floor(ideal), math.floor(ideal) + 1, math.ceil(ideal) - 1)
     candidates = {min(max(zero_point, low), high) for zero_point in near}
     return min([_fit(bottom, top, zero_point, low, high) for zero_point in candidates])
@@ -327,7 +327,7 @@ class Fitted(NamedTuple):
 
 
 _SYMMETRIC = 127  # largest magnitude of a symmetric int8 weight
-_TRIES = 2048  # scales tried for a channel that cannot keep its step
+_TRIES = 2048  # number of scales tried for a channel whose step must change
 _ONE_SIDED = 4.0  # squared mean of an input over its variance, as after a ReLU
 _ELEMENTS = 1 << 20  # most weights processed at once, counted for each tried scale
 

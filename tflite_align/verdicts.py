@@ -40,8 +40,8 @@ class OperatorEstimate(Record, frozen=True, kw_only=True):
     inference.
     """
 
-    operator: str  # in the model, as the compiler names it
-    runs_as: str  # the generated operator
+    operator: str  # name of the model's operator in the compiler's report
+    runs_as: str  # name of the operator that the compiler generated from it
     unit: str  # "NPU" or "CPU"
     cycles: int
     name: str  # the tensor that the operator writes
@@ -58,7 +58,9 @@ class Acceptance(Record, frozen=True, kw_only=True):
     operator: int | None = None  # the operator that the message names, if any
     place: str = ""  # address of that operator in this file
     facts: tuple[tuple[str, str], ...] = ()  # figures such as ("arena bytes", "10240")
-    operators: tuple[OperatorEstimate, ...] = ()  # of the compiled file, if the tool reports them
+    operators: tuple[
+        OperatorEstimate, ...
+    ] = ()  # operators of the compiled file, if the tool reports them
 
 
 class JudgeVerdict(Record, frozen=True, kw_only=True):
@@ -162,8 +164,8 @@ class StepDeviation(Record, frozen=True, kw_only=True):
     operator: int
     lsb: float  # 99.9th percentile of the deviation, in steps of the output
     tolerance_lsb: float
-    original_lsb: float | None  # in the original; None if not compared there
-    ours: bool  # within tolerance in the original, or changed by us
+    original_lsb: float | None  # deviation in the original, in steps; None if not compared there
+    ours: bool  # within tolerance in the original, or changed by the alignment
 
 
 class Histogram(Record, frozen=True, kw_only=True):

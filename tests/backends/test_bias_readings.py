@@ -24,7 +24,7 @@ def test_the_report_shows_how_far_the_readings_of_a_bias_are_apart() -> None:
     assert reading.declared_db is not None
     assert reading.as_run_db is not None
     assert reading.apart_db < min(reading.declared_db, reading.as_run_db)
-    assert "Biases read by their declared scales, and as run" in render_text(report)
+    assert "Biases read by their declared scales and as kernels read them" in render_text(report)
     assert align(concat_example(), AlignOptions(targets=("litert",))).report.bias_readings == ()
 
 

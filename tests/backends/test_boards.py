@@ -54,7 +54,7 @@ def need_vela() -> None:
         ),
         (
             ["--target", "ethos-u55", "--accelerator-config", "ethos-u55-65"],
-            "Vela has no accelerator 'ethos-u55-65'; did you mean ethos-u55-64?",
+            "Vela does not know the accelerator 'ethos-u55-65'; did you mean ethos-u55-64?",
         ),
         (
             ["--target", "ethos-u55", "--memory-mode", "Shared_Sram"],
@@ -70,7 +70,7 @@ def need_vela() -> None:
         ),
         (
             ["--target", "ethos-u55", "--vela-config", "net.tflite"],
-            "net.tflite: it is no UTF-8 text",
+            "net.tflite: not UTF-8 text",
         ),
     ],
 )
@@ -207,7 +207,7 @@ def test_the_header_is_of_the_file_that_is_written(folder: Path, capsys: Capture
     assert "AddConv2D()" in (folder / "ops.h").read_text()
     shutil.copy("net.tflite", "more.tflite")
     assert cli.main(["check", ".", "--emit-resolver", "x.h"]) == 2
-    assert "--emit-resolver is of one model, and 3 files are named" in capsys.readouterr().err
+    assert "--emit-resolver needs a single model, and 3 files are named" in capsys.readouterr().err
 
 
 def test_the_report_lists_the_operators(folder: Path, capsys: Capture) -> None:

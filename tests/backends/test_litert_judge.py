@@ -190,7 +190,7 @@ def test_unreadable_numbers_are_skipped_and_the_judge_fails() -> None:
     assert isinstance(verification, Verification)
     assert verification.word == "failed"
     assert verification.why.startswith(
-        "litert took the original, but not the aligned file: refused: "
+        "litert accepts the original, but not the aligned file: refused: "
     )
     assert verification.outputs == ()
 

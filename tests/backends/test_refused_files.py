@@ -77,7 +77,7 @@ def test_an_allowed_refusal_is_a_warning() -> None:
     assert report.verification.word == "skipped"
     (warning,) = report.warnings
     assert warning.startswith("litert and xnnpack refuse the file at ")
-    assert warning.endswith(" (let pass by --allow-refused)")
+    assert warning.endswith(" (allowed by --allow-refused)")
     one = replace(allowed, allow_refused=("litert",))
     (reason,) = align(refused_file(), one).report.reasons
     assert reason.startswith("verification failed: xnnpack refuses the file at ")
@@ -114,7 +114,7 @@ def test_check_run_compares_with_what_the_file_declares(sample_origin: bytes) ->
     assert wrong.verification is not None
     assert wrong.verification.word == "failed"
     assert "CONV_2D is " in wrong.reasons[0]
-    assert " LSB off what its inputs give by the declared parameters" in wrong.reasons[0]
+    assert " LSB off the result for its inputs by the declared parameters" in wrong.reasons[0]
     right = check(narrow_bias(), replace(silent, targets=("tflm",)))
     assert right.reasons == ()
     clean = check(sample_origin, AlignOptions(run=True))
@@ -144,6 +144,6 @@ def test_unrepairable_findings_do_not_prevent_other_repairs() -> None:
     assert {finding.rule for finding in result.report.open} == {"types/SQUARED_DIFFERENCE"}
     assert result.report.changes != ()
     assert {finding.rule for finding in check(result.data).findings} == {"types/SQUARED_DIFFERENCE"}
-    assert "note: what can be repaired is written with --keep-going: 1 tensor moved" in render_text(
+    assert "note: --keep-going writes the repairs that are possible: 1 tensor moved" in render_text(
         result.report
     )

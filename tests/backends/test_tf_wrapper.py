@@ -140,6 +140,6 @@ def test_a_failed_alignment_raises(sample: bytes, tmp_path: Path) -> None:
     )
     with pytest.raises(NotAlignedError) as caught:
         refused.raise_for_status()
-    assert str(caught.value) == ("net: not aligned: numbers are required, but nothing was judged")
+    assert str(caught.value) == ("net: not aligned: numbers are required, but no judge was run")
     good = convert_and_align(Exported(sample), FAST)
     assert good.raise_for_status() is good

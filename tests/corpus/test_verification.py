@@ -134,7 +134,7 @@ def test_the_vendors_repaired_deeplab_is_verified(corpus_dir: Path) -> None:
     assert (score.name, score.index) == ("ResizeBilinear_2", -1)
     assert {verdict.judge: verdict.why for verdict in verification.judges}[
         "xnnpack"
-    ] == "accepts it now"
+    ] == "accepts the aligned file only"
 
 
 def test_an_integer_lstm_has_a_twin(corpus_dir: Path) -> None:

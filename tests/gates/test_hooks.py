@@ -99,7 +99,7 @@ def test_an_option_that_is_also_a_file_name_is_refused(
     monkeypatch.chdir(tmp_path)
     lay(tmp_path, sample, name, "good.tflite")
     assert hook.main([name, "good.tflite"]) == 2
-    told = "is an option and a file's name: rename the file"
+    told = "is both an option and a file: rename the file"
     assert capsys.readouterr().err == f"tflite_align: {name.strip()} {told}\n"
 
 

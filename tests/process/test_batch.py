@@ -135,11 +135,11 @@ def test_contradictory_arguments_are_refused(
         (
             "zoo",
             "zoo",
-        ): "zoo: IN and OUT are one folder; name another one, so that the originals stay",
+        ): "zoo: IN and OUT are the same folder; choose another OUT, so that the originals stay",
         ("zoo", "-"): "zoo is a folder: its models go to a folder, not to standard output",
         ("zoo", "file"): "file: is a file, not a folder to write models in",
         ("zoo", "file/out"): "file/out: file is a file: no folder can be made below it",
-        ("zoo", "loop"): "loop: is a link that leads to itself",
+        ("zoo", "loop"): "loop: is part of a loop of symbolic links",
         ("empty", "out"): "empty: no .tflite file in the folder",
         ("-", "empty"): "empty: is a directory, not a file to write",
         ("zoo/a.tflite", "empty"): "empty: is a directory, not a file to write",
@@ -151,10 +151,10 @@ def test_contradictory_arguments_are_refused(
         ),
         ("zoo", "out", "--report", "zoo/a.tflite"): None,
         ("zoo", "out", "--report", f"out/{RECORD}/r.jsonl"): (
-            f"out/{RECORD}/r.jsonl: lies in the record of what is done; name another file"
+            f"out/{RECORD}/r.jsonl: lies in the --resume folder; choose a path outside it"
         ),
         ("zoo", "out", "--report", "no/r.jsonl"): (
-            "no/r.jsonl: the folder to write it in does not exist"
+            "no/r.jsonl: its folder does not exist; create it first"
         ),
         ("zoo/a.tflite", "o.tflite", "--report", "r.jsonl"): (
             "unknown report format '.jsonl': expected one of .html, .json, .me.json, .sarif, .txt, .xml;"
@@ -209,7 +209,7 @@ def test_two_models_with_one_destination_are_refused(
     Path("out/a.tflite").symlink_to(Path("out/good.tflite").absolute())
     told = refused(capsys, "zoo", "out")
     first, second = Path("out", "a.tflite"), Path("out", "good.tflite")
-    assert told == f"{second}: two models would go to one place: {first} too"
+    assert told == f"{second}: two models would be written to one path: {first} too"
 
 
 @pytest.mark.promise("No model of a folder is written through a link that leads out of OUT.")

@@ -42,7 +42,7 @@ def test_finished_models_are_not_processed_again(
     capsys.readouterr()
     assert resumed() == dict.fromkeys(MODELS, True)
     assert run("--report", "r.json", "--report", "r.xml", "--report", "r.txt") == 0
-    assert "; 3 were done before -> out" in capsys.readouterr().out
+    assert "; 3 were done in an earlier run -> out" in capsys.readouterr().out
     assert {path: Path("out", path).stat().st_mtime_ns for path in MODELS} == written
     assert recorded("out") == record
     assert {name: Path(name).read_bytes() for name in reports} == reports
@@ -148,7 +148,7 @@ def test_an_interrupted_batch_resumes_where_it_stopped(
     if name != "SIGKILL":
         assert process.returncode == 128 + signal.Signals[name]
         assert told.count(b"\n") == 1
-        assert told.endswith(b" of 63 models are done; the same command goes on from there\n")
+        assert told.endswith(b" of 63 models are done; run the same command again to resume\n")
     again = resumed("--jobs", jobs)
     assert sum(again.values()) >= done - 32, "a chunk in hand may be written and not recorded"
     written = tree("out")

@@ -116,7 +116,7 @@ def _missing(names: list[str]) -> str:
 def _twice(names: list[str]) -> str:
     put("again.jsonl", Path("1.jsonl").read_bytes())
     names.append("again.jsonl")
-    return "shard 1 of 3: there more than once"
+    return "shard 1 of 3: given more than once"
 
 
 def _settings(names: list[str]) -> str:
@@ -140,7 +140,7 @@ def _shorter(names: list[str]) -> str:
 def _cut(names: list[str]) -> str:
     data = Path("1.jsonl").read_bytes()
     put("1.jsonl", data[:-10])
-    return "the last line has no end; is the file whole?"
+    return "the last line has no newline; the file may be truncated"
 
 
 def _whole(names: list[str]) -> str:

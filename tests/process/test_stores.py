@@ -180,7 +180,7 @@ def test_an_archive_is_read(zipped: str, capsys: pytest.CaptureFixture[str]) -> 
     assert cli.main(["check", zipped.replace("zip://", "zip://deep/er/c.tflite"), "-q"]) == 1
     assert cli.main(["zoo", zipped, FAST]) == 2
     assert capsys.readouterr().err.splitlines()[-1] == (
-        f"tflite_align: {zipped}: nothing can be written there: name a folder, or a store of objects"
+        f"tflite_align: {zipped}: this URL cannot be written: give a folder or an object store"
     )
 
 

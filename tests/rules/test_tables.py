@@ -278,13 +278,13 @@ BAD_ROWS = {
     "a slot that is none": (
         ROW + "rigid = ['input[0]']",
         (
-            "operators.toml: operator.ADD.rigid[0]: 'input[0]' is no slot;"
+            "operators.toml: operator.ADD.rigid[0]: 'input[0]' is not a slot;"
             " write inputs[0], inputs[*], inputs[1:], outputs[0]"
         ),
     ),
     "a number that is none": (
         ROW + "range = ['1/0', 1]",
-        "operators.toml: operator.ADD.range[0]: '1/0' is no number, fraction or power",
+        "operators.toml: operator.ADD.range[0]: '1/0' is not a number, fraction or power",
     ),
     "a list that is none": (
         ROW + "rigid = 'inputs[0]'",
@@ -306,7 +306,7 @@ BAD_ROWS = {
     ),
     "a label of no quantized type": (
         ROW + "fixed = [{ slot = 'outputs[0]', labels = { float32 = [[1, 0]] } }]",
-        "operators.toml: operator.ADD.fixed[0].labels: 'float32' is no quantized type",
+        "operators.toml: operator.ADD.fixed[0].labels: 'float32' is not a valid quantized type",
     ),
     "two rules of one name": (
         ROW + "zero = [" + "{ slots = ['inputs[0]'], types = ['int16'] }, " * 2 + "]",
@@ -362,7 +362,7 @@ BAD_TARGETS = {
     ),
     "a QUANTIZE from float": (
         TARGET + 'float32 = ["int8"]\n' + LEVEL,
-        "here.toml.quantize: 'float32' is no quantized type",
+        "here.toml.quantize: 'float32' is not a valid quantized type",
     ),
 }
 

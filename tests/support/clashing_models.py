@@ -82,7 +82,7 @@ CLASHING: Mapping[str, tuple[bytes, str]] = {
     ),
     "CONCATENATION": (
         _one("CONCATENATION", (1, 4), (1, 8), (), _JOINED, other=(1, 4, 1)),
-        "expected shapes that differ along axis 1 alone",
+        "expected shapes that differ only along axis 1",
     ),
     "CONCATENATION axis": (
         _one("CONCATENATION", (1, 4), (1, 8), (), (_JOINED[0], {"axis": 5}), other=(1, 4)),
@@ -92,7 +92,7 @@ CLASHING: Mapping[str, tuple[bytes, str]] = {
     "CONV_2D bias": (_weighted("CONV_2D", (3, 1, 1, 3), 5, CONV), "found 5, expected a bias of 3"),
     "CONV_2D window": (
         _weighted("CONV_2D", (3, 6, 6, 3), 3, _VALID),
-        "found [1, 4, 4, 3], expected an image that [6, 6] fits in",
+        "found [1, 4, 4, 3], expected an image of at least the window's size [6, 6]",
     ),
     "DEPTH_TO_SPACE": (
         _one(
@@ -119,11 +119,11 @@ CLASHING: Mapping[str, tuple[bytes, str]] = {
     "MEAN": (_one("MEAN", (1, 4), (1,), [[3]], ("ReducerOptions", {})), "found axis 3"),
     "MIRROR_PAD": (
         _one("MIRROR_PAD", (1, 4), (1, 14), [[[0, 0], [5, 5]]], ("MirrorPadOptions", {})),
-        "found 5, expected borders of 3 or less",
+        "found 5, expected paddings of 3 or less",
     ),
     "PAD": (
         _one("PAD", (1, 4), (1, 6), [[[0, 0], [1, 1], [0, 0]]], ("PadOptions", {})),
-        "found [1, 4], expected 3 axes, as many as borders",
+        "found [1, 4], expected 3 axes, one per pair of paddings",
     ),
     "RESHAPE": (
         _one("RESHAPE", (1, 12), (1, 5), [[1, 5]], ("ReshapeOptions", {"newShape": [1, 5]})),
@@ -131,7 +131,7 @@ CLASHING: Mapping[str, tuple[bytes, str]] = {
     ),
     "RESHAPE open": (
         _one("RESHAPE", (1, 12), (1, 5), [[-1, -1]], ("ReshapeOptions", {"newShape": [-1, -1]})),
-        "found [-1, -1], expected one size of -1 at most",
+        "found [-1, -1], expected at most one size of -1",
     ),
     "RESIZE_NEAREST_NEIGHBOR": (
         _one(
@@ -145,7 +145,7 @@ CLASHING: Mapping[str, tuple[bytes, str]] = {
     ),
     "SLICE": (
         _one("SLICE", (1, 4), (1, 3), [[0, 2], [1, 3]], ("SliceOptions", {})),
-        "found [1, 4], expected sizes [1, 3] from [0, 2] on",
+        "found [1, 4], expected sizes [1, 3] with begin [0, 2]",
     ),
     "SPACE_TO_DEPTH": (
         _one(
@@ -155,14 +155,14 @@ CLASHING: Mapping[str, tuple[bytes, str]] = {
             (),
             ("SpaceToDepthOptions", {"blockSize": 2}),
         ),
-        "expected a height and a width that 2 divides",
+        "expected a height and a width that are multiples of 2",
     ),
     "SPLIT": (_split(), "found [1, 5], expected a multiple of 2 along axis 1"),
     "STRIDED_SLICE": (
         _one("STRIDED_SLICE", (1, 4), (1, 4), [[0, 0], [1, 4], [1, 0]], _SLICED),
         "found stride 0 along axis 1, expected strides that are not 0",
     ),
-    "TILE": (_one("TILE", (1, 4), (1, 8), [[2]], ("TileOptions", {})), "as many as multiples"),
+    "TILE": (_one("TILE", (1, 4), (1, 8), [[2]], ("TileOptions", {})), "one for each multiple"),
     "TRANSPOSE": (
         _one("TRANSPOSE", (1, 4, 3), (1, 3, 4), [[0, 1]], ("TransposeOptions", {})),
         "found [1, 4, 3], expected 2 axes",

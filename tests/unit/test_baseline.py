@@ -63,7 +63,7 @@ def test_an_entry_lets_one_finding_pass() -> None:
     assert report.accepted == (first,)
     assert report.open == (second,)
     assert report.reasons == ("1 error finding",)
-    assert report.warnings == ("the baseline lists what no longer occurs: s same/GONE",)
+    assert report.warnings == ("the baseline lists findings that no longer occur: s same/GONE",)
 
 
 def test_align_repairs_what_a_baseline_lets_pass(sample: bytes) -> None:
@@ -76,8 +76,8 @@ def test_align_repairs_what_a_baseline_lets_pass(sample: bytes) -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("{", "line 1: no JSON: Expecting property name enclosed in double quotes"),
-        ("[]", "no baseline: expected an object of `format` and `models`"),
+        ("{", "line 1: not JSON: Expecting property name enclosed in double quotes"),
+        ("[]", "not a baseline: expected an object of `format` and `models`"),
         (
             '{"format": 9, "models": {}}',
             "format 9; this version reads 1: write it anew with --write-baseline",
@@ -145,7 +145,7 @@ def test_an_invalid_baseline_file_is_refused(
     assert cli.main(["check", "models", "--baseline", "gone.json"]) == 2
     said = capsys.readouterr().err.splitlines()
     assert said == [
-        "tflite_align: ci.json: no baseline: expected an object of `format` and `models`",
+        "tflite_align: ci.json: not a baseline: expected an object of `format` and `models`",
         "tflite_align: gone.json: No such file or directory",
     ]
 
@@ -155,4 +155,4 @@ def test_the_baseline_is_not_written_over_a_model(
 ) -> None:
     arguments = ["check", "models/in.tflite", "--write-baseline", "models/in.tflite"]
     assert cli.main(arguments) == 2
-    assert "a report would overwrite the model" in capsys.readouterr().err
+    assert "the report has the path of the model; give another path" in capsys.readouterr().err

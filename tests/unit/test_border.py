@@ -83,7 +83,7 @@ def test_no_quantize_leads_from_int16_to_8_bits_without_loss() -> None:
     assert found.data == data
     assert found.report.outcome == "not aligned"
     assert found.report.reasons == (
-        "subgraph[0]/inputs[0] 'x' cannot become int8: it is int16, and no QUANTIZE leads there",
+        "subgraph[0]/inputs[0] 'x' cannot become int8: it is int16, which no QUANTIZE converts without loss",
     )
 
 
@@ -97,7 +97,7 @@ def test_a_float_input_that_is_not_quantized_cannot_become_integers() -> None:
     data = graph.bytes(["f"], ["y", "g"])
     found = converted(data, "int8", verify=False)
     assert found.data == data
-    why = "subgraph[0]/operator[2] RELU/inputs[0] reads it, and is no QUANTIZE"
+    why = "subgraph[0]/operator[2] RELU/inputs[0] reads it and is not a QUANTIZE"
     assert found.report.reasons == (f"subgraph[0]/inputs[0] 'f' cannot become int8: {why}",)
     only = converted(data, None, "int8", verify=False)
     assert "outputs[1] 'g' cannot become int8: no DEQUANTIZE" in only.report.reasons[0]

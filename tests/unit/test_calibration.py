@@ -29,12 +29,11 @@ EXPECTED = "expected shape (samples, 1, 4, 4, 3)"
 UNFIT: list[tuple[dict[str | int, Array], str]] = [
     (
         {"a": GOOD, "c": GOOD},
-        "input 1 ('b'): found nothing under its name or position (there is 'a', 'c'), " + EXPECTED,
+        "input 1 ('b'): found no array under its name or position (found 'a', 'c'), " + EXPECTED,
     ),
     (
         {},
-        "input 0 ('a'): found nothing under its name or position (there is no array at all), "
-        + EXPECTED,
+        "input 0 ('a'): found no array under its name or position (found no array), " + EXPECTED,
     ),
     (
         {"a": np.zeros((5, 4, 3)), "b": GOOD},
@@ -44,7 +43,7 @@ UNFIT: list[tuple[dict[str | int, Array], str]] = [
         {0: np.zeros((0, 4, 4, 3)), 1: GOOD},
         "input 0 ('a'): found shape (0, 4, 4, 3), " + EXPECTED,
     ),
-    ({0: GOOD, 1: GOOD[:3]}, "input 1 ('b'): found 3 samples, expected 5 as for input 0"),
+    ({0: GOOD, 1: GOOD[:3]}, "input 1 ('b'): found 3 samples, expected 5 samples, as for input 0"),
     (
         {0: GOOD.astype(str), 1: GOOD},
         "input 0 ('a'): found values of type <U32, expected real numbers",

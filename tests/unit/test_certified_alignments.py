@@ -55,7 +55,7 @@ def test_certified_kernels_are_not_compared_on_samples() -> None:
     assert found.steps is None
     assert [score.runs for score in found.outputs] == [()] * len(found.outputs)
     assert [verdict.after.status for verdict in found.judges] == ["accepted", "accepted"]
-    said = "kernels were not compared on samples: the certificate is about every input, on "
+    said = "kernels were not compared on samples: the certificate holds for every input, on "
     assert found.notes[-1:] == (f"{said}litert, xnnpack",)
     more = align(SAMPLE, replace(options, require=("litert-ref",))).report.verification
     plain = align(SAMPLE).report.verification

@@ -93,7 +93,7 @@ def test_remaining_findings_prevent_writing(
     assert cli.main(arguments) == 1
     assert names(folder) == ["in.tflite", "r.json"]
     assert capsys.readouterr().out.splitlines()[-1] == (
-        "not aligned: litert is required, but nothing was judged; out.tflite is not written"
+        "not aligned: litert is required, but no judge was run; out.tflite is not written"
     )
     assert cli.main([*arguments, "--keep-going"]) == 1
     assert names(folder) == ["in.tflite", "out.tflite", "r.json"]
@@ -197,11 +197,11 @@ BAD_USAGE = {
     ),
     ("in.tflite", "out.tflite", "--report", "in.tflite"): None,
     ("in.tflite", "out.tflite", "--report", "r.json", "--report", "./r.json"): (
-        "./r.json: two outputs cannot go to one place"
+        "./r.json: two outputs have the same path; give different paths"
     ),
-    ("in.tflite", "-", "--report", "-"): "-: two outputs cannot go to one place",
+    ("in.tflite", "-", "--report", "-"): "-: two outputs have the same path; give different paths",
     ("missing.tflite", "out.tflite"): "missing.tflite: No such file or directory",
-    ("in.tflite", "no/out.tflite"): "no/out.tflite: the folder to write it in does not exist",
+    ("in.tflite", "no/out.tflite"): "no/out.tflite: its folder does not exist; create it first",
     ("in.tflite", "folder"): "folder: is a directory, not a file to write",
     ("folder", "out.tflite"): "folder: no .tflite file in the folder",
     ("empty", "out.tflite"): "empty: byte 0: not a TFLite model: the file is empty",
@@ -210,7 +210,7 @@ BAD_USAGE = {
     ),
     ("short.tflite", "out.tflite"): None,
     ("in.tflite", "out.tflite", "--calibration", "picture.png"): (
-        "picture.png: no .npy or .npz file of numbers"
+        "picture.png: not a .npy or .npz file of numbers"
     ),
     ("in.tflite", "out.tflite", "--calibration", "missing.npz"): (
         "missing.npz: No such file or directory"

@@ -113,15 +113,15 @@ BAD = {
     ),
     "override without place": (
         OVERRIDE + "keep = true",
-        "tflite-align.toml: override[0]: no place: give tensor, operator or slot",
+        "tflite-align.toml: override[0]: no tensor, operator or slot is given; give at least one of them",
     ),
     "override without wish": (
         OVERRIDE + "tensor = 'x'",
-        "tflite-align.toml: override[0]: asks for nothing: give keep, anchor, cut, policy or severity",
+        "tflite-align.toml: override[0]: nothing to do is given; give keep, anchor, cut, policy or severity",
     ),
     "override's rule": (
         OVERRIDE + "tensor = 'x'\nkeep = true\nrule = 'same/*'",
-        "tflite-align.toml: override[0]: rule says whose severity is meant: give severity",
+        "tflite-align.toml: override[0]: rule selects the findings whose severity changes; give severity too",
     ),
     "override keeps not": (
         OVERRIDE + "tensor = 'x'\nkeep = false",
@@ -141,8 +141,8 @@ BAD = {
     "override's address": (
         OVERRIDE + "slot = 'operator[1]'\nkeep = true",
         (
-            "tflite-align.toml: override[0]: slot: 'operator[1]' is no address; write it as reports"
-            " do: subgraph[0]/operator[12] CONCATENATION/inputs[1]"
+            "tflite-align.toml: override[0]: slot: 'operator[1]' is not an address; write it as in"
+            " reports: subgraph[0]/operator[12] CONCATENATION/inputs[1]"
         ),
     ),
     "no TOML": ("x = ", "tflite-align.toml: Invalid value (at end of document)"),
@@ -340,12 +340,12 @@ def test_config_names_the_file_and_isolated_reads_none(
     assert shown(capsys, "--isolated")[1] == "# configuration: none"
     assert cli.main(["check", IN, "--isolated", "--config", "../other.toml"]) == 2
     assert capsys.readouterr().err == (
-        "tflite_align: --config names a file and --isolated takes none: give one of them\n"
+        "tflite_align: --config reads a file and --isolated reads none: give only one of them\n"
     )
     for name, text, told in (
         ("nowhere.toml", None, "No such file or directory"),
-        ("pyproject.toml", "", "there is no [tool.tflite-align] in it"),
-        ("latin.toml", b"# \xe9", "it is no UTF-8 text"),
+        ("pyproject.toml", "", "it has no table [tool.tflite-align]"),
+        ("latin.toml", b"# \xe9", "not UTF-8 text"),
         (
             "bad.toml",
             "x = 1",

@@ -45,7 +45,7 @@ def test_force_says_which_rules_exclude_each_other() -> None:
     (conflict,) = report.conflicts
     assert conflict.rules == ("fixed/LOGISTIC/zero_point", "fixed/TANH", "same/CONCATENATION")
     assert conflict.message == (
-        "overlap force: these exclude one another, so a QUANTIZE separates them:"
+        "overlap force: these rules and settings contradict each other, so a QUANTIZE separates them:"
         " fixed/LOGISTIC/zero_point writes the zero_point of (0.00390625, -128)"
         " at subgraph[0]/operator[0] LOGISTIC/outputs[0];"
         " fixed/TANH writes (0.0078125, 0) at subgraph[0]/operator[1] TANH/outputs[0];"
@@ -95,12 +95,12 @@ def test_parameters_that_no_quantize_can_write_are_a_conflict() -> None:
     (conflict,) = result.report.conflicts
     assert conflict.rules == ("rigid", "same/MAX_POOL_2D", "same/RESHAPE")
     assert conflict.message.startswith(
-        "no assignment satisfies these with parameters that the kernels and QUANTIZE can take;"
-        " left as it was (not every target has a QUANTIZE within uint8): "
+        "no parameters that kernels and QUANTIZE support satisfy these rules and settings;"
+        " not aligned (not every target has a QUANTIZE within uint8): "
     )
     assert conflict.message.endswith(
         "subgraph[0]/inputs[0] keeps (0.05, 128); subgraph[0]/outputs[0] keeps (0.02, 128)"
-        " (--io free lets graph inputs and outputs move)"
+        " (--io free allows new parameters for graph inputs and outputs)"
     )
 
 
@@ -120,7 +120,7 @@ def test_two_rigid_slots_of_one_rule_are_a_conflict() -> None:
         (conflict,) = solution.conflicts
         assert conflict.rules == ("rigid", "same/CONCATENATION")
         assert conflict.message == (
-            "these ask for different parameters where they must agree; left as it was:"
+            "these rules and settings require different parameters for one group; not aligned:"
             " same/CONCATENATION ties subgraph[0]/operator[2] CONCATENATION/inputs[0], inputs[1],"
             " outputs[0]; subgraph[0]/operator[2] CONCATENATION/inputs[0] keeps (0.1, 0);"
             " subgraph[0]/operator[2] CONCATENATION/inputs[1] keeps (0.04, 0)"

@@ -45,7 +45,7 @@ def test_an_invalid_scale_is_one_finding() -> None:
         assert finding.rule == "params/scale"
         (note,) = finding.notes
         assert note == (
-            "what computes with it is not judged: subgraph[0]/operator[0] CONV_2D,"
+            "operators that read it are not checked: subgraph[0]/operator[0] CONV_2D,"
             " subgraph[0]/operator[1] CONV_2D, subgraph[0]/operator[2] ADD"
         )
 
@@ -96,9 +96,11 @@ def test_a_consequence_that_is_graver_than_its_cause_stays() -> None:
 def test_text_shows_notes_below_their_finding() -> None:
     lines = render_text(check(residual(1.3e36), PLAIN)).splitlines()
     start = next(i for i, line in enumerate(lines) if line.startswith("  error"))
-    assert lines[start + 1].startswith("  note      what computes with it is not judged: subgraph")
+    assert lines[start + 1].startswith(
+        "  note      operators that read it are not checked: subgraph"
+    )
     lines = render_text(check(residual(1e7), PLAIN)).splitlines()
-    assert any("  note      the same fault: subgraph[0]/operator[2]" in line for line in lines)
+    assert any("  note      same cause: subgraph[0]/operator[2]" in line for line in lines)
 
 
 def test_operands_of_one_kind_are_one_fault() -> None:

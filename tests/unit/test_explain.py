@@ -24,7 +24,7 @@ GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 CAT = "subgraph[0]/operator[2] CONCATENATION"
 UNITS = (
     "Costs: one QUANTIZE is 1, a bit lost at one reader is 4;"
-    " differences of some hundredths break ties."
+    " costs of some hundredths only decide between equal choices."
 )
 
 
@@ -65,14 +65,14 @@ def test_a_tensor_moved_by_a_concatenation_is_explained() -> None:
     assert told(concat_example(0.1, 0.04, 0.1), "c2") == [
         "subgraph[0]/tensor[6] 'c2' (int8, written by subgraph[0]/operator[1] CONV_2D/outputs[0])",
         (
-            "It declares (scale, zero_point) (0.04, 0). Unclipped, anything could be written to it; -5.12 to 5.08 arrives,"
-            " and what its readers can tell apart is -5.12 to 5.08. It carries the noise of a step of"
-            " 0.04."
+            "It declares (scale, zero_point) (0.04, 0). Its operator, unclipped, could write"
+            " anything; -5.12 to 5.08 is written, and its readers distinguish -5.12 to 5.08. Its"
+            " rounding errors are those of a step of 0.04."
         ),
-        "It gets (0.1, 0), what 'c1' declares. They hold -12.8 to 12.7.",
-        f"The way there: same/CONCATENATION ties {CAT}/inputs[1] to {CAT}/inputs[0], 'c1'.",
-        f"What ties it: same/CONCATENATION at {CAT}/inputs[0], inputs[1], outputs[0].",
-        "Nothing is cut behind it.",
+        "It gets (0.1, 0), as 'c1' declares. They hold -12.8 to 12.7.",
+        f"Chain of rules: same/CONCATENATION ties {CAT}/inputs[1] to {CAT}/inputs[0], 'c1'.",
+        f"Rules that tie it to other tensors: same/CONCATENATION at {CAT}/inputs[0], inputs[1], outputs[0].",
+        "No QUANTIZE is inserted behind it.",
         "With (0.04, 0) instead the component would cost 1.04, 1.049 more.",
         "Its component: 3 tensors under same/CONCATENATION; cost -0.009, the least possible.",
         UNITS,
@@ -117,16 +117,17 @@ def test_parameters_fixed_by_a_kernel_are_explained() -> None:
     assert lines == [
         f"subgraph[0]/tensor[2] 'p' (int8, written by {pool}/outputs[0])",
         (
-            "It declares (scale, zero_point) (0.02, 5). Unclipped, 0 to 1 could be written to it; 0 to 1 arrives, and what"
-            " its readers can tell apart is -2.66 to 2.44. It carries the noise of a step of 0.02."
+            "It declares (scale, zero_point) (0.02, 5). Its operator, unclipped, could write"
+            " 0 to 1; 0 to 1 is written, and its readers distinguish -2.66 to 2.44. Its rounding"
+            " errors are those of a step of 0.02."
         ),
         (
-            "It gets (0.00390625, -128), what the kernel writes to 'l' (rule fixed/LOGISTIC/scale at"
+            "It gets (0.00390625, -128), which the kernel writes to 'l' (rule fixed/LOGISTIC/scale at"
             f" {place}). They hold 0 to 0.99609."
         ),
-        f"The way there: same/MAX_POOL_2D ties {pool}/outputs[0] to {pool}/inputs[0], 'l'.",
-        f"What ties it: same/MAX_POOL_2D at {pool}/inputs[0], outputs[0].",
-        "Nothing is cut behind it.",
+        f"Chain of rules: same/MAX_POOL_2D ties {pool}/outputs[0] to {pool}/inputs[0], 'l'.",
+        f"Rules that tie it to other tensors: same/MAX_POOL_2D at {pool}/inputs[0], outputs[0].",
+        "No QUANTIZE is inserted behind it.",
         "With (0.003921569, -128) instead the component would cost 1.055, 1.1 more.",
         "With (0.02, 5) instead the component would cost 1.101, 1.146 more.",
         (
@@ -141,7 +142,7 @@ def test_a_clean_component_keeps_its_parameters() -> None:
     lines = told(concat_example(0.1, 0.1, 0.1), "c1")
     assert lines[2:] == [
         "It keeps its parameters: nothing in its component is broken.",
-        f"What ties it: same/CONCATENATION at {CAT}/inputs[0], inputs[1], outputs[0].",
+        f"Rules that tie it to other tensors: same/CONCATENATION at {CAT}/inputs[0], inputs[1], outputs[0].",
         "Its component: 3 tensors under same/CONCATENATION.",
     ]
 
@@ -149,7 +150,7 @@ def test_a_clean_component_keeps_its_parameters() -> None:
 def test_a_tensor_outside_the_solver_says_what_fixes_it() -> None:
     data = concat_example()
     assert told(data, "c1.b")[1] == (
-        "It keeps its parameters: it is a bias: its scale follows from its operator's other"
+        "It keeps its parameters: it is a bias: its scale is computed from its operator's other"
         " operands (rule bias/CONV_2D at subgraph[0]/operator[0] CONV_2D/inputs[2])."
     )
     assert explained(data, "c1.w").status == "outside"
@@ -157,7 +158,9 @@ def test_a_tensor_outside_the_solver_says_what_fixes_it() -> None:
 
 def test_a_stated_clamp_is_explained() -> None:
     data = joined((("c", 0.05, -128), ("d", 0.1, 0)), (0.1, 0), "cat")
-    assert "Its range no longer states a clamp, so its operator does: RELU." in told(data, "c")
+    assert "Its range no longer clamps, so its operator gets the activation RELU." in told(
+        data, "c"
+    )
 
 
 def test_a_policy_is_the_anchor() -> None:
@@ -165,7 +168,7 @@ def test_a_policy_is_the_anchor() -> None:
     found = explained(concat_example(0.1, 0.04, 0.07), "c2", options)
     assert found.anchor is not None
     assert found.anchor.kind == "policy"
-    place = f", what the policy concat large names at {CAT}/inputs[1]. "
+    place = f", chosen by the policy concat large at {CAT}/inputs[1]. "
     assert any(place in line for line in explanation_lines(found))
 
 
@@ -298,8 +301,8 @@ def test_a_place_is_a_name_an_index_or_an_address(
     said = capsys.readouterr()
     assert said.err == ""
     assert said.out.startswith("subgraph[0]/tensor[6] 'c2' (int8, written by ")
-    assert "It gets (0.1, 0), what 'c1' declares." in said.out
-    seen = f"{CAT}/inputs[1] sees (0.1, 0), as it is written."
+    assert "It gets (0.1, 0), as 'c1' declares." in said.out
+    seen = f"{CAT}/inputs[1] sees (0.1, 0), as the tensor is written."
     assert (seen in said.out) == place.endswith("inputs[1]")
 
 
@@ -348,7 +351,7 @@ def test_an_ambiguous_name_is_listed(
     capsys.readouterr()
     assert cli.main(["explain", "in.tflite", "0"]) == 2
     assert capsys.readouterr().err == (
-        "tflite_align: 0: several tensors are called so:"
+        "tflite_align: 0: several tensors have this name:"
         " subgraph[0]/tensor[2], subgraph[0]/tensor[0]\n"
     )
 
@@ -364,13 +367,13 @@ def test_without_a_tensor_all_components_are_listed(
             f"  {CAT}/inputs[1]: scale 0.0399999991 differs from outputs[0]'s 0.100000001"
             " (rule same/CONCATENATION)"
         ),
-        "1 tensor moved:",
+        "1 tensor with new parameters:",
         "  'c2' (0.04, 0) gets (0.1, 0): takes the parameters of 'c1'",
         "Cost -0.009, the least possible.",
     ]
     model.write_bytes(concat_example(0.1, 0.1, 0.1))
     assert cli.main(["explain", "in.tflite"]) == 0
-    assert capsys.readouterr().out == "No parameters have to move: every tensor keeps its own.\n"
+    assert capsys.readouterr().out == "No parameters have to change: every tensor keeps its own.\n"
 
 
 def test_json_holds_the_explanation(model: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -248,10 +248,10 @@ def test_device_is_written_to_not_replaced(tmp_path: Path) -> None:
 def test_impossible_destinations_are_refused(tmp_path: Path) -> None:
     with pytest.raises(IsADirectoryError, match="is a directory, not a file to write"):
         check_destination(tmp_path)
-    with pytest.raises(FileNotFoundError, match="the folder to write it in does not exist"):
+    with pytest.raises(FileNotFoundError, match="its folder does not exist; create it first"):
         check_destination(tmp_path / "no" / "out")
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(FileNotFoundError, match="the folder to write it in does not exist"):
+    with pytest.raises(FileNotFoundError, match="its folder does not exist; create it first"):
         check_destination(tmp_path / "file" / "out")
 
 
@@ -287,14 +287,14 @@ def test_arrays_are_read_from_files_and_folders(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"\x89PNG", b"PK\x03\x04 and no more", b"\x93NUMPY"])
 def test_files_without_arrays_are_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "data.npz").write_bytes(content)
-    with pytest.raises(OSError, match=r"no \.npy or \.npz file of numbers"):
+    with pytest.raises(OSError, match=r"not a \.npy or \.npz file of numbers"):
         read_arrays(tmp_path / "data.npz")
 
 
 @pytest.mark.promise("Calibration arrays are read without pickle.")
 def test_pickled_arrays_are_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "data.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    with pytest.raises(OSError, match=r"no \.npy or \.npz file of numbers"):
+    with pytest.raises(OSError, match=r"not a \.npy or \.npz file of numbers"):
         read_arrays(tmp_path / "data.npy")
 
 

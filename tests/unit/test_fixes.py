@@ -210,7 +210,7 @@ def test_switches_turn_repairs_on_and_off_by_pattern() -> None:
 
 def test_the_reader_is_strict() -> None:
     row = 'format = 1\n[[fix]]\nid = "a"\ntitle = "t"\ndoes = "d"\nmeaning = "may change"\n'
-    with pytest.raises(RuleError, match="on by default, but the meaning may change"):
+    with pytest.raises(RuleError, match="on by default, but its repair may change results"):
         parse_fixes(f'{row}default = "on"\n', "x.toml")
     with pytest.raises(RuleError, match="unknown key 'defaul'; did you mean 'default'"):
         parse_fixes(f'{row}defaul = "on"\n', "x.toml")

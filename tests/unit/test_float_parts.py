@@ -80,7 +80,7 @@ def test_quantized_weights_without_integer_kernels_are_noted() -> None:
     graph.add("DEQUANTIZE", ["stored"], ["w"])
     graph.add("CONV_2D", ["x", "w", "b"], ["y"], CONV)
     (told,) = notes(graph.bytes(["x"], ["y"]))
-    assert "(CONV_2D), because a DEQUANTIZE makes floats of stored integers" in told
+    assert "(CONV_2D), because DEQUANTIZE converts constants stored as integers" in told
 
 
 def test_a_float_model_is_noted() -> None:

@@ -45,7 +45,7 @@ def test_a_file_nearly_called_as_the_configuration_is_an_error(
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err == (
-        f"tflite_align: {path}: it is not read; a configuration is called tflite-align.toml\n"
+        f"tflite_align: {path}: this name is not supported; rename the configuration to tflite-align.toml\n"
     )
     assert cli.main(["check", "in.tflite", "--isolated"]) == 1
 
@@ -77,8 +77,8 @@ def test_a_table_nearly_called_as_ours_is_an_error(
     for arguments in ([], ["--config", "pyproject.toml"]):
         assert cli.main(["check", "in.tflite", *arguments]) == 2
         assert capsys.readouterr().err == (
-            f"tflite_align: pyproject.toml: [{told}] is not read;"
-            " the table is called [tool.tflite-align]\n"
+            f"tflite_align: pyproject.toml: the table [{told}] is not read;"
+            " rename it to [tool.tflite-align]\n"
         )
 
 
@@ -103,7 +103,7 @@ def test_a_table_for_pyproject_in_the_file_of_its_own(
     assert cli.main(["check", "in.tflite"]) == 2
     assert capsys.readouterr().err == (
         "tflite_align: tflite-align.toml: [tool.tflite-align] is for pyproject.toml;"
-        " here its keys stand alone\n"
+        " write its keys without the table here\n"
     )
 
 
@@ -154,7 +154,7 @@ def test_a_missing_required_judge_is_in_every_format(
     (folder / "tflite-align.toml").write_text("require = ['litert']")
     for form in ("concise", "github"):
         assert cli.main(["check", "in.tflite", "--output-format", form]) == 1
-        assert "litert is required, but not asked" in capsys.readouterr().out
+        assert "litert is required, but not run" in capsys.readouterr().out
 
 
 def test_quiet_align_says_that_a_file_is_not_verified(
@@ -173,8 +173,8 @@ def test_quiet_align_says_why_nothing_is_written(
 ) -> None:
     assert cli.main(["in.tflite", "out.tflite", "--no-verify", "--require", "litert", "-q"]) == 1
     assert capsys.readouterr().out == (
-        "in.tflite: model: error: litert is required, but nothing was judged (verification)\n"
-        "not aligned: litert is required, but nothing was judged; out.tflite is not written\n"
+        "in.tflite: model: error: litert is required, but no judge was run (verification)\n"
+        "not aligned: litert is required, but no judge was run; out.tflite is not written\n"
     )
 
 

@@ -104,7 +104,7 @@ def test_what_was_left_as_it_is_does_not_read_as_sound() -> None:
 def test_green_is_kept_for_what_is_verified(report: Report) -> None:
     assert _text(report)[:2] == ("Aligned, not verified", "badge warn")
     page = render_html([report])
-    assert 'What would settle it: Align it without <code class="option">--no-verify</code>' in page
+    assert 'How to decide it: Align again without <code class="option">--no-verify</code>' in page
 
 
 def test_one_file_has_one_column_and_its_reason_once() -> None:

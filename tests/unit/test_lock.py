@@ -97,7 +97,7 @@ def test_a_scale_is_the_shortest_decimal_of_its_float32() -> None:
     ("text", "told"),
     [
         ("{", "not a lock file: not JSON: "),
-        ("[]", "expected a table of format 1, found something without a format"),
+        ("[]", "expected a table of format 1, found a document without `format`"),
         ('{"format": 2}', "expected a table of format 1, found format 2"),
         ('{"format": 1}', "lock: key 'inputs' is missing"),
         (
@@ -228,7 +228,7 @@ def test_a_model_with_findings_is_not_locked(folder: Path, sample: bytes) -> Non
         (["check", "in.tflite", "b.tflite", "--lock", "io.json"], "--lock holds one model"),
         (["check", "in.tflite", "--update-lock"], "--update-lock needs --lock FILE"),
         (["check", "in.tflite", "--lock", "in.tflite"], "in.tflite: not a lock file: not JSON"),
-        (["check", "in.tflite", "--lock", "in.tflite", "--update-lock"], "overwrite the model"),
+        (["check", "in.tflite", "--lock", "in.tflite", "--update-lock"], "the path of the model"),
     ],
 )
 def test_contradictory_lock_options_are_refused(

@@ -154,7 +154,7 @@ def test_the_report_shows_the_prediction() -> None:
     assert "in front, on the CPU: 1 QUANTIZE" in text
     assert (
         "first unmapped: subgraph[0]/operator[2] DEQUANTIZE:"
-        " found DEQUANTIZE, expected an operator that the target knows" in text
+        " found DEQUANTIZE, expected an operator that the target supports" in text
     )
     assert "accepted" not in text
     document = json.loads(render_json(report))

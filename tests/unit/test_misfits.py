@@ -38,12 +38,12 @@ MISFITS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a key that is no type": (
         {"rows": [{"by_type": {"int8": [1], "float16": []}}]},
-        "here.rows[0].by_type: 'float16' is no quantized type",
+        "here.rows[0].by_type: 'float16' is not a valid quantized type",
     ),
     "a value of our own types": (
         {"rows": [{"slots": ["inputs[0]", "input[0]"]}]},
         (
-            "here.rows[0].slots[1]: 'input[0]' is no slot;"
+            "here.rows[0].slots[1]: 'input[0]' is not a slot;"
             " write inputs[0], inputs[*], inputs[1:], outputs[0]"
         ),
     ),
@@ -55,9 +55,9 @@ MISFITS: dict[str, tuple[dict[str, Any], str]] = {
         {"rows": [{"pair": ["1/0", 3]}]},
         "here.rows[0].pair: expected [scale, zero_point], found ['1/0', 3]",
     ),
-    "a value with a name of its own": (
+    "a value with a unique name": (
         {"rows": [{"count": 1.5}]},
-        "here.rows[0].count: 1.5 is no number of things",
+        "here.rows[0].count: 1.5 is not a valid number of things",
     ),
     "a key whose attribute is called otherwise": (
         {"rows": [], "from": []},

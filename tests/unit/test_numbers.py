@@ -131,7 +131,7 @@ def test_a_judges_word_follows_from_both_results(
 
 def test_an_unchanged_file_runs_no_judge() -> None:
     verification = verify(b"", b"", changed=False)
-    assert verification == Verification(word="skipped", why="no judge counts")
+    assert verification == Verification(word="skipped", why="every judge is allowed to refuse")
 
 
 def test_unknown_judges_are_usage() -> None:
@@ -177,7 +177,7 @@ def test_calibration_is_found_by_position_and_by_name_and_quantized() -> None:
         assert set(samples.arrays[0].ravel().tolist()) == {2}
 
 
-NOTHING = "found nothing under its name or position (there is 'z')"
+NOTHING = "found no array under its name or position (found 'z')"
 EXPECTED = "expected shape (samples, 1, 4, 4, 3)"
 
 

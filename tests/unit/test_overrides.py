@@ -44,16 +44,16 @@ def f32(value: float) -> float:
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ({"keep": True}, "no place: give tensor, operator or slot"),
-        ({"tensor": "x"}, "asks for nothing: give keep, anchor, cut, policy or severity"),
+        ({"keep": True}, "no tensor, operator or slot is given; give at least one of them"),
+        ({"tensor": "x"}, "nothing to do is given; give keep, anchor, cut, policy or severity"),
         (
             {"tensor": "x", "keep": True, "rule": "same/*"},
-            "rule says whose severity is meant: give severity",
+            "rule selects the findings whose severity changes; give severity too",
         ),
         (
             {"slot": "operator[1]", "keep": True},
             (
-                "slot: 'operator[1]' is no address; write it as reports do:"
+                "slot: 'operator[1]' is not an address; write it as in reports:"
                 " subgraph[0]/operator[12] CONCATENATION/inputs[1]"
             ),
         ),
@@ -187,7 +187,7 @@ def test_two_anchors_of_one_group_contradict_each_other() -> None:
     (conflict,) = report.conflicts
     assert conflict.rules == ("override/anchor", "same/CONCATENATION")
     assert conflict.message == (
-        "these ask for different parameters where they must agree; left as it was:"
+        "these rules and settings require different parameters for one group; not aligned:"
         f" same/CONCATENATION ties {CONCAT}/inputs[0], inputs[1], outputs[0];"
         f' override 1 (tensor "c1") gives (0.1, 0) to subgraph[0]/operator[0] CONV_2D/outputs[0],'
         f" {CONCAT}/inputs[0];"
@@ -234,8 +234,8 @@ def test_never_cut_and_keep_contradict_each_other() -> None:
     assert conflict.rules == ("override/cut", "override/keep", "same/CONCATENATION")
     told = conflict.message
     assert told.startswith(
-        "no assignment satisfies these with parameters that the kernels and QUANTIZE can take;"
-        f" left as it was: same/CONCATENATION ties {CONCAT}/inputs[0], inputs[1], outputs[0];"
+        "no parameters that kernels and QUANTIZE support satisfy these rules and settings;"
+        f" not aligned: same/CONCATENATION ties {CONCAT}/inputs[0], inputs[1], outputs[0];"
         f' override 2 (operator "CONCATENATION") forbids a QUANTIZE before {CONCAT}/inputs[0];'
     )
     assert told.endswith(
@@ -395,6 +395,6 @@ def test_explain_names_the_override() -> None:
     assert 'is a slot kept by override 1 (tensor "c2")' in kept
     assert 'override 1 (tensor "c2") keeps it: at subgraph[0]/operator[1]' in kept
     anchored = told(data, "cat", Override(tensor="c2", anchor=True, origin="override 2"))
-    assert 'what override 2 (tensor "c2") gives to the group of ' in anchored
+    assert 'given by override 2 (tensor "c2") to the group of ' in anchored
     uncut = told(data, "c2", Override(tensor="c2", cut=False, origin="--no-cut"))
     assert f'--no-cut (tensor "c2") forbids a QUANTIZE at {CONCAT}/inputs[1]' in uncut

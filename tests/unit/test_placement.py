@@ -44,7 +44,7 @@ WORDS: dict[str, tuple[str, dict[str, str], tuple[str, str] | None]] = {
     "strided_axes": (
         "MEAN",
         limit("{ strided_axes = { slot = 'inputs[1]', axes = [-2] } }"),
-        ("positive strides, 1 but along axes -2", "strides [1, 2]"),
+        ("positive strides, and 1 except along axes -2", "strides [1, 2]"),
     ),
     "strides that may be": (
         "MEAN",
@@ -59,7 +59,7 @@ WORDS: dict[str, tuple[str, dict[str, str], tuple[str, str] | None]] = {
     "around": (
         "PAD",
         limit("{ around = ['CONV_2D'] }"),
-        ("its counterpart behind a CONV_2D", "none"),
+        ("the matching operator behind a CONV_2D", "none"),
     ),
     "types_not": ("PAD", limit("{ types_not = ['int4'] }"), None),
     "a type that is not taken": (

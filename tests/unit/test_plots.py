@@ -163,11 +163,14 @@ def _skipped(judge: str, reason: str, status: str = "skipped") -> JudgeVerdict:
     [
         (
             {"judges": (_skipped("tflm", "tflite-micro is not installed"),)},
-            "What tflm needs, installed: tflite-micro is not installed.",
+            "Install the requirements of tflm (tflite-micro is not installed).",
         ),
-        ({"judges": (_skipped("vela", "", "timeout"),)}, "More time for vela: --judge-seconds."),
-        ({"samples": 8}, "At least 64 inputs: --samples 64."),
-        ({"why": "numbers not judged: size: 9 GB"}, "More memory: --memory."),
+        (
+            {"judges": (_skipped("vela", "", "timeout"),)},
+            "Give vela more time with --judge-seconds.",
+        ),
+        ({"samples": 8}, "Use at least 64 inputs: --samples 64."),
+        ({"why": "numbers not judged: size: 9 GB"}, "Allow more memory with --memory."),
     ],
 )
 def test_advice_for_an_open_verification_is_given(
@@ -181,7 +184,7 @@ def test_advice_for_an_open_verification_is_given(
 def test_a_decided_verification_gets_no_advice(report: Report) -> None:
     assert settling(verified(report)) == ()
     assert settling(verified(report, word="failed")) == ()
-    assert settling(report) == ("Align it without --no-verify.",)
+    assert settling(report) == ("Align again without --no-verify.",)
 
 
 def test_runs_between_touched_operators_are_folded() -> None:

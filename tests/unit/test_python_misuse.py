@@ -79,7 +79,7 @@ SOURCES: dict[str, tuple[Callable[[Path], Any], str]] = {
     ),
     "gaps": (
         lambda path: memoryview(path.read_bytes())[::2],
-        "source: expected bytes one behind the other; found a value of type memoryview with gaps",
+        "source: expected a contiguous buffer of bytes; found a value of type memoryview with gaps",
     ),
     "no path": (lambda _: "", "source: the path is empty"),
     "result": (
@@ -225,7 +225,7 @@ def _gives_up(folder: str) -> None:
 CONVERTERS: list[tuple[Any, str]] = [
     (_Network(), "converter: found a network of type _Network; expected a converter of it"),
     (types.ModuleType("onnx2tf"), "converter: found the module onnx2tf; expected what converts"),
-    (_gives_up, "converter: it gave up with exit status 1; what it printed says why"),
+    (_gives_up, "converter: it ended the process with exit status 1; its output above says why"),
     ("net.onnx", "converter: expected one with convert(), a model with export() or a function"),
 ]
 

@@ -204,7 +204,7 @@ def test_a_quantize_with_other_readers_is_bypassed(options: dict[str, bool]) -> 
     assert names(result)[:3] == ["LOGISTIC", "QUANTIZE", "QUANTIZE"]
     assert [reads(result, 1), reads(result, 2)] == [["s"], ["s"]]
     assert kinds(result) == ["composed"]
-    assert "QUANTIZE passed by (1)" in render_text(result.report)
+    assert "QUANTIZE bypassed (1)" in render_text(result.report)
     assert align(result.data, OPTIMIZE).data == result.data
 
 

@@ -87,7 +87,7 @@ VERIFICATION = Verification(
             before=Acceptance(status="refused", reason="scales differ", operator=6),
             after=Acceptance(status="accepted", facts=(("arena bytes", "4352"),)),
             word="accepted",
-            why="accepts it now",
+            why="accepts the aligned file only",
         ),
     ),
     outputs=(

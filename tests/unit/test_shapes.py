@@ -187,7 +187,7 @@ def test_a_shape_of_another_rank_rebuilds_the_tensor() -> None:
 def test_shapes_that_cannot_be_set_are_refused() -> None:
     data = dilated()
     for name, fields, words in (
-        ("blocks", {"shape": (1, 2)}, "its data has a shape of its own"),
+        ("blocks", {"shape": (1, 2)}, "its data has another shape"),
         ("c", {"shape": (1,), "signature": (1,)}, "neither added nor taken away"),
     ):
         _, tensor = named(data, name)

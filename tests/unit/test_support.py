@@ -186,7 +186,7 @@ WORDS: dict[str, tuple[str, dict[str, str], tuple[str, str] | None]] = {
     "not the operator": (
         "PAD",
         limit("{ operator = ['ADD'] }"),
-        ("an operator that the target knows", "PAD"),
+        ("an operator that the target supports", "PAD"),
     ),
     "custom_code": (
         "PAD",
@@ -235,7 +235,7 @@ WORDS: dict[str, tuple[str, dict[str, str], tuple[str, str] | None]] = {
     "growth": (
         "PAD",
         limit("{ growth = { from = 'inputs[0]', to = 'outputs[0]', at_most = 1.4 } }"),
-        ("a size at most 1.4 times as large", "4 to 6"),
+        ("a size at most 1.4 times as large", "4 resized to 6"),
     ),
     "same_shape": (
         "PAD",
@@ -246,7 +246,7 @@ WORDS: dict[str, tuple[str, dict[str, str], tuple[str, str] | None]] = {
     "outputs at the border": (
         "CONCATENATION",
         limit("{ outputs_inside = true }"),
-        ("an output that the subgraph keeps to itself", "an output of the subgraph"),
+        ("a tensor that is not an output of the subgraph", "an output of the subgraph"),
     ),
     "some_constant": ("PAD", limit("{ some_constant = true }"), None),
     "constants_zero": (
@@ -257,19 +257,19 @@ WORDS: dict[str, tuple[str, dict[str, str], tuple[str, str] | None]] = {
     "constant_large_dimensions": (
         "PAD",
         limit("{ constant_large_dimensions = 1 }"),
-        ("sizes above 1 in the innermost dimension alone", "[4, 2]"),
+        ("sizes above 1 only in the innermost dimension", "[4, 2]"),
     ),
     "any_type": ("PAD", limit("{ any_type = ['int8'] }"), None),
     "types": ("PAD", limit("{ types = ['int32'] }", "inputs[1]"), None),
     "constant": (
         "PAD",
         limit("{ constant = true }", "inputs[0]"),
-        ("a constant", "a tensor that is computed"),
+        ("a constant", "a computed tensor"),
     ),
     "not constant": (
         "PAD",
         limit("{ constant = false }", "inputs[1]"),
-        ("a tensor that is computed", "a constant"),
+        ("a computed tensor", "a constant"),
     ),
     "absent": ("PAD", limit("{ absent = true }", "inputs[1]"), ("no such operand", "pads")),
     "absent, and it is": ("PAD", limit("{ absent = true }", "inputs[2]"), None),
@@ -282,7 +282,7 @@ WORDS: dict[str, tuple[str, dict[str, str], tuple[str, str] | None]] = {
     "large_dimensions": (
         "PAD",
         limit("{ large_dimensions = 2 }", "inputs[0]"),
-        ("sizes above 1 in the innermost 2 dimensions alone", "[1, 4, 4, 6]"),
+        ("sizes above 1 only in the innermost 2 dimensions", "[1, 4, 4, 6]"),
     ),
     "three large dimensions": ("PAD", limit("{ large_dimensions = 3 }", "inputs[0]"), None),
     "elements_at_least": (
@@ -304,13 +304,13 @@ WORDS: dict[str, tuple[str, dict[str, str], tuple[str, str] | None]] = {
     "innermost_multiple_of": (
         "PAD",
         limit("{ innermost_multiple_of = 4 }", "inputs[0]"),
-        ("an innermost size that 4 divides", "6"),
+        ("an innermost size that is a multiple of 4", "6"),
     ),
     "values": ("PAD", limit("{ values = [0] }", "inputs[1]"), ("values 0", "1")),
     "values that are computed": (
         "PAD",
         limit("{ values = [0] }", "inputs[0]"),
-        ("a constant", "a tensor that is computed"),
+        ("a constant", "a computed tensor"),
     ),
     "zero": ("CONCATENATION", limit("{ zero = true }", "inputs[1]"), None),
     "not zero": ("PAD", limit("{ zero = true }", "inputs[1]"), ("zeros alone", "other values")),
@@ -325,7 +325,7 @@ WORDS: dict[str, tuple[str, dict[str, str], tuple[str, str] | None]] = {
     "values that vary and are computed": (
         "PAD",
         limit("{ varied = true }", "inputs[0]"),
-        ("a constant", "a tensor that is computed"),
+        ("a constant", "a computed tensor"),
     ),
     "one value": (
         "CONCATENATION",
@@ -366,7 +366,7 @@ BAD: dict[str, tuple[str, str]] = {
     ),
     "axes from nowhere": (
         "operators = ['ADD']\nlimits = { axes = { of = 'inputs[0]', innermost = 3 } }",
-        "here.toml.support[0]: axes are named by an option or by a slot",
+        "here.toml.support[0]: axes must be given by an option or by a slot",
     ),
     "a yes that is no": (
         "operators = ['ADD']\nlimits = { static = false }",
@@ -374,7 +374,7 @@ BAD: dict[str, tuple[str, str]] = {
     ),
     "the model among operators": (
         "operators = ['ADD', 'MODEL']\nlimits = { operator = [] }",
-        "here.toml.support[0]: MODEL stands alone among operators",
+        "here.toml.support[0]: MODEL must be the only operator of its row",
     ),
 }
 

@@ -143,7 +143,9 @@ def test_uint8_without_parameters_stays_uint8() -> None:
     data = graph.bytes(["x"], ["y"])
     found = converted(data)
     assert found.data == data
-    assert found.report.warnings == ("--to int8: there is no uint8 tensor that could become int8",)
+    assert found.report.warnings == (
+        "--to int8: the model has no uint8 tensor that can become int8",
+    )
 
 
 def test_int8_models_are_left_alone(sample_origin: bytes) -> None:

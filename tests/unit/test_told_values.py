@@ -35,7 +35,7 @@ def test_kept_int16_inputs_are_a_conflict_with_a_hint(operator: str) -> None:
     assert report.exit_status == 1
     told = report.conflicts[0].message
     assert "subgraph[0]/inputs[0] keeps (0.0005, 500)" in told
-    assert told.endswith("(--io free lets graph inputs and outputs move)")
+    assert told.endswith("(--io free allows new parameters for graph inputs and outputs)")
     kept = align(off_centre(operator), replace(FREE, overrides=())).report
     assert kept.conflicts == ()
 
@@ -71,7 +71,7 @@ def test_an_operand_with_few_steps_is_a_warning_everywhere(
     assert len(found.grades) == len(options.targets)
     assert found.address.endswith(f"{operator}/inputs[1]")
     assert "found 3.69 steps of the shared scale 0.27 for values in 0..0.996094" in found.message
-    assert "about 11 dB; the QUANTIZE before it is x69.1" in found.message
+    assert "about 11 dB; the QUANTIZE before it coarsens the step x69.1" in found.message
     assert align(data, PLAIN).report.exit_status == 0
 
 

@@ -111,7 +111,7 @@ def test_a_sum_that_would_be_widened_out_of_all_proportion_is_no_repair() -> Non
     assert result.data == data
     assert result.report.exit_status == 1
     (conflict, *_) = result.report.conflicts
-    assert "would have to be 298 times as coarse" in conflict.message
+    assert "would need a scale 298 times as coarse" in conflict.message
     assert [one.severity for one in result.report.remaining] == ["error"] * len(
         result.report.remaining
     )
@@ -129,6 +129,7 @@ def test_masks_stay_with_the_repair_off() -> None:
 def test_a_range_that_holds_nothing_of_what_is_written_is_a_warning() -> None:
     (found,) = check(below_zero(), AlignOptions(targets=TARGETS)).findings
     assert (found.rule, found.severity, found.fix) == ("params/range", "warning", "")
-    assert "found a range of -1..0, expected some of what the operator writes, 0..inf" in (
-        found.message
+    assert (
+        "found a range of -1..0, expected a range that overlaps the operator's values, 0..inf"
+        in (found.message)
     )

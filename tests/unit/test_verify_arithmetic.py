@@ -129,10 +129,10 @@ def test_an_accepted_larger_loss_has_a_reason() -> None:
     saturated = loss(noisy(0.0005, 1), noisy(0.002, 2), 0, rounding=0.01, saturates=True)
     assert (saturated.word, saturated.why) == (
         "verified",
-        "what is lost is less than its own rounding",
+        "the loss is smaller than the output's own rounding error",
     )
     logits = loss(noisy(0.01, 1), noisy(0.0125, 2), 0, allowed=3.0)
-    assert logits.why == "loses 2.1 dB, of which saturating behind it shows less"
+    assert logits.why == "loses 2.1 dB, less behind its saturating reader"
     assert loss(noisy(0.01, 1), noisy(0.01, 2), 0).why == ""
 
 
@@ -164,4 +164,4 @@ def test_more_noise_on_a_noisy_output_is_reported() -> None:
     assert not loss(noisy(0.5, 1), noisy(0.5, 2), 0).tells
     lost = loss(noisy(0.5, 1), noisy(1.0, 2), 0)
     assert lost.tells
-    assert lost.why.endswith("too low to judge by, and alignment loses 6.2 dB")
+    assert lost.why.endswith("too low for a comparison, and alignment loses 6.2 dB")

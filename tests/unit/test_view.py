@@ -60,7 +60,9 @@ def test_decided_tensors_have_reasons() -> None:
     names = {tensor.index: tensor.name for tensor in view.before[0].tensors}
     assert {names[why.key[1]] for why in view.whys} >= {"c1", "c2", "cat"}
     told = next(why.lines for why in view.whys if names[why.key[1]] == "c2")
-    assert any(line.startswith("What ties it: same/CONCATENATION") for line in told)
+    assert any(
+        line.startswith("Rules that tie it to other tensors: same/CONCATENATION") for line in told
+    )
 
 
 def test_inserted_operators_are_marked_and_the_others_paired() -> None:

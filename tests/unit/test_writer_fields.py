@@ -88,7 +88,7 @@ def test_one_of_several_graph_inputs() -> None:
 
 def test_a_constant_keeps_the_type_of_its_data() -> None:
     data = pack(chain())
-    message = r"^subgraph\[0\]/tensor\[2\]: its data has a type of its own$"
+    message = r"^subgraph\[0\]/tensor\[2\]: its data has another type$"
     with pytest.raises(UsageError, match=message):
         splice(data, read(data), [SetType(subgraph=0, tensor=2, type="uint8")])
     changed = splice(data, read(data), [SetType(subgraph=0, tensor=1, type="uint8")]).join()
@@ -233,7 +233,7 @@ def test_a_plan_for_one_subgraph_is_kept_in_step_there_alone(
         (plan(-1, 1, 2, 3), "it holds 3 offsets for 8 tensors"),
         (plan(0, 1, 2, 3), "it holds 3 offsets for 8 tensors"),
         (plan(0), "it holds 0 offsets for 8 tensors"),
-        (plan(0, *EVERYTHING)[:-1], "43 bytes are no plan"),
+        (plan(0, *EVERYTHING)[:-1], "43 bytes are not a memory plan"),
     ],
 )
 def test_a_plan_that_fits_no_subgraph_is_refused(content: bytes, why: str) -> None:
@@ -249,5 +249,5 @@ def test_an_entry_follows_its_place_and_stays_where_it_has_none() -> None:
     assert renamed_entries("s", [7], [4, 5], [4, 9]) == [7]
     assert renamed_entries("s", [4], [4, 4], [8, 8]) == [8]
     assert renamed_entries("s", [4, 4], [4, 4], [8, 9]) == [8, 9]
-    with pytest.raises(UnsupportedError, match=r"^signature 's': tensor 4 stands in several"):
+    with pytest.raises(UnsupportedError, match=r"^signature 's': tensor 4 is named by several"):
         renamed_entries("s", [4], [4, 4], [8, 9])

@@ -49,7 +49,7 @@ ADDED = AddTensor(subgraph=0, index=5, like=1, name="new", type="int8", quant=QU
             SetData(subgraph=0, tensor=2, data=bytes(5)),
             r"subgraph\[0\]/tensor\[2\]: 5 bytes of data where shape and type need 4",
         ),
-        (SetData(subgraph=0, tensor=2, data=b"", type="int9"), "'int9' is no tensor type"),
+        (SetData(subgraph=0, tensor=2, data=b"", type="int9"), "'int9' is not a tensor type"),
         (
             SetOperand(subgraph=0, operator=3, kind="inputs", index=0, tensor=0),
             r"subgraph\[0\] has no operator 3",
@@ -77,7 +77,7 @@ ADDED = AddTensor(subgraph=0, index=5, like=1, name="new", type="int8", quant=QU
         ),
         (
             AddOperator(subgraph=0, before=0, name="ABC", version=1, inputs=(), outputs=()),
-            "'ABC' is no builtin operator",
+            "'ABC' is not a builtin operator",
         ),
         (
             SetOption(subgraph=0, operator=1, field="fused_activation_function", value=1000),
@@ -204,7 +204,7 @@ def test_entries_of_one_tensor_follow_in_their_order() -> None:
 def test_ambiguous_signature_entries_are_refused() -> None:
     data = _twice(3)
     edit = SetGraphIO(subgraph=0, kind="outputs", index=1, tensor=3)
-    with pytest.raises(UnsupportedError, match="signature 'serve': tensor 4 stands in several"):
+    with pytest.raises(UnsupportedError, match="signature 'serve': tensor 4 is named by several"):
         splice(data, read(data), [edit])
 
 
@@ -307,8 +307,8 @@ def test_a_memory_plan_in_the_first_buffer_is_kept_in_step() -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"123", "3 bytes are no plan"),
-        (b"", " 0 bytes are no plan"),
+        (b"123", "3 bytes are not a memory plan"),
+        (b"", " 0 bytes are not a memory plan"),
         (_plan(0, 1), "it holds 2 offsets for 5 tensors"),
         (struct.pack("<4i", 1, 0, 5, 0), "it announces 5 offsets and holds 1"),
     ],

@@ -119,7 +119,7 @@ def _ran(step: Callable[..., Any], *arguments: str) -> Any:
         return step(*arguments)
     except SystemExit as end:
         raise UsageError(
-            f"converter: it gave up with exit status {end.code}; what it printed says why"
+            f"converter: it ended the process with exit status {end.code}; its output above says why"
         ) from end
 
 

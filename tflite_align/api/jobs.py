@@ -101,7 +101,9 @@ def explain(
 
 
 def _options(options: AlignOptions | None, words: Mapping[str, Any]) -> AlignOptions:
-    """The options with these keywords, with calibration files read and names of judges checked."""
+    """The options with these keywords, with calibration files read and names of judges checked.
+    `words`: option name -> value.
+    """
     if words.get("calibration") is not None:
         words = {**words, "calibration": calibration_arrays(words["calibration"])}
     align_options = options_of(options, words)
@@ -111,7 +113,7 @@ def _options(options: AlignOptions | None, words: Mapping[str, Any]) -> AlignOpt
         if judge not in _NO_JUDGES
     ]
     if judges:
-        from ..verify.judges import require_known  # noqa: PLC0415 - few name one
+        from ..verify.judges import require_known  # noqa: PLC0415 - only needed where judges are named
 
         require_known(judges)
     return align_options
@@ -143,7 +145,7 @@ def _logged(progress: Progress | None) -> Progress:
     begun: set[str] = set()
 
     def tell(stage: str, done: float) -> None:
-        """Log the start of a stage and report the progress."""
+        """Log the start of a stage and report the progress. `done`: share of the stage, 0 to 1."""
         if stage not in begun:
             begun.add(stage)
             _LOG.debug("%s", stage)

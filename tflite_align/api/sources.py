@@ -64,7 +64,7 @@ def opened(source: Source) -> Opened:
 
 
 def _viewed(source: Any) -> memoryview | None:
-    """A view of an object's buffer; None for an object without one."""
+    """A view of an object's buffer; None for an object without one. `source`: the object."""
     try:
         view = memoryview(source)
     except TypeError:
@@ -74,13 +74,15 @@ def _viewed(source: Any) -> memoryview | None:
     if view.itemsize != 1 or not view.c_contiguous:
         what = "with gaps" if view.itemsize == 1 else f"of {view.itemsize}-byte elements"
         raise UsageError(
-            f"source: expected bytes one behind the other; found {kind_of(source)} {what}"
+            f"source: expected a contiguous buffer of bytes; found {kind_of(source)} {what}"
         )
     return view.cast("B")
 
 
 def _read(source: Any) -> Opened:
-    """The rest of an open file. Raises UsageError if it is not open for reading bytes."""
+    """The rest of an open file. Raises UsageError if it is not open for reading bytes. `source`:
+    the object.
+    """
     data = _bytes_of(source)
     if isinstance(data, str):
         raise UsageError("source: the file is open as text; open it with mode 'rb'")

@@ -136,26 +136,33 @@ class _ArithmeticTable(f.TomlTable, frozen=True, kw_only=True):
     types: Annotated[tuple[PatternText, ...], f.about("operand types, as in schema/kernels")]
     kind: CertifiableClass = f.field(name="class")
     function: Annotated[FunctionName, f.about("the integer function")] = f.LEFT_OUT
-    also: Annotated[tuple[FunctionName, ...], f.about("of some elements, by place")] = f.LEFT_OUT
+    also: Annotated[
+        tuple[FunctionName, ...], f.about("functions of single outputs or elements, by position")
+    ] = f.LEFT_OUT
     block: Annotated[int, f.about("channels of a block, behind which `also` counts")] = f.LEFT_OUT
-    clamp: Annotated[ClampName, f.about("of an activation: where it clamps")] = f.LEFT_OUT
+    clamp: Annotated[ClampName, f.about("of an activation: the real values of its clamp")] = (
+        f.LEFT_OUT
+    )
     ties: Annotated[Literal["away", "even"], f.about("how a clamp's integers are rounded")] = (
         f.LEFT_OUT
     )
     when: Annotated[
-        dict[str, int | bool], f.about("options, and whether several_weight_scales")
+        dict[str, int | bool],
+        f.about("option values (and several_weight_scales) for which the row holds"),
     ] = f.LEFT_OUT
-    reason: Annotated[f.Word, f.about("of class none: why nothing is known for every input")] = (
+    reason: Annotated[
+        f.Word, f.about("for class none: why the error is not bounded for every input")
+    ] = f.LEFT_OUT
+    departs: Annotated[f.Word, f.about("inputs for which the kernel computes another result")] = (
         f.LEFT_OUT
     )
-    departs: Annotated[f.Word, f.about("where the kernel does something else")] = f.LEFT_OUT
     sources: f.Texts
 
 
 def _row(name: str, row: dict[str, Any], where: str) -> ArithmeticRow:
     """The ArithmeticRow of one parsed table. `where`: the table's place in the file, for messages."""
     if (row["class"] == "none") is not ("reason" in row and "function" not in row):
-        raise RuleError(f"{where}: class none has a reason, every other class a function")
+        raise RuleError(f"{where}: class none needs a reason, every other class a function")
     if row["class"] != "none" and "function" not in row:
         raise RuleError(f"{where}: key 'function' is missing")
     return ArithmeticRow(operator=name, kind=row.pop("class"), **row)
@@ -166,9 +173,13 @@ class _ArithmeticDocument(f.TomlTable, frozen=True, kw_only=True):
 
     format: int
     title: str
-    processor: Annotated[f.Word, f.about("where the rows were held against it")]
-    otherwise: Annotated[f.Word, f.about("whose kernels run what has no row here")] = f.LEFT_OUT
-    delegate: Annotated[bool, f.about("it may leave any operator to those kernels")] = f.LEFT_OUT
+    processor: Annotated[f.Word, f.about("how the rows were compared with the runtime")]
+    otherwise: Annotated[
+        f.Word, f.about("runtime whose rows hold for operators without a row here")
+    ] = f.LEFT_OUT
+    delegate: Annotated[bool, f.about("true if any operator may run on the fallback's kernels")] = (
+        f.LEFT_OUT
+    )
     sources: f.Texts
     operator: dict[str, tuple[_ArithmeticTable, ...]]
 

@@ -28,7 +28,7 @@ def _pair(item_type: str) -> dict[str, Any]:
 
 
 def _list(items: dict[str, Any]) -> dict[str, Any]:
-    """JSON Schema of an array of any length."""
+    """JSON Schema of an array of any length. `items`: the schema of an element."""
     return {"type": "array", "items": items}
 
 

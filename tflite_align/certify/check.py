@@ -76,10 +76,17 @@ def check(original: bytes, written: bytes, certificate: Row, kernels: Kernels) -
             bounds.append(_operator(pair, index, row, location, (kernels, runtimes)))
     moved = [f"subgraph[{n}]/{slot}" for n, match in enumerate(matched) for slot in match.moved]
     demand(
-        moved == [*certificate["moved"]], place, f"the inputs and outputs that moved are {moved}"
+        moved == [*certificate["moved"]],
+        place,
+        f"the graph inputs and outputs with new parameters are {moved}",
     )
-    assumed = [f"integers of an input were observed: {each}" for each in certificate["observed"]]
-    assumed += ["biases are read as kernels read them"] * (certificate["bias"] != "declared")
+    assumed = [
+        f"a graph input stays within its observed integers: {each}"
+        for each in certificate["observed"]
+    ]
+    assumed += ["biases are read by input scale x weight scale, as kernels do"] * (
+        certificate["bias"] != "declared"
+    )
     claim, certified = certificate.get("optimum"), [bound for bound in bounds if bound is not None]
     return CheckedFile(
         operators=len(bounds),
@@ -96,10 +103,10 @@ def _tensor(pair: GraphPair, index: int, observed: Mapping[int, Row], location: 
     tensor, claim, needed = pair.written.tensors[index], pair.arrives[index], pair.needed[index]
     if not tensor.quantized:
         untold = claim is None and needed is None
-        demand(untold, location, "what arrives in such a tensor is not followed")
+        demand(untold, location, "the range of integers in a tensor of this type is not computed")
         return
     told = claim is not None and claim[0] <= claim[1]
-    demand(told, location, "the certificate does not say what arrives")
+    demand(told, location, "the certificate has no range of integers for it")
     is_input = index in pair.written.inputs
     if tensor.data and tensor.integers().size:
         _inside((int(tensor.integers().min()), int(tensor.integers().max())), claim, location)
@@ -110,12 +117,12 @@ def _tensor(pair: GraphPair, index: int, observed: Mapping[int, Row], location: 
         _constants(pair, [index], location)
     least = pair.narrowest(index)
     holds = needed is None or (least and needed[0] <= least[0] and needed[1] >= least[1])
-    demand(holds, location, f"readers can tell apart more than {needed}")
+    demand(holds, location, f"its readers need integers beyond {needed}")
 
 
 def _inside(reached: Sequence[int], claim: Sequence[int] | None, location: str) -> None:
     low, high = claim or (1, 0)
-    what = f"{reached[0]}..{reached[1]} can arrive, not {low}..{high} alone"
+    what = f"{reached[0]}..{reached[1]} are possible; the certificate claims {low}..{high}"
     demand(low <= reached[0] and reached[1] <= high, location, what)
 
 
@@ -127,7 +134,7 @@ def _operator(pair: GraphPair, index: int, row: Row, location: str, proof: Proof
         shown = _certified(pair, index, row, location, proof)
         reached, bound = [output.ends for output in shown.outputs], max(shown.bounds.values())
     else:  # it may write any integer of its output's type
-        demand(pair.unchanged(index), location, "changed, and no row says what it computes")
+        demand(pair.unchanged(index), location, "changed, and the certificate has no row for it")
     for output, ends in zip(outputs, reached, strict=True):
         if ends and pair.tracked(output):
             _inside(ends, pair.arrives[output], location)

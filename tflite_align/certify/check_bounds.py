@@ -209,7 +209,7 @@ def show(task: Task, kernels: Kernels, runtimes: Sequence[str]) -> Shown:
         groups = kernels(runtime, task.name, ins, task.types, facts)
         rows = [_first(task, group, known) for group in groups]
         if not rows:
-            raise UnshownError(f"no function is known of the kernel of {runtime}")
+            raise UnshownError(f"no integer function is known for {runtime}'s kernel")
         functions[runtime] = list(dict.fromkeys(name for row in rows for name in row.functions))
         bounds[runtime] = max(bound.worst for row in rows for bound in known[row])
     outputs = [_joined(each) for each in zip(*known.values(), strict=True)]
@@ -239,7 +239,7 @@ def _first(task: Task, group: Sequence[Kernel], known: dict[Kernel, list[ShownBo
             what = f"a copy can be {max(bound.worst for bound in known[kernel]):.6g} LSB off"
             raise UnshownError(f"its operands' parameters differ: {what}")
         return kernel
-    raise UnshownError("no kernel takes its parameters")
+    raise UnshownError("no kernel supports its parameters")
 
 
 def _bound(task: Task) -> ShownBound:
@@ -255,7 +255,7 @@ def _compared(task: Task, cases: Cases) -> ShownBound:
         cases.real, *LIMITS[_FUSED[task.given.options.get("fused_activation_function", 0)]]
     )
     if not np.all(np.abs(real) <= LARGEST * task.out.scale):
-        raise UnshownError("steps too far apart to say anything")
+        raise UnshownError("the scales differ too much for a bound")
     real = np.clip(real, *operand.stated)
     written = (cases.written - task.out.zero_point) * task.out.scale
     low, high = operand.tensor.declared
@@ -285,14 +285,14 @@ def _sums(task: Task, name: str) -> Iterator[Cases]:
     source, output = task.input(0).tensor, task.output.tensor
     counts = summed_counts(task.name, source.shape, output.shape, task.operator.options)
     if not counts or max(counts) * (output.limits[1] - output.limits[0] + 1) > 2**31:
-        raise UnshownError("how many elements are added up is not known, or too many")
+        raise UnshownError("the number of summed elements is unknown or too large")
     return sum_cases(name, task.name, counts, task.input(0).affine, task.out)
 
 
 def _position(task: Task, name: str) -> Iterator[Cases]:
     source, output, size = task.input(0).tensor, task.output.tensor, task.input(1).tensor
     if not size.data or (*size.integers().flat,) != output.shape[1:3]:
-        raise UnshownError("its size is not the constant that its output's shape says")
+        raise UnshownError("its size operand is not a constant equal to its output's shape")
     if task.input(0).affine[:2] != task.out[:2]:
         raise UnshownError("its operands' parameters differ")
     images = (source.shape[1], source.shape[2]), (output.shape[1], output.shape[2])

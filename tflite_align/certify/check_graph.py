@@ -22,7 +22,7 @@ _CALLERS |= {"STABLEHLO_COMPOSITE", "STABLEHLO_CASE", "STABLEHLO_WHILE"}
 _SAID = ("CustomOptions", "MutatingVariableInputs", "Intermediates")
 _PLAN = b"OfflineMemoryAllocation"
 
-# Of one subgraph: the original's index of each written operator; the original's folded operators.
+# For one subgraph: written operator index -> original index; indices of the folded operators.
 Claimed = tuple[Sequence[int | None], Sequence[int]]
 
 
@@ -68,7 +68,11 @@ def match_files(before: ReadFile, after: ReadFile, claimed: Sequence[Claimed]) -
         demand(fits, "metadata", f"the bytes of {name!r} differ")
     called = any(op.name in _CALLERS for graph in after.graphs for op in graph.operators)
     moved = any(match.moved for match in matched)
-    demand(not (called and moved), "subgraphs", "inputs or outputs of a file with calls moved")
+    demand(
+        not (called and moved),
+        "subgraphs",
+        "inputs or outputs of a file with calls have new parameters",
+    )
     return matched
 
 
@@ -113,7 +117,7 @@ def moved_through(file: ReadFile) -> set[tuple[int, int]]:
                 key = None if names is None else (names.get("container"), names.get("shared_name"))
                 found.setdefault(key, []).append(((n, index), value.reading))
     if None in found:
-        return set()  # which variable it is, the file does not say
+        return set()  # the handle is computed: the variable is unknown
     single = [uses for uses in found.values() if all(use[1] == uses[0][1] for use in uses)]
     return {place for uses in single for place, _ in uses}
 
@@ -124,9 +128,9 @@ def _match(o: ReadGraph, w: ReadGraph, claim: Claimed, location: str) -> Matched
     demand(count, location, "the certificate has another number of operators")
     kept = [index for index in claimed if index is not None]
     gone = [f"{op.name} ({n})" for n, op in enumerate(o.operators) if n not in (*kept, *folded)]
-    lost = f": the original's {', '.join(gone[:3])} has none that stands for it" if gone else ""
+    lost = f": the original's {', '.join(gone[:3])} has no counterpart" if gone else ""
     once = sorted([*kept, *folded]) == list(range(len(o.operators))) and kept == sorted(kept)
-    demand(once, location, f"not every operator is there once, in its order{lost}")
+    demand(once, location, f"an operator is missing, repeated or out of order{lost}")
     _in_order(o, f"{location} of the original")
     _in_order(w, location)
     alias: dict[int, int] = {}
@@ -154,7 +158,7 @@ def _kept(tensor: ReadTensor, *, added: bool) -> Mapping[str, Any]:
     return {
         "shape (shapes are compared, not inferred)": tensor.shape,
         "is_variable": tensor.variable,
-        "data: a constant in one file alone": bool(tensor.data),
+        "data: a constant in only one of the files": bool(tensor.data),
         "name, sparsity or further fields": {**fields, "Name": added or fields["Name"]},
         "quantization details": details,
     }
@@ -172,14 +176,22 @@ def _in_order(graph: ReadGraph, location: str) -> None:
     tensors = list(enumerate(graph.tensors))
     known = {*graph.inputs, *(n for n, t in tensors if t.data or t.variable)}
     free = {-1, *(n for n, t in tensors if t.type == "RESOURCE" or 0 in t.shape)}
-    demand(len(set(graph.inputs)) == len(graph.inputs), location, "two inputs are one tensor")
+    demand(
+        len(set(graph.inputs)) == len(graph.inputs),
+        location,
+        "two graph inputs are the same tensor",
+    )
     for position, operator in enumerate(graph.operators):
         where = f"{location}/operator[{position}] {operator.name}"
-        demand({*operator.inputs} <= known | free, where, "reads what nothing before it writes")
+        demand(
+            {*operator.inputs} <= known | free,
+            where,
+            "reads a tensor that no earlier operator writes",
+        )
         for output in operator.outputs:
-            demand(output not in known, where, "writes what is written already")
+            demand(output not in known, where, "writes a tensor that an earlier operator writes")
             known |= {output} - {-1}
-    demand({*graph.outputs} <= known | {-1}, location, "nothing writes an output")
+    demand({*graph.outputs} <= known | {-1}, location, "no operator writes a graph output")
 
 
 def _standing(
@@ -199,7 +211,7 @@ def _standing(
         if ours >= 0:
             theirs = alias.get(theirs, theirs)
             stands[ours] = theirs if stands[ours] is None else stands[ours]
-            demand(stands[ours] == theirs, where, f"tensor {ours} does not stand for {theirs}")
+            demand(stands[ours] == theirs, where, f"tensor {ours} does not correspond to {theirs}")
 
     for ours, theirs in zip(w.inputs, o.inputs, strict=False):
         stand(ours, theirs, location)
@@ -208,14 +220,16 @@ def _standing(
         if source is None:
             read, output = _added(operator, where)
             value = stands[read]
-            demand(value is not None, where, "an added QUANTIZE reads what stands for nothing")
+            demand(
+                value is not None, where, "an added QUANTIZE reads a tensor without a counterpart"
+            )
             stand(output, -1 if value is None else value, where)
             continue
         given = o.operators[source]
         same = (given.name, given.other, len(given.outputs))
         same_place = same == (operator.name, operator.other, len(operator.outputs))
         more = len(operator.inputs) - len(given.inputs)
-        what = f"is another operator than {given.name}, or has other operands"
+        what = f"is not the operator {given.name}, or has other operands"
         demand(same_place and more >= 0, where, what)
         for slot, pair in enumerate(
             zip(operator.inputs, (*given.inputs, *[-1] * more), strict=True)

@@ -72,5 +72,5 @@ def see_chosen(row: Row, after: ReadFile, matched: Sequence[Matched], place: str
             ends = {"inputs": holder.inputs, "outputs": holder.outputs}
             tensor = graph.tensors[ends[kind][index]]
             slot = f"subgraph[{subgraph}]/operator[{operator}]/{kind}[{index}]"
-            what = f"{slot} has not the label chosen for group {number}"
+            what = f"{slot} does not have the parameters chosen for group {number}"
             demand((tensor.scale, tensor.zero_point) == ((scale,), (zero_point,)), place, what)

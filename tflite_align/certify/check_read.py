@@ -70,7 +70,7 @@ class ReadTensor(NamedTuple):
     def integers(self) -> np.ndarray[Any, Any]:
         """The constant's integers in the tensor's shape."""
         if self.other[0]["Sparsity"]:
-            raise UnreadableError("its integers are not stored one by one")
+            raise UnreadableError("it is stored sparse or packed")
         return stored_integers(self.data, self.type, self.shape)
 
 
@@ -101,7 +101,7 @@ class ReadFile(NamedTuple):
 class _Counted:
     """A substitute FlatBuffers builder that records the number of fields of a table."""
 
-    def StartObject(self, fields: int) -> None:  # noqa: N802 - the builder's name for it
+    def StartObject(self, fields: int) -> None:  # noqa: N802 - name of the flatbuffers builder
         self.fields = fields
 
 
@@ -142,7 +142,7 @@ def _table(table: Any, name: str) -> dict[str, Any]:
     size = int.from_bytes(tab.Bytes[start : start + 2], "little")
     field_count, fields = _fields(name)
     if (size - 4) // 2 > field_count:
-        raise UnreadableError(f"{name} has fields that are newer than the accessors")
+        raise UnreadableError(f"{name} has fields that the installed schema accessors do not know")
     read: dict[str, Any] = {}
     for field, vector, numeric in fields:
         at = getattr(table, field)
@@ -176,7 +176,7 @@ def _plain(value: Any, field: str, holder: Any = None) -> Any:
 def read_file(data: bytes) -> ReadFile:
     """The file as plain values; UnreadableError, or an exception of the accessors, if it is damaged."""
     if data[4:8] != b"TFL3":
-        raise UnreadableError("is no .tflite file")
+        raise UnreadableError("not a .tflite file")
     model = _table(_module("Model").Model.GetRootAs(data, 0), "Model")
     parts = [_outside(b["Offset"], b["Size"], data, b["Data"]) for b in model.pop("Buffers")]
     codes = [_code(code) for code in model.pop("OperatorCodes")]
@@ -191,7 +191,7 @@ def read_file(data: bytes) -> ReadFile:
 def _outside(offset: int, size: int, data: bytes, inside: Any) -> bytes:
     """Bytes in a table, or behind all tables at an offset above 1."""
     if offset > 1 and (offset + size > len(data) or inside):
-        raise UnreadableError("a buffer or options lie outside the file, or in two places")
+        raise UnreadableError("a buffer or options lie outside the file, or are given twice")
     return data[offset : offset + size] if offset > 1 else bytes(inside)
 
 
@@ -211,7 +211,7 @@ def _graph(graph: dict[str, Any], parts: list[bytes], codes: list[Any], data: by
     ends = [*read.inputs, *read.outputs]
     ends += [index for op in read.operators for index in (*op.inputs, *op.outputs)]
     if any(not -1 <= index < len(read.tensors) for index in ends):
-        raise UnreadableError("an operand is no tensor of the subgraph")
+        raise UnreadableError("an operand's index is not a tensor of the subgraph")
     return read
 
 

@@ -39,13 +39,15 @@ def kernels_of(
     while runtime:
         table = load_arithmetic(runtime)
         if any(not row.when.keys() <= facts.keys() for row in _rows(table, operator)):
-            # That row might be the one that applies.
-            raise _unknown(asked, operator, types, "a row looks at options that it does not have")
+            # The row might apply if the option were known.
+            raise _unknown(
+                asked, operator, types, "a row depends on options that the operator does not have"
+            )
         groups.append(list(table.candidates(operator, types, facts)))
         runtime = table.otherwise if table.delegate else ""
     for group in groups:
         if not group:
-            raise _unknown(asked, operator, types, "no row is about these types and options")
+            raise _unknown(asked, operator, types, "no row matches these types and options")
         if group[0].kind in _UNSHOWN:
             why = group[0].reason or "float32 values are not enumerated"
             raise _unknown(asked, operator, types, why)
@@ -53,7 +55,7 @@ def kernels_of(
 
 
 def _unknown(runtime: str, operator: str, types: OperandTypes, why: str) -> UnshownError:
-    """The error for an operator of a runtime without a known integer function."""
+    """The error for an operator of a runtime without a known integer function. `why`: the reason."""
     return UnshownError(f"no function is known of {runtime}'s {operator} {types}: {why}")
 
 

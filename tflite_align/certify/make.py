@@ -53,7 +53,7 @@ def certified_runtimes(targets: Sequence[str]) -> tuple[str, ...]:
 
 def certify(model: bytes, *, runtimes: Sequence[str] = _DEFAULT) -> Row:
     """The certificate of a model against its own declared parameters, as make_certificate returns
-    it.
+    it. `model`: the file's bytes; `runtimes`: names.
     """
     return make_certificate(model, model, runtimes=runtimes)
 
@@ -76,19 +76,22 @@ def make_certificate(
 ) -> Row:
     """The certificate as JSON values (schema/certificate.schema.json); bounds are in steps (LSB).
 
-    `bias`: the reading of a bias whose scale is not input scale x weight scale (`declared`, `as-run`).
-    Raises NotCertifiedError with the location of the operator that has no bound.
+    `bias`: the reading of a bias whose scale is not input scale x weight scale (`declared`,
+    `as-run`). Raises NotCertifiedError with the location of the operator that has no bound.
+    `original`, `written`: the files' bytes. `runtimes`: names.
     """
     try:
         return _made(original, written, tuple(runtimes), bias)
     except RefutedError as error:
         raise NotCertifiedError(str(error)) from error
     except Exception as error:
-        raise NotCertifiedError(f"it cannot be read by the checker: {error}") from error
+        raise NotCertifiedError(f"the checker cannot read the file: {error}") from error
 
 
 def _made(original: bytes, written: bytes, runtimes: tuple[str, ...], bias: str) -> Row:
-    """make_certificate, with the exceptions of the checker's functions."""
+    """make_certificate, with the exceptions of the checker's functions. `original`, `written`: the
+    files' bytes. `runtimes`: names.
+    """
     before = read_file(original)
     after = before if written == original else read_file(written)
     claimed = [_claimed(o, w) for o, w in zip(before.graphs, after.graphs, strict=True)]
@@ -156,7 +159,9 @@ def _mapping(original: ReadGraph, written: ReadGraph) -> list[int | None]:
 
 
 def _fits(written: ReadGraph, candidate: int, name: str, mapping: Sequence[int | None]) -> bool:
-    """Whether the written operator `candidate` has this name and is not mapped yet."""
+    """Whether the written operator `candidate` has this name and is not mapped yet. `candidate`:
+    its index; `mapping`: original operator -> written operator so far.
+    """
     return written.operators[candidate].name == name and mapping[candidate] is None
 
 
@@ -180,7 +185,8 @@ def _operators(
     pair: GraphPair, graph_index: int, runtimes: Sequence[str]
 ) -> tuple[list[Row], list[tuple[int, int] | None]]:
     """(the certificate's rows of operators, the interval of integers in each tensor) of one
-    subgraph. Operators are visited in file order, producers first.
+    subgraph. Operators are visited in file order, producers first. `graph_index`: of the subgraph.
+    `runtimes`: names.
     """
     arrives = pair.arrives
     for index, tensor in enumerate(pair.written.tensors):
@@ -204,7 +210,8 @@ def _row(
     pair: GraphPair, graph_index: int, index: int, runtimes: Sequence[str]
 ) -> tuple[Row, Shown | None]:
     """(certificate row, error bound) of the written operator `index`; the bound is None for an
-    unchanged operator without one. RefutedError for a changed operator without one.
+    unchanged operator without one. RefutedError for a changed operator without one. `runtimes`:
+    names.
     """
     operator = pair.written.operators[index]
     row: Row = {
@@ -216,7 +223,7 @@ def _row(
         shown = pair.show(index, kernels_of, runtimes)
     except REASONS as error:
         keyed = isinstance(error, KeyError)
-        reason = f"nothing is shown of {error.args[0]} yet" if keyed else str(error)
+        reason = f"no bound is computed for {error.args[0]}" if keyed else str(error)
     else:
         worst = max(shown.bounds.values())
         if worst <= pair.most(index):
@@ -229,7 +236,7 @@ def _row(
 
 
 def _certified(pair: GraphPair, index: int, shown: Shown) -> Row:
-    """The part of a certificate row that states a bound."""
+    """The part of a certificate row that states a bound. `index`: of the written operator."""
     output = pair.written.operators[index].outputs[0]
     scale, given = pair.written.tensors[output].scale, pair.given(output).scale
     coarser = scale[0] / given[0] if scale and given else 1.0  # an index has no scale
@@ -252,7 +259,9 @@ def _tensors(
     arrives: Sequence[tuple[int, int] | None],
     needed: Sequence[tuple[float, float] | None],
 ) -> Iterator[Row]:
-    """The certificate's rows of tensors with a known interval of integers."""
+    """The certificate's rows of tensors with a known interval of integers. `arrives`: interval of
+    integers by tensor; `needed`: interval of real values that readers distinguish.
+    """
     for index, ends in enumerate(arrives):
         if ends is None:
             continue

@@ -103,7 +103,7 @@ class OperatorCase(Record, frozen=True, kw_only=True):
 
     def operand(self, role: str, index: int) -> Tensor:
         """The tensor at a position of `inputs` or `outputs` (`role`). Raises UnknownHereError for a
-        missing one.
+        missing one. `index`: position.
         """
         listed = self.operator.inputs if role == "inputs" else self.operator.outputs
         if index >= len(listed) or listed[index] < 0:
@@ -112,7 +112,8 @@ class OperatorCase(Record, frozen=True, kw_only=True):
 
     def affine(self, role: str, index: int) -> Affine:
         """An operand's scale and zero point, with its type's integer limits. Raises
-        UnknownHereError if it does not have exactly one scale.
+        UnknownHereError if it does not have exactly one scale. `role`: inputs or outputs; `index`:
+        position. `index`: position.
         """
         tensor = self.operand(role, index)
         label, limits = tensor.label, INTEGER_LIMITS.get(tensor.type)
@@ -122,7 +123,7 @@ class OperatorCase(Record, frozen=True, kw_only=True):
 
     def integers(self, role: str, index: int) -> Array:
         """The integers of a constant operand, in its shape. UnknownHereError if it is no plain
-        constant.
+        constant. `role`: inputs or outputs; `index`: position. `index`: position.
         """
         tensor = self.operand(role, index)
         data = self.model.constant(self.graph.index, tensor.index)
@@ -133,7 +134,9 @@ class OperatorCase(Record, frozen=True, kw_only=True):
         else:
             flat = integers_of(data, tensor.type, tensor.elements).astype(np.int64)
         if flat.size != tensor.elements:
-            raise UnknownHereError(f"{role}[{index}] has not as many integers as its shape says")
+            raise UnknownHereError(
+                f"{role}[{index}] the number of its integers differs from its shape"
+            )
         return flat.reshape(tensor.shape)
 
     def channels(self) -> Iterator[Channel]:
@@ -200,7 +203,7 @@ class OperatorCase(Record, frozen=True, kw_only=True):
             return np.zeros(count, dtype=np.int64)
         integers = self.integers("inputs", bias).reshape(-1)
         if integers.size != count:
-            raise UnknownHereError("a bias of another length than there are channels")
+            raise UnknownHereError("bias and weights have different numbers of channels")
         return integers
 
     def counts(self) -> list[int]:

@@ -63,7 +63,7 @@ def measured(case: OperatorCase, rows: Sequence[ArithmeticRow]) -> Measured:
         total = part.distances if total is None else total.joined(part.distances)
         exact = exact and part.exact
     if total is None:
-        raise UnknownHereError("no output has a case")
+        raise UnknownHereError("no output depends on an enumerated operand")
     return Measured(
         pairs=total.pairs, every=total.every, cases=total.cases, witness=witness, exact=exact
     )
@@ -80,7 +80,7 @@ def taken(case: OperatorCase, row: ArithmeticRow) -> bool:
     except NotTakenError:
         return False
     except DomainError:
-        return True  # reported when all cases are compared
+        return True  # the error is reported when all cases are compared
     return True
 
 

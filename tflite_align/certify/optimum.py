@@ -33,7 +33,8 @@ _AXES = 30  # axes that a numpy array may have
 
 def with_optimum(certificate: Row, original: bytes, written: bytes, solved: Solved) -> Row:
     """Add to the certificate the optimum of every component whose cost tables are small enough, and
-    list the other components with the reason.
+    list the other components with the reason. `original`, `written`: the files' bytes; `solved`:
+    the solver's result.
     """
     before, after = read_file(original), read_file(written)
     matched = match_files(before, after, claims(certificate))

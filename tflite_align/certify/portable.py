@@ -71,7 +71,9 @@ class Portability(Record, frozen=True, kw_only=True):
 
 
 def portability(model: Model, runtimes: Sequence[str] = RUNTIMES) -> Portability:
-    """Compare every operator with a quantized output, in file order."""
+    """Compare every operator with a quantized output, in file order. `runtimes`: names of the
+    runtimes to compare.
+    """
     operators = [
         _operator(OperatorCase(model=model, graph=graph, operator=operator), runtimes)
         for graph in model.subgraphs
@@ -167,7 +169,9 @@ def _ordered(first: int, second: int) -> tuple[int, int]:
 
 
 def _alike(names: Sequence[str], pairs: Sequence[RuntimePair]) -> tuple[tuple[str, ...], ...]:
-    """Groups of runtimes in which no two differ; each runtime joins the first group that it fits."""
+    """Groups of runtimes in which no two differ; each runtime joins the first group that it fits.
+    `names`: of the runtimes; `pairs`: their comparisons two by two.
+    """
     unequal = {frozenset((pair.first, pair.second)) for pair in pairs}
     lists: list[list[str]] = []
     for name in names:

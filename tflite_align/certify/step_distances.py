@@ -68,7 +68,7 @@ def steps(
     """
     first, last = (int(value) for value in function(np.array([low, high])))
     if first > last:
-        raise DomainError("the function falls")
+        raise DomainError("the integer function is not monotonic")
     targets = np.arange(first + 1, last + 1)
     below, above = np.full(targets.shape, low), np.full(targets.shape, high)
     if about is not None and targets.size:
@@ -86,7 +86,9 @@ def steps(
 
 
 def _once(ordered: Array) -> Array:
-    """Distinct values of a sorted array, without the sorting of np.unique."""
+    """Distinct values of a sorted array, without the sorting of np.unique. `ordered`: ascending
+    values.
+    """
     distinct: Array = ordered[np.diff(ordered, prepend=ordered[:1] - 1) > 0]
     return distinct
 

@@ -36,4 +36,4 @@ def verify_certificate(original: Bytes, written: Bytes, certificate: Bytes) -> C
         raise CertificateRefutedError(str(error)) from error
     except Exception as error:
         description = f"{type(error).__name__}: {error}"
-        raise CertificateError(f"it cannot be checked: {description}") from error
+        raise CertificateError(f"the checker cannot read a file: {description}") from error

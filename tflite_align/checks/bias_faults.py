@@ -15,7 +15,7 @@ from .zeros import only_zeros
 
 __all__ = ["bias_faults", "expected_bias_scales"]
 
-# Steps of the output by which kernels let the scale of a bias differ (kernel_util.cc).
+# Largest difference between bias scale and input scale x weight scale, as a share of the output scale
 _APART = 0.02
 
 
@@ -176,7 +176,7 @@ def _where_it_counts(
     model: Model, constraint: BiasOf, expected: list[float], actual: list[float]
 ) -> list[float]:
     """The bias scales by channel, with the expected scale in place of the declared one wherever the
-    bias is zero, as any scale is right for zeros.
+    bias is zero, as any scale is right for zeros. `expected`, `actual`: scales by channel.
     """
     slot, bias = constraint.slot, slot_tensor(model, constraint.slot)
     data = None if bias is None else model.constant(slot.subgraph, bias.index)

@@ -221,8 +221,8 @@ def _zero_point(model: Model, constraint: ZeroPoint) -> Iterator[Fault]:
     zero_points = [z for z in quant_of(model, constraint.slot).zero_point if z != 0]
     if zero_points:
         slot = constraint.slot
-        sentence = f"zero_point {zero_points[0]} where the {constraint.type} kernel takes it as 0"
-        # Only a cut could bring another zero point here, and this operator is one.
+        sentence = f"zero_point {zero_points[0]} where the {constraint.type} kernel computes with 0"
+        # Only an inserted QUANTIZE could give another zero point here, and this operator is a QUANTIZE.
         graph = model.subgraphs[slot.subgraph]
         fixable = slot.operator >= 0 and graph.operators[slot.operator].name != CUT
         repair = "state" if own_state(model, slot) else "zero_point"
@@ -264,7 +264,7 @@ def _weight(model: Model, constraint: Weight) -> Iterator[Fault]:
     if len(quant.scale) > 1:
         axis = quant.quantized_dimension
         if rule.axis is None:
-            sentence = f"{len(quant.scale)} scales where the kernel takes one a tensor"
+            sentence = f"{len(quant.scale)} scales where the kernel reads one per tensor"
             yield slot, "1 scale", f"{len(quant.scale)} scales", sentence, "axis"
         elif axis != rule.axis:
             sentence = f"quantized_dimension {axis}, expected {rule.axis}"
@@ -334,7 +334,7 @@ def _window(model: Model, constraint: Window) -> Iterator[Fault]:
     if not constraint.numerator:
         span = f"less than {window.high:g} steps"
         clamp = f"the clamp at {window.multiplier:g} is {worst:.6g} steps of the output"
-        sentence = f"{clamp}, more than the kernel counts"
+        sentence = f"{clamp}, more than the kernel's integer holds"
     repair = "window" if high >= window.high and constraint.denominator else ""
     if repair and _clipping_helps(model, constraint, extents):
         repair = "mask"
@@ -357,7 +357,7 @@ def _clipping_helps(model: Model, constraint: Window, extents: Sequence[Extent])
     return window_ratios(constraint, new[:count], new[count:])[1] < constraint.source.high
 
 
-# What can be wrong with each kind of constraint; a user's own kinds are never broken.
+# Constraint class -> function that yields its faults; overrides' constraints have no faults.
 _FAULTS: dict[type[Constraint], Callable[[Model, Any], Iterable[Fault]]] = {
     Same: _same,
     Fixed: _fixed,

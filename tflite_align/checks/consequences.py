@@ -15,13 +15,13 @@ from .checker import Finding, Grade
 
 __all__ = ["gathered"]
 
-# Where the cause is: same slot, tensor or operator, or a tensor that the operator reads.
+# Place of the cause, relative to the consequence: same slot, tensor or operator, or an operand.
 _Where = Literal["slot", "tensor", "operator", "input"]
 
 # Beginning of a note.
-_SAME_FAULT = "the same fault"
-_MADE_OF_IT = "from this follows"
-_BESIDES = "and not looked at"
+_SAME_FAULT = "same cause"
+_MADE_OF_IT = "as a consequence"
+_BESIDES = "and not checked"
 
 
 class _Follows(Record, frozen=True):
@@ -57,9 +57,9 @@ class _Follows(Record, frozen=True):
 
 
 _ROWS = (
-    # The operator that reads scales along an axis determines where they belong.
+    # The axis of scales is determined by the operator that reads them.
     _Follows(("params/axis", "params/length", "weight/*"), "weight/*/axis", "tensor"),
-    # A bias is measured by the scales of the weights.
+    # The expected scale of a bias depends on the scales of the weights.
     _Follows(("bias/*",), "weight/*/axis", "operator"),
     # Zeros computed from zeros.
     _Follows(("params/zero_scale*",), "params/zero_scale*", "input"),
@@ -69,17 +69,17 @@ _ROWS = (
     _Follows(("support/*",), "bias/*", "slot"),
     _Follows(("support/*",), "support/*", "slot"),
     _Follows(("support/*",), "support/*", "operator", alike=True),
-    # A shape computed from stale ones: its readers get the next shape to compare.
+    # A shape computed from wrong shapes: its readers' shapes are wrong too.
     _Follows(("shape/*",), "shape/*", "input"),
 )
 
-# Values of an operator are irrelevant on a target without a kernel for it.
+# On a target without a kernel for the operator, findings on its values are irrelevant.
 _NO_KERNEL = ("support/*/kernel", "types/*")
 _OF_VALUES = ("same/*", "fixed/*", "zero/*", "window/*", "power/*", "bias/*", "weight/*")
 
-# Invalid parameters: rules that depend on them are not bound (checks/scales.py).
+# Rules that depend on invalid parameters are not bound (checks/scales.py).
 _IMPOSSIBLE = ("params/scale", "params/zero_point")
-_MOST = 4  # operators that are named
+_MOST = 4  # largest number of operators in a message
 
 _ORDER = {"error": 0, "warning": 1}
 
@@ -127,7 +127,7 @@ def _not_judged(model: Model, finding: Finding) -> str:
     ]
     more = f" and {len(named_) - _MOST} more" if len(named_) > _MOST else ""
     names = ", ".join(named_[:_MOST])
-    return f"what computes with it is not judged: {names}{more}" if names else ""
+    return f"operators that read it are not checked: {names}{more}" if names else ""
 
 
 def _root(roots: dict[int, int], index: int) -> int:

@@ -36,7 +36,7 @@ class Constraint(Record, frozen=True, kw_only=True):
     data than slots holds its rule's row as `source`. `droppable`: the solver may leave it violated.
     """
 
-    # Whether one that is broken and stays so binds nothing. Weight and bias constraints are never
+    # Whether a broken constraint that is not repaired may be dropped. Weight and bias constraints are never
     # dropped: they are needed when a neighbouring tensor's scale changes.
     droppable: ClassVar[bool] = False
 
@@ -216,7 +216,7 @@ class Anchored(Constraint, frozen=True, kw_only=True):
 
     slots: tuple[Slot, ...]
     label: Label
-    by: str  # the override, in words
+    by: str  # text of the override
 
     @property
     def label_slots(self) -> tuple[Slot, ...]:

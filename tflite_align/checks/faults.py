@@ -6,7 +6,7 @@ from ..format.model import Model, QuantParams, Slot
 
 __all__ = ["Fault", "quant_of"]
 
-# Slot, expected, found, sentence, kind of fault ("": no repair is known).
+# (slot, expected value, found value, sentence, fix id; "" if no repair is known).
 Fault = tuple[Slot, str, str, str, str]
 
 

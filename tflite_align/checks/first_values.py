@@ -22,7 +22,7 @@ def first_values(collector: Collector, rows: Mapping[str, OperatorRow]) -> Itera
     """A violated constraint for each first read of a variable that has no value yet.
 
     In a model with several signatures, the application may run any of them first: a variable that
-    one signature assigns counts as assigned when another reads it.
+    one signature assigns counts as assigned when another reads it. `rows`: rules by operator name.
     """
     names = resource_names(collector.model, rows)
     if not names:
@@ -73,7 +73,8 @@ class _Running:
 
     def reads(self, subgraph: int) -> Iterator[Slot]:
         """The slots that read a variable which has no value yet, the first for each variable. Empty
-        if some handle cannot be followed, since it may belong to any variable.
+        if some handle cannot be followed, since it may belong to any variable. `subgraph`: its
+        index.
         """
         if self.lost:
             return

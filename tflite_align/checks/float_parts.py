@@ -15,17 +15,17 @@ from .support.taken_types import types_of
 
 __all__ = ["float_parts"]
 
-_BORDER = ("QUANTIZE", "DEQUANTIZE", "CAST")  # they pass from floats to integers and back
+_BORDER = ("QUANTIZE", "DEQUANTIZE", "CAST")  # operators that convert between float and integers
 _CUSTOM = "CUSTOM"
-_MOST = 4  # kinds of operators that are named
+_MOST = 4  # largest number of operator names in a message
 
 _HYBRID = (
     "because weights alone are quantized there, and activations are float"
     " (dynamic range quantization)"
 )
-_STORED = "because a DEQUANTIZE makes floats of stored integers there, weights or other constants"
-_CUSTOM_CODE = "because what a custom operator computes with is not known here"
-_BEFORE = "because the values there come of floats that nothing in front quantizes"
+_STORED = "because DEQUANTIZE converts constants stored as integers to float there"
+_CUSTOM_CODE = "because the types that a custom operator computes with are unknown"
+_BEFORE = "because no earlier operator quantizes the float values there"
 
 
 class _Part(Record, frozen=True):
@@ -67,7 +67,9 @@ def _quantizes(graph: Subgraph) -> bool:
 
 
 def _counted(count: int, every: int) -> str:
-    """The beginning of a sentence: `2 of 10 operators compute`."""
+    """The beginning of a sentence: `2 of 10 operators compute`. `count` of `every`: numbers of
+    operators.
+    """
     noun, verb = "operator" if every == 1 else "operators", "computes" if count == 1 else "compute"
     return f"{count} of {every} {noun} {verb}"
 
@@ -84,8 +86,8 @@ def _named(names: Counter[str]) -> str:
 def _parts(model: Model, graph: Subgraph) -> Iterator[_Part]:
     """The operators that compute in float, in the order of the file."""
     type_name = _integer_type(graph)
-    integers: set[int] = set()  # floats that were integers in this graph
-    stored: set[int] = set()  # floats that a DEQUANTIZE computes from a constant
+    integers: set[int] = set()  # float tensors that are converted from integers in this subgraph
+    stored: set[int] = set()  # float tensors that a DEQUANTIZE computes from a constant
     for operator in graph.operators:
         inputs = [index for index in operator.inputs if index >= 0]
         if operator.name in _BORDER:
@@ -140,7 +142,8 @@ def _integer_type(graph: Subgraph) -> str:
 
 def _island(operand_types: OperandTypes, name: str, type_name: str) -> str:
     """The reason why an operator computes on floats that were dequantized from integers, as a
-    clause.
+    clause. `operand_types`: the kernels' types; `name`: the operator's; `type_name`: of the
+    integers.
     """
     if _has_kernel(operand_types, name, type_name):
         return (

@@ -23,8 +23,8 @@ __all__ = ["few_steps"]
 
 _NOTHING = Sound()
 _RULE = "params/steps"
-_FEW = 16  # steps: four bits
-_FAR = 16  # operators before an operand that are searched
+_FEW = 16  # steps (4 bits); an operand with fewer is reported
+_FAR = 16  # largest number of operators searched in front of an operand
 
 
 def few_steps(collector: Collector, sound: Sound = _NOTHING) -> Iterator[WellFormed]:
@@ -53,7 +53,7 @@ def few_steps(collector: Collector, sound: Sound = _NOTHING) -> Iterator[WellFor
                 for index in pattern.select(len(operator.inputs)):
                     slot = new_slot((graph.index, operator.index, pattern.kind, index))
                     tensor = collector.tensor(slot)
-                    # Another scale is another rule's fault.
+                    # Different scales are reported by the rule same/.
                     if tensor is not None and tensor.label == shared and _usable(tensor):
                         yield from _told(collector, makers, slot, tensor, shared)
 
@@ -98,7 +98,9 @@ def _told(
     if not levels:
         return
     level = max(20 * math.log10(steps), 0.0)
-    coarser = f"; the QUANTIZE before it is x{shared.scale / finer:.3g}" if finer else ""
+    coarser = (
+        f"; the QUANTIZE before it coarsens the step x{shared.scale / finer:.3g}" if finer else ""
+    )
     yield WellFormed(
         rule=_RULE,
         type=tensor.type,
@@ -123,7 +125,7 @@ def _behind(
             return span, finer
         row = rows.get(operator.name)
         if row is not None:
-            # Not from the collector: operators known to be sound were not bound.
+            # The collector cannot be used: it skips operators without faults.
             reach = reach_of(operator, row)
             span = span if reach is EVERYTHING else intersect(span, reach)
         if operator.name != CUT and not _copies(row):

@@ -15,7 +15,7 @@ from ..rules.operator_rows import load_operators
 
 __all__ = ["clipped"]
 
-# Ratio of scales up to which a QUANTIZE computes 8-bit values, 255 of them, in 32 bits; of int16.
+# Largest ratio of scales for which a QUANTIZE of 8-bit (255 steps) and int16 values fits int32.
 _QUANTIZED = {"int8": 2.0**22, "uint8": 2.0**22, "int16": 2.0**14}
 
 

@@ -46,6 +46,6 @@ def empty_ranges(collector: Collector) -> Iterator[WellFormed]:
                 type=type_name,
                 requirements=levels,
                 slot=slot,
-                expected=f"some of what the operator writes, {reach.low:g}..{reach.high:g}",
+                expected=f"a range that overlaps the operator's values, {reach.low:g}..{reach.high:g}",
                 actual=f"a range of {span.low:.6g}..{span.high:.6g}",
             )

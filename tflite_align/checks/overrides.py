@@ -56,17 +56,17 @@ class Override(Record, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if not (self.tensor or self.operator or self.slot):
-            raise UsageError("no place: give tensor, operator or slot")
+            raise UsageError("no tensor, operator or slot is given; give at least one of them")
         if not (self.keep or self.anchor or not self.cut or self.policy or self.severity):
-            raise UsageError("asks for nothing: give keep, anchor, cut, policy or severity")
+            raise UsageError("nothing to do is given; give keep, anchor, cut, policy or severity")
         if self.policy is not None and self.policy not in OPERATOR_POLICIES:
             known = ", ".join(OPERATOR_POLICIES)
             raise UsageError(f"policy: expected one of {known}; found {self.policy!r}")
         if self.rule and self.severity is None:
-            raise UsageError("rule says whose severity is meant: give severity")
+            raise UsageError("rule selects the findings whose severity changes; give severity too")
         if self.slot and ADDRESS.fullmatch(self.slot) is None:
             raise UsageError(
-                f"slot: {self.slot!r} is no address; write it as reports do:"
+                f"slot: {self.slot!r} is not an address; write it as in reports:"
                 " subgraph[0]/operator[12] CONCATENATION/inputs[1]"
             )
 

@@ -23,7 +23,7 @@ __all__ = ["wellformed"]
 _Requirements = Callable[[str, str], tuple[tuple[str, Requirement], ...]]
 
 _NOTHING = Sound()
-_STALE = 4.0  # widths of the ranges of integers
+_STALE = 4.0  # a recorded range that ends this many range widths outside is stale
 
 
 def wellformed(
@@ -81,8 +81,8 @@ def _names(model: Model, graph: Subgraph, requirements: _Requirements) -> Iterat
                 type=tensor.type,
                 requirements=graded,
                 slot=slot,
-                expected="a name of its own",
-                actual=f"{tensor.name!r} once more",
+                expected="a unique name",
+                actual=f"{tensor.name!r} again",
                 fixable=True,
             )
 
@@ -142,7 +142,7 @@ def _first_slot(model: Model, graph: Subgraph, tensor: Tensor) -> Slot | None:
     return next(iter(wiring.readers.get(tensor.index, ())), None)
 
 
-# Scales at which every integer of an activation is a float32 value, with a margin.
+# Scale up to which every integer of an activation has a finite float32 value, with a margin.
 _PLAIN_SCALE = 1e30
 
 
@@ -168,7 +168,7 @@ def _plain(tensor: Tensor, quant: QuantParams) -> bool:
 def _faults(
     model: Model, subgraph: int, tensor: Tensor, quant: QuantParams
 ) -> Iterator[ScaleFault]:
-    """Faults of one tensor's parameters; none for float32."""
+    """Faults of one tensor's parameters; none for float32. `subgraph`: its index."""
     if tensor.type == "float32":
         yield from _shape_faults(tensor, quant)
         return

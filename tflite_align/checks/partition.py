@@ -47,7 +47,7 @@ class TargetMapping(PartlyCompared, frozen=True, kw_only=True):
     before: tuple[Left, ...]
     first: Left | None
     behind: tuple[Left, ...]
-    indices: frozenset[int] = frozenset()  # mapped, of subgraph 0
+    indices: frozenset[int] = frozenset()  # indices of the mapped operators of subgraph 0
 
     uncompared: ClassVar[frozenset[str]] = frozenset({"indices"})
 
@@ -129,7 +129,7 @@ def _runs(graph: Subgraph, mapped_operators: set[int]) -> tuple[set[int], set[in
 
 def _run(graph: Subgraph, written: set[int], done: set[int], allowed: set[int]) -> set[int]:
     """The operators of `allowed` that can run next, one after the other; adds their outputs to
-    `done`.
+    `done`. `written`: tensors that operators of the subgraph compute.
     """
     run = set()
     for operator in graph.operators:
@@ -141,6 +141,6 @@ def _run(graph: Subgraph, written: set[int], done: set[int], allowed: set[int]) 
 
 def _ready(operator: Operator, written: set[int], done: set[int]) -> bool:
     """Whether all inputs of the operator are computed; `written`: tensors that some operator
-    computes.
+    computes. `done`: tensors computed so far.
     """
     return all(tensor < 0 or tensor not in written or tensor in done for tensor in operator.inputs)

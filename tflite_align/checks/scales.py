@@ -26,15 +26,15 @@ from .zeros import known_zeros, zero_channels
 
 __all__ = ["ScaleFault", "believed", "scale_faults"]
 
-# Rule, expected, actual, whether a repair is known.
+# (rule id, expected text, actual text, whether a repair is known).
 ScaleFault = tuple[str, str, str, bool]
 
 _IMPOSSIBLE = ("params/scale", "params/zero_point")
-_LARGEST_BIAS = float(np.finfo(np.float32).max) / 4  # real value of one
+_LARGEST_BIAS = float(np.finfo(np.float32).max) / 4  # real value: largest magnitude of one bias
 
 
 def scale_faults(model: Model, subgraph: int, tensor: Tensor) -> Iterator[ScaleFault]:
-    """Faults of a tensor's scales and zero points."""
+    """Faults of a tensor's scales and zero points. `subgraph`: its index."""
     quant, limits = tensor.quant, type_limits(tensor.type)
     if quant is None or limits is None:
         return
@@ -54,7 +54,9 @@ def scale_faults(model: Model, subgraph: int, tensor: Tensor) -> Iterator[ScaleF
 
 
 def _too_large(model: Model, subgraph: int, tensor: Tensor, quant: QuantParams) -> float | None:
-    """The scale with which some value of the tensor exceeds float32; None if there is none."""
+    """The scale with which some value of the tensor exceeds float32; None if there is none.
+    `subgraph`: its index.
+    """
     largest = max(quant.scale, default=0.0)
     if tensor.type in ACTIVATION_TYPES:
         usable = largest == 0 or usable_label(Label(largest, 0), tensor.type)
@@ -74,12 +76,14 @@ def _too_large(model: Model, subgraph: int, tensor: Tensor, quant: QuantParams) 
 def _of_nothing(
     model: Model, subgraph: int, tensor: Tensor, quant: QuantParams
 ) -> Iterator[ScaleFault]:
-    """The fault of a scale of 0 or nearly 0; harmless if all its integers stand for zero."""
+    """The fault of a scale of 0 or nearly 0; harmless if all its integers stand for zero.
+    `subgraph`: its index.
+    """
     low = np.asarray(quant.scale) < SMALLEST_SCALE
     shown = f"{quant.scale[int(np.argmax(low))]!r}"
     zeros = zero_channels(model, subgraph, tensor)
     if zeros is None and model.is_constant(subgraph, tensor.index):
-        return  # its length is another finding, or its bytes are external
+        return  # wrong length (another finding) or external data
     if zeros is None:
         zeros = np.full(len(low), tensor.index in known_zeros(model, subgraph))
     # Real values below the smallest normal float32 count as 0, whatever the integer.
@@ -92,14 +96,14 @@ def _of_nothing(
         rule = "params/zero_scales" if len(low) > 1 else "params/zero_scale"
         if quant.scale[0] == 0 and len(low) == 1 and _ends_process(model, subgraph, tensor):
             rule = "params/zero_scale/aborts"
-        yield rule, "a positive scale (its zeros are 0 in any)", shown, True
+        yield rule, "a positive scale (any, since all its values are 0)", shown, True
     else:
         yield "params/scale", "positive finite scales", shown, False
 
 
 def _ends_process(model: Model, subgraph: int, tensor: Tensor) -> bool:
     """Whether a kernel that reads the tensor computes a multiplier from its scale, which aborts for
-    a scale of 0.
+    a scale of 0. `subgraph`: its index.
     """
     rows = load_operators()
     for slot in links(model, subgraph).readers.get(tensor.index, ()):

@@ -13,7 +13,7 @@ __all__ = ["Call", "called_subgraphs", "resource_names"]
 
 def resource_names(model: Model, rows: Mapping[str, OperatorRow]) -> dict[Slot, str | None]:
     """For each slot that reads or writes a variable's value: the variable's name, or None if the
-    handle comes from an operator that cannot be followed.
+    handle comes from an operator that cannot be followed. `rows`: rules by operator name.
     """
     handles = _handles(model, rows)
     result: dict[Slot, str | None] = {}
@@ -30,7 +30,7 @@ def resource_names(model: Model, rows: Mapping[str, OperatorRow]) -> dict[Slot, 
 
 def _handles(model: Model, rows: Mapping[str, OperatorRow]) -> dict[TensorId, str | None]:
     """The variable that each handle stands for, by (subgraph, tensor), followed into called
-    subgraphs; None if callers pass different ones.
+    subgraphs; None if callers pass different ones. `rows`: rules by operator name.
     """
     handles: dict[TensorId, str | None] = {}
     for graph in model.subgraphs:
@@ -88,7 +88,7 @@ def called_subgraphs(model: Model, rows: Mapping[str, OperatorRow]) -> list[Call
                 for callee in operator.called(entry.option):
                     pairs = (*_boundary_pairs(graph.index, operator, entry, callee), *carried)
                     found.append(Call(operator_name=operator.name, subgraph=callee, pairs=pairs))
-                    carried = []  # once, however many subgraphs it calls
+                    carried = []  # listed once per operator, also if it calls several subgraphs
     return found
 
 
@@ -109,7 +109,7 @@ def _boundary_pairs(
 
 
 def _carried_pairs(subgraph: int, operator: Operator) -> list[tuple[Slot, Slot]]:
-    """(input slot, output slot) of each value that a loop carries."""
+    """(input slot, output slot) of each value that a loop carries. `subgraph`: its index."""
     count = min(len(operator.inputs), len(operator.outputs))
     return [
         (

@@ -13,7 +13,7 @@ from ..format.model import Model, Operator, OperatorId, Tensor
 
 __all__ = ["unchanged"]
 
-_PART = 1 << 20  # bytes of a constant that are compared at once
+_PART = 1 << 20  # bytes: chunk in which constants are compared
 
 
 def unchanged(model: Model, earlier: Model) -> dict[OperatorId, OperatorId]:

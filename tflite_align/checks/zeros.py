@@ -24,6 +24,7 @@ def zero_channels(model: Model, subgraph: int, tensor: Tensor) -> NDArray[np.boo
     [scales].
 
     None for a tensor that is no constant, and if shape and number of bytes do not match.
+    `subgraph`: its index.
     """
     quant, data = tensor.quant, model.constant(subgraph, tensor.index)
     if quant is None or data is None or tensor.type not in _COUNTED:
@@ -45,7 +46,7 @@ def zero_channels(model: Model, subgraph: int, tensor: Tensor) -> NDArray[np.boo
 
 def only_zeros(model: Model, subgraph: int, tensor: Tensor) -> bool:
     """Whether the tensor is a constant of which every real value is 0: each integer equals the zero
-    point, or is 0 without parameters.
+    point, or is 0 without parameters. `subgraph`: its index.
     """
     if tensor.quant is not None and tensor.quant.scale:
         channels = zero_channels(model, subgraph, tensor)

@@ -34,7 +34,8 @@ def run_align(source: str, out: str, values: dict[str, Any]) -> int:
     """Align one model and write OUT, the reports and the lock; return the exit status. `values`:
     the parsed options.
 
-    Raises Failure, AlignError or OSError if the job cannot be done.
+    Raises Failure, AlignError or OSError if the job cannot be done. `source`: path of IN; - is
+    standard input.
     """
     options, request = given(values)
     reports = report_files(request.reports)
@@ -105,7 +106,9 @@ def _calibrated(options: AlignOptions, request: Given) -> AlignOptions:
 
 
 def _aligned(source: str, options: AlignOptions, request: Given) -> Aligned:
-    """Read and align the model at a path, or from standard input."""
+    """Read and align the model at a path, or from standard input. `source`: path of IN; - is
+    standard input.
+    """
     with about(shown(source)):
         if source == STREAM:
             data: Any = read_stdin()
@@ -123,7 +126,9 @@ def _write(
     reports: tuple[ReportFile, ...],
     more: Sequence[tuple[str, Any]],
 ) -> None:
-    """Write OUT, the reports and the files in `more`, (path, chunks): all of them or none."""
+    """Write OUT, the reports and the files in `more`, (path, chunks): all of them or none.
+    `source`: path of IN; - is standard input.
+    """
     texts = {report.path: report.render([result.report], ()).encode() for report in reports}
     streamed: list[bytes | memoryview] = [texts.pop(STREAM)] if STREAM in texts else []
     files: list[tuple[str, Any]] = [(path, (text,)) for path, text in texts.items()]
@@ -138,6 +143,8 @@ def _write(
 
 
 def _is_there(result: Aligned, source: str, out: str) -> bool:
-    """Whether OUT is the input file itself and alignment changed nothing."""
+    """Whether OUT is the input file itself and alignment changed nothing. `source`: path of IN; -
+    is standard input.
+    """
     untouched = result.report.outcome != "aligned"
     return untouched and source != STREAM and os.path.realpath(source) == os.path.realpath(out)

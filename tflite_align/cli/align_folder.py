@@ -37,6 +37,7 @@ def run_folder(source: str, out: str, values: dict[str, Any]) -> int:
     processed, else 1 if findings remain or a target refuses the file, else 0.
 
     `values`: the parsed options. Raises Failure, AlignError or OSError if the run cannot start.
+    `source`: path of IN. `out`: path of OUT.
     """
     options, request = given(values)
     # Alignment strategies are compared for single models only, so that a report does not change the
@@ -78,7 +79,7 @@ def run_folder(source: str, out: str, values: dict[str, Any]) -> int:
                 follow(results, len(models), outcomes, hear, quiet=request.quiet)
         except BaseException as error:
             progress = f"{len(outcomes):,} of {len(models):,} models are done"
-            then = "" if request.dry_run else "; the same command goes on from there"
+            then = "" if request.dry_run else "; run the same command again to resume"
             error.add_note(f"{progress}{then}")
             raise
         outcomes.write(request.reports)
@@ -91,11 +92,11 @@ def run_folder(source: str, out: str, values: dict[str, Any]) -> int:
 
 
 def _refuse(source: str, request: Given) -> None:
-    """Raise UsageError for options that apply to one model only."""
+    """Raise UsageError for options that apply to one model only. `source`: path of IN."""
     if request.lock is not None or request.update_lock:
         raise UsageError(f"--lock holds one model, and {shown(source)} is a folder")
     if request.emit_resolver is not None:
-        raise UsageError(f"--emit-resolver is of one model, and {shown(source)} is a folder")
+        raise UsageError(f"--emit-resolver needs a single model, and {shown(source)} is a folder")
     if request.calibration is not None:
         raise UsageError(f"--calibration holds one model's inputs, and {shown(source)} is a folder")
     check_reports(request.reports)
@@ -111,7 +112,7 @@ def _prepare(models: Sequence[ModelFile], out: str, request: Given) -> None:
             continue
         real = Path(os.path.realpath(path))
         if path != STREAM and real.is_relative_to(out_folder / RECORD):
-            raise UsageError(f"{path}: lies in the record of what is done; name another file")
+            raise UsageError(f"{path}: lies in the --resume folder; choose a path outside it")
         if path != STREAM and real.parent == out_folder:
             make_folder(local_path(out))
     prepare([model.source for model in models], request.reports)

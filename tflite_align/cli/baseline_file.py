@@ -24,7 +24,7 @@ def read_baseline(path: str | None) -> Baseline | None:
         try:
             return Baseline.parse(read_text_file(path))
         except UnicodeDecodeError:
-            raise Failure(f"{path}: no baseline: it is no text") from None
+            raise Failure(f"{path}: not a baseline: not UTF-8 text") from None
         except UsageError as error:
             raise Failure(f"{path}: {error}") from error
 

@@ -28,7 +28,7 @@ BOARD: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
         "--vela-config",
         metavar="FILE",
         shell_complete=file_words,
-        help="Vela's description of the board's memories: a file, or one that comes with Vela (Arm/vela.ini).",
+        help="Vela's description of the board's memories: a file, or one shipped with Vela (Arm/vela.ini).",
     ),
     click.option("--system-config", metavar="NAME", help="The [System_Config.NAME] of that file."),
     click.option("--memory-mode", metavar="NAME", help="The [Memory_Mode.NAME] of that file."),
@@ -67,4 +67,4 @@ def _text(path: str) -> str:
         try:
             return read_text_file(path)
         except UnicodeDecodeError:
-            raise Failure(f"{path}: it is no UTF-8 text") from None
+            raise Failure(f"{path}: not UTF-8 text") from None

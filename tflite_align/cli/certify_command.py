@@ -24,7 +24,8 @@ _MOST_LINES = 20
 
 def run_certify(source: str, targets: Sequence[str], out: str | None, *, verbose: bool) -> int:
     """Certify each operator of MODEL and print the certificate, or write it to `out`. The exit
-    status is always 0.
+    status is always 0. `source`: path of IN; - is standard input. `targets`: names; `verbose`: list
+    every operator.
     """
     if out is not None:
         prepare([source], [out])
@@ -43,7 +44,9 @@ def run_certify(source: str, targets: Sequence[str], out: str | None, *, verbose
 
 
 def _tell(certificate: Mapping[str, Any], *, verbose: bool) -> None:
-    """Print the table of operators and the totals. `verbose`: all operators."""
+    """Print the table of operators and the totals. `verbose`: all operators. `certificate`: its
+    JSON value.
+    """
     rows = operator_rows(certificate)
     lines = list(_operators(rows))
     shown = lines if verbose else lines[:_MOST_LINES]
@@ -71,7 +74,9 @@ def _operators(rows: Sequence[tuple[str, Mapping[str, Any]]]) -> Iterator[tuple[
 def _closing(
     rows: Sequence[tuple[str, Mapping[str, Any]]], runtimes: Sequence[str]
 ) -> Iterator[str]:
-    """Lines with the reasons for operators without a certificate, and the totals."""
+    """Lines with the reasons for operators without a certificate, and the totals. `rows`: (address,
+    certificate row) of each operator; `runtimes`: names.
+    """
     certified = [row for _, row in rows if row["status"] == "certified"]
     reasons = Counter(row["reason"] for _, row in rows if row["status"] != "certified")
     for reason, count in sorted(reasons.items(), key=lambda pair: (-pair[1], pair[0])):
@@ -86,7 +91,7 @@ def _closing(
 
 def run_verify(original: str, written: str, certificate: str) -> int:
     """Check a certificate; return 0 if it holds, and 1, with the reason printed, if it does not.
-    The arguments are paths.
+    The arguments are paths. `original`, `written`, `certificate`: paths.
     """
     files = []
     for path in (original, written, certificate):
@@ -104,10 +109,10 @@ def run_verify(original: str, written: str, certificate: str) -> int:
             show_lines([f"the certificate does not hold: {refuted}"])
         return 1
     share = f"{checked.certified} of {checked.operators} operators certified for every input"
-    bound = f"within {checked.worst:.3f} LSB; the others are as they were"
+    bound = f"within {checked.worst:.3f} LSB; the other operators are unchanged"
     lines = [f"the certificate holds: {share}, {bound}"]
     lines += _optimum(checked.optimum)
-    lines += [f"assumed: {slot} is read in its new parameters" for slot in checked.moved]
+    lines += [f"assumed: {slot} is read by its new parameters" for slot in checked.moved]
     lines += [f"assumed: {assumption}" for assumption in checked.assumed]
     with reader_may_leave(0):
         show_lines(lines)

@@ -37,7 +37,7 @@ def run_check(sources: Sequence[str], values: dict[str, Any]) -> int:
     """Check every file and return the exit status. An unreadable file does not stop the others.
     `values`: the parsed options.
 
-    Reports list the unreadable files as well.
+    Reports list the unreadable files as well. `sources`: paths and patterns.
     """
     options, request = given(values)
     check_reports(request.reports)
@@ -84,14 +84,16 @@ def _known(options: AlignOptions) -> None:
     Session.of(options)
     named = [name for name in (*options.judges, *options.require) if name != "numbers"]
     if named:
-        from ..verify.judges import available  # noqa: PLC0415 - check runs nothing unless asked
+        from ..verify.judges import available  # noqa: PLC0415 - check runs judges only on request
 
         for name in named:
             available(name)
 
 
 def _prepare(models: Sequence[ModelFile], request: Given, *, new_lock: bool) -> None:
-    """Raise UsageError or Failure if a report, baseline, lock or header cannot be written."""
+    """Raise UsageError or Failure if a report, baseline, lock or header cannot be written.
+    `models`: those to check.
+    """
     written = [
         path for path in (request.write_baseline, request.lock if new_lock else None) if path
     ]
@@ -161,7 +163,7 @@ def _show(report: Report, request: Given, *, alone: bool) -> None:
 
 
 def _show_total(tally: CheckTally, *, err: bool) -> None:
-    """Print a table with one row per file, and the totals."""
+    """Print a table with one row per file, and the totals. `err`: on stderr instead of stdout."""
     rows, hidden = tally.table()
     show_table(CHECK_HEAD, rows, err=err)
     if hidden:

@@ -86,9 +86,7 @@ _RULES = (
         "Check only these rules: ids, families (`same`) or patterns; repeatable.",
         shell_complete=words(rule_names),
     ),
-    _many(
-        "--ignore", "RULE", "Leave these rules out; repeatable.", shell_complete=words(rule_names)
-    ),
+    _many("--ignore", "RULE", "Skip these rules; repeatable.", shell_complete=words(rule_names)),
 )
 _IO = _choice(
     "--io",
@@ -133,11 +131,13 @@ _FAIL_ON = _choice(
     "--fail-on",
     values=("error", "warning"),
     default="error",
-    text="What makes the exit status 1.",
+    text="Least severity of a finding that makes the exit status 1.",
 )
-_BASELINE = _file("--baseline", "Let the findings pass that this file lists.")
+_BASELINE = _file("--baseline", "Do not fail for the findings listed in this file.")
 _LOCK = (
-    _file("--lock", "The border that firmware compiled in must stay; written where it is absent."),
+    _file(
+        "--lock", "Lock file: graph inputs and outputs must have its parameters; created if absent."
+    ),
     click.option("--update-lock", is_flag=True, help="Write the lock instead of checking it."),
 )
 _JOBS = click.option(
@@ -174,7 +174,7 @@ _BIAS = _choice(
     "--bias",
     values=("declared", "as-run"),
     default="declared",
-    text="Which scale of a bias counts: its own, or the one that kernels compute with.",
+    text="Read a bias by its own scale, or by input scale x weight scale as kernels do.",
 )
 _CHECK: tuple[_Decorator, ...] = (
     _TARGET,
@@ -188,12 +188,12 @@ _CHECK: tuple[_Decorator, ...] = (
     click.option(
         "--run",
         is_flag=True,
-        help="Run the file in the targets' runtimes and compare it with what it declares.",
+        help="Run the file in the targets' runtimes and compare with its declared parameters.",
     ),
     click.option(
         "--portable",
         is_flag=True,
-        help="List operators whose integers can differ between runtimes.",
+        help="List operators whose integer results can differ between runtimes.",
     ),
     _REQUIRE,
     _ALLOW_REFUSED,
@@ -236,7 +236,7 @@ _DECIDE = (
         "--prefer",
         values=("precision", "balanced", "speed"),
         default="balanced",
-        text="How many inserted QUANTIZE one bit of precision is worth: 16, 4 or 1.",
+        text="Number of inserted QUANTIZE that cost as much as one lost bit: 16, 4 or 1.",
     ),
     _IO,
     _choice("--only", values=("all", "errors"), default="all", text="Which findings to repair."),
@@ -266,7 +266,7 @@ _ALIGN: tuple[_Decorator, ...] = (
     _many(
         "--allow-metadata",
         "NAME",
-        "Metadata that counts neither tensors nor operators; repeatable.",
+        "Unknown metadata that may stay when tensors or operators are added; repeatable.",
     ),
     click.option(
         "--to",
@@ -306,7 +306,7 @@ _ALIGN: tuple[_Decorator, ...] = (
     click.option(
         "--dry-run", is_flag=True, help="Plan and report; write nothing and run no judge."
     ),
-    click.option("--no-verify", is_flag=True, help="Run no judge and compare no outputs."),
+    click.option("--no-verify", is_flag=True, help="Run no judge and do not compare outputs."),
     _REQUIRE,
     _ALLOW_REFUSED,
     _JUDGE_SECONDS,

@@ -154,7 +154,7 @@ class _Commands(click.Group):
         write_groups([*align.get_params(ctx), *self.get_params(ctx)], ctx, formatter)
 
 
-def _show_cmake_dir(ctx: click.Context, _param: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's
+def _show_cmake_dir(ctx: click.Context, _param: click.Parameter, value: bool) -> None:  # noqa: FBT001 - signature required by click
     """Print the folder of TfliteAlign.cmake and exit."""
     if value and not ctx.resilient_parsing:
         # CMake reads a backslash as the start of an escape.
@@ -193,12 +193,12 @@ def align(source: str, out: str, **values: Any) -> int:
     If IN is a folder, every .tflite file below it is written to the same place below OUT.
     """
     if values["files_from"] or (source != "-" and is_folder(source)):
-        from .align_folder import run_folder  # noqa: PLC0415 - its rooms need numpy
+        from .align_folder import run_folder  # noqa: PLC0415 - its imports need numpy
 
         return run_folder(source, out, values)
     if values["shard"] or values["list"] or values["executor"]:
         raise UsageError("--shard, --list and --executor are for a folder of models")
-    from .align_command import run_align  # noqa: PLC0415 - as those of one model do, and these are fewer
+    from .align_command import run_align  # noqa: PLC0415 - its imports need numpy
 
     return run_align(source, out, values)
 
@@ -276,7 +276,7 @@ def verify(original: str, written: str, certificate: str) -> int:
 
 @commands.command(epilog=_EXAMPLES["targets"])
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def targets(as_json: bool) -> None:  # noqa: FBT001 - click gives it by name
+def targets(as_json: bool) -> None:  # noqa: FBT001 - click passes it by keyword
     """List the targets and which of their judges are installed."""
     from .list_commands import show_targets  # noqa: PLC0415
 
@@ -309,7 +309,9 @@ def rules(
     if rule_id is None:
         show_rules(target, op, as_json=as_json)
     elif op:
-        raise UsageError("--op lists an operator's rules, and RULE_ID names one: give one of them")
+        raise UsageError(
+            "--op selects an operator's rules, RULE_ID one rule: give only one of them"
+        )
     else:
         show_rule(rule_id, target, as_json=as_json)
 

@@ -39,7 +39,9 @@ def _class(shell: str) -> type[ShellComplete]:
 
 
 def asked_to_complete(environment: Mapping[str, str] = os.environ) -> str | None:
-    """The shell that requests completions; None in a normal run."""
+    """The shell that requests completions; None in a normal run. `environment`: environment
+    variables.
+    """
     shell, _, what = environment.get(_VARIABLE, "").partition("_")
     return shell if shell in SHELLS and what == "complete" else None
 

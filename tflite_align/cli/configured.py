@@ -39,14 +39,16 @@ def find_config() -> tuple[str, Config] | None:
 
     Raises Failure for a misspelled file name, such as tflite_align.toml, on the way.
     """
-    from ..settings.config_names import CONFIG_NAMES, misnamed_file  # noqa: PLC0415 - only where one is looked for
+    from ..settings.config_names import CONFIG_NAMES, misnamed_file  # noqa: PLC0415 - only needed to search a configuration file
 
-    folder, up = os.getcwd(), ""  # noqa: PTH109 - as text, to be told as it is reached
+    folder, up = os.getcwd(), ""  # noqa: PTH109 - as text, printed unchanged
     while True:
         wrong = misnamed_file(_files(up))
         if wrong is not None:
             path = os.path.join(up, wrong)  # noqa: PTH118
-            raise Failure(f"{path}: it is not read; a configuration is called {CONFIG_NAMES[0]}")
+            raise Failure(
+                f"{path}: this name is not supported; rename the configuration to {CONFIG_NAMES[0]}"
+            )
         for name in CONFIG_NAMES:
             path = os.path.join(up, name)  # noqa: PTH118
             # A parent folder may not be readable.
@@ -71,7 +73,7 @@ def read_config(path: str) -> Config:
     """
     config = _read(path)
     if config is None:
-        raise Failure(f"{path}: there is no [tool.tflite-align] in it")
+        raise Failure(f"{path}: it has no table [tool.tflite-align]")
     return config
 
 
@@ -86,7 +88,7 @@ def _read(path: str) -> Config | None:
         try:
             document = read_text_file(path)
         except UnicodeDecodeError:
-            raise Failure(f"{path}: it is no UTF-8 text") from None
+            raise Failure(f"{path}: not UTF-8 text") from None
         config = parse_config(document, path)
     return config.placed(os.path.dirname(path)) if config is not None else None  # noqa: PTH120
 
@@ -115,25 +117,25 @@ class ConfiguredCommand(click.Command):
                 ["--config"],
                 metavar="FILE",
                 expose_value=False,
-                help="Take settings from this file, not from the nearest one.",
+                help="Read settings from this file instead of the nearest configuration file.",
             ),
             click.Option(
                 ["--isolated"],
                 is_flag=True,
                 expose_value=False,
-                help="Take settings from no file.",
+                help="Read no configuration file.",
             ),
             click.Option(
                 ["--trust-config"],
                 is_flag=True,
                 expose_value=False,
-                help="Let the nearest file start judges, as a file that is named with --config may.",
+                help="Allow the nearest configuration file to start judges, as --config does.",
             ),
             click.Option(
                 ["--show-settings"],
                 is_flag=True,
                 expose_value=False,
-                help="Print the settings in force and where they come from, and end.",
+                help="Print the settings in effect and their origins, and exit.",
             ),
         ]
 
@@ -182,7 +184,7 @@ class ConfiguredCommand(click.Command):
 def _chosen(values: dict[str, Any]) -> tuple[str, Config | None]:
     """(path, content) of the configuration file to use; ("", None) without one."""
     if values.get("config") and values.get("isolated"):
-        raise UsageError("--config names a file and --isolated takes none: give one of them")
+        raise UsageError("--config reads a file and --isolated reads none: give only one of them")
     if values.get("config"):
         return values["config"], read_config(values["config"])
     config = None if values.get("isolated") else find_config()
@@ -238,7 +240,7 @@ def _settings(ctx: click.Context) -> Iterator[str]:
 
 
 def _whence(override: Override, file: str) -> str:
-    """The source of an override, for the comment."""
+    """The source of an override, for the comment. `file`: the configuration file."""
     return "command line" if override.origin.startswith("--") else file
 
 

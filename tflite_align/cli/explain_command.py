@@ -30,7 +30,8 @@ _ROWS = 5  # entries of a list that are shown without --verbose
 
 def run_explain(source: str, subject: str | None, values: dict[str, Any]) -> int:
     """Print the explanation and return 0. `subject`: tensor or slot, None for an overview;
-    `values`: the parsed options. Raises Failure, AlignError or OSError if there is none.
+    `values`: the parsed options. Raises Failure, AlignError or OSError if there is none. `source`:
+    path of IN; - is standard input.
     """
     if _is_rule(source, subject):
         show_rule(source, values["target"], as_json=values["as_json"])
@@ -53,7 +54,9 @@ def run_explain(source: str, subject: str | None, values: dict[str, Any]) -> int
 
 
 def _is_rule(source: str, subject: str | None) -> bool:
-    """Whether the only argument is a rule id. Raises UsageError for a misspelled rule id."""
+    """Whether the only argument is a rule id. Raises UsageError for a misspelled rule id. `source`:
+    path of IN; - is standard input.
+    """
     plain = source != STREAM and subject is None and not source.endswith(".tflite")
     if not plain or os.path.lexists(source):
         return False

@@ -14,7 +14,7 @@ __all__ = ["COULD_NOT", "ReaderGone", "reader_may_leave", "tell"]
 COULD_NOT = 2
 
 
-class ReaderGone(Exception):  # noqa: N818 - nobody's error
+class ReaderGone(Exception):  # noqa: N818 - not an error: the pipe was closed
     """The reader of stdout closed the pipe. `status` is the exit status of the job up to then."""
 
     def __init__(self, status: int) -> None:
@@ -24,7 +24,7 @@ class ReaderGone(Exception):  # noqa: N818 - nobody's error
 
 def tell(message: str, path: str | bytes | int | None = None) -> int:
     """Print `tflite_align: <path>: <message>` as one line on stderr; return exit status 2."""
-    from ..report.terminal_text import printable  # noqa: PLC0415 - not needed where all goes well
+    from ..report.terminal_text import printable  # noqa: PLC0415 - only needed for errors
 
     parts = ["tflite_align"]
     if isinstance(path, (str, bytes)):

@@ -27,8 +27,8 @@ __all__ = ["is_trusted", "restrict"]
 
 # Environment variable: folders, separated as in PATH, whose configuration files are trusted.
 _TRUSTED_FOLDERS = "TFLITE_ALIGN_TRUSTED"
-# File ending -> how a report of ours in that format begins.
-_BEGINNING = 1 << 14  # bytes that are compared
+# File ending -> first bytes of a report of tflite_align in that format.
+_BEGINNING = 1 << 14  # bytes read from the beginning of a file
 _OURS = {
     ".html": re.compile(rb"<!DOCTYPE html>.*? - tflite_align</title>", re.DOTALL),
     ".json": re.compile(rb'\{\s*"format": \d+,\s*"tool": \{\s*"name": "tflite_align"'),
@@ -52,7 +52,7 @@ def restrict(ctx: click.Context, path: str, *, trusted: bool) -> list[str]:
     """Remove from the parsed values what the file at `path` may not set; return notes for stderr.
 
     The notes, one line each, also list the checks that the file switches off. Raises UsageError for
-    a report that the file may not write.
+    a report that the file may not write. `trusted`: whether the file may start judges.
     """
     config: Config | None = ctx.params.get("config")
     if config is None:
@@ -64,12 +64,12 @@ def restrict(ctx: click.Context, path: str, *, trusted: bool) -> list[str]:
     if off and not (trusted and ctx.params.get("quiet")):
         more = [f"{len(off) - _SHOWN_AT_MOST} more"] if len(off) > _SHOWN_AT_MOST else []
         listed = ", ".join([*off[:_SHOWN_AT_MOST], *more])
-        notes.append(f"switches off {listed}; --isolated takes no file's settings")
+        notes.append(f"switches off {listed}; --isolated ignores the file")
     return notes
 
 
 def _from_file(ctx: click.Context, key: str) -> tuple[Any, ...]:
-    """Values of an option that come from the file, not from the command line."""
+    """Values of an option that come from the file, not from the command line. `key`: the option."""
     if ctx.get_parameter_source(key) != ParameterSource.DEFAULT_MAP:
         return ()
     value = ctx.params[key]
@@ -131,7 +131,7 @@ def _start_nothing(ctx: click.Context) -> list[str]:
         return []
     start = "starts" if len(asking) == 1 else "start"
     sentence = f"{' and '.join(asking)} {start} nothing, since the file was found and not named"
-    return [f"{sentence}: --trust-config lets it, --isolated takes no file's settings"]
+    return [f"{sentence}: --trust-config allows it, --isolated ignores the file"]
 
 
 # --- what is switched off -----------------------------------------------------------------------

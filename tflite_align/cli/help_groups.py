@@ -38,7 +38,9 @@ _FEW = 6
 def write_groups(
     params: Sequence[click.Parameter], ctx: click.Context, formatter: click.HelpFormatter
 ) -> None:
-    """Write the options below the titles of their groups; few options are written without groups."""
+    """Write the options below the titles of their groups; few options are written without groups.
+    `params`: the command's options.
+    """
     options = [option for option in params if isinstance(option, click.Option)]
     records = {str(option.name): option.get_help_record(ctx) for option in options}
     left = {name: record for name, record in records.items() if record is not None}

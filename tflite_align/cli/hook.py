@@ -19,7 +19,7 @@ __all__ = ["main"]
 _MODEL = ".tflite"
 
 
-class _Ambiguous(Exception):  # noqa: N818 - told, and nothing is run
+class _Ambiguous(Exception):  # noqa: N818 - printed as a message; nothing is run
     """An argument that is both an option and a file's name."""
 
 
@@ -29,13 +29,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return run(["check", *_told_apart(arguments)])
     except _Ambiguous as error:
-        return tell(f"{error} is an option and a file's name: rename the file")
+        return tell(f"{error} is both an option and a file: rename the file")
 
 
 def _told_apart(arguments: Sequence[str]) -> Iterator[str]:
     """Put `./` in front of model files whose names begin with `-`.
 
-    Raises _Ambiguous for an option that is also the name of a file that is no model.
+    Raises _Ambiguous for an option that is also the name of a file that is no model. `arguments`:
+    options and file names.
     """
     for index, argument in enumerate(arguments):
         is_file = argument.startswith("-") and os.path.lexists(argument)
@@ -44,4 +45,4 @@ def _told_apart(arguments: Sequence[str]) -> Iterator[str]:
         if argument == "--":
             yield from arguments[index:]
             return
-        yield os.path.join(os.curdir, argument) if is_file else argument  # noqa: PTH118 - Path drops it
+        yield os.path.join(os.curdir, argument) if is_file else argument  # noqa: PTH118 - Path drops the leading ./

@@ -26,7 +26,7 @@ __all__ = ["show_fixes", "show_rule", "show_rules", "show_targets", "told_story"
 
 
 def show_targets(*, as_json: bool = False) -> None:
-    """Print every target with its judges: installed, or why not."""
+    """Print every target with its judges: installed, or why not. `as_json`: as JSON."""
     from ..verify.judges import available  # noqa: PLC0415 - numpy is not needed for --help
 
     targets = [load_target(name) for name in target_names()]
@@ -60,7 +60,9 @@ def _installed(judge: str, missing: Mapping[str, str | None]) -> str:
 
 
 def show_fixes(*, as_json: bool) -> None:
-    """Print every repair: id, whether it is on by default, what it costs, what it repairs."""
+    """Print every repair: id, whether it is on by default, what it costs, what it repairs.
+    `as_json`: as JSON.
+    """
     fixes = tuple(load_fixes().values())
     rows = [(fix.id, fix.default, fix.meaning, fix.title) for fix in fixes]
     with reader_may_leave(0):
@@ -72,7 +74,7 @@ def show_fixes(*, as_json: bool) -> None:
 
 def show_rule(rule_id: str, targets: Sequence[str], *, as_json: bool) -> None:
     """Print the description of a rule for these targets (default: all), or of each rule that a
-    pattern matches.
+    pattern matches. `as_json`: as JSON.
     """
     pattern = family_pattern(rule_id)
     ids = [
@@ -100,7 +102,9 @@ def told_story(rule_id: str, targets: Sequence[str]) -> RuleStory | str:
 
 
 def _stories(rows: Sequence[OperatorRow], targets: Sequence[Target]) -> Iterator[RuleStory]:
-    """Descriptions of every rule of these operators, with their operand types and versions."""
+    """Descriptions of every rule of these operators, with their operand types and versions. `rows`:
+    the operators' rules.
+    """
     for row in rows:
         ids = [rule.id for rule in row.rules]
         ids += [
@@ -114,7 +118,9 @@ def _stories(rows: Sequence[OperatorRow], targets: Sequence[Target]) -> Iterator
 
 
 def show_rules(targets: Sequence[str], operators: Sequence[str], *, as_json: bool = False) -> None:
-    """Print the rules of these operators (default: all), with their severities for the targets."""
+    """Print the rules of these operators (default: all), with their severities for the targets.
+    `as_json`: as JSON.
+    """
     graded = [load_target(name) for name in dict.fromkeys(targets)]
     table = load_operators()
     if as_json:
@@ -130,7 +136,9 @@ def show_rules(targets: Sequence[str], operators: Sequence[str], *, as_json: boo
 
 
 def _row(table: Mapping[str, OperatorRow], name: str) -> OperatorRow:
-    """The row of an operator. Raises UsageError for an operator without one."""
+    """The row of an operator. Raises UsageError for an operator without one. `table`: rows by
+    operator name.
+    """
     if name.upper() in table:
         return table[name.upper()]
     near = nearest(name.upper(), table)

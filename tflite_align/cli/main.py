@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (Failure, AlignError) as error:
         return tell(str(error))
     except OSError as error:
-        # Operations on files name them; an OSError without a name comes from stdout.
+        # An OSError of a file operation has a file name; without one it comes from stdout.
         return tell(error.strerror or str(error), error.filename or "standard output")
     except (KeyboardInterrupt, click.Abort) as error:
         tell(f"interrupted; {_left(error)}")

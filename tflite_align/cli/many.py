@@ -48,7 +48,7 @@ LINES = ".jsonl"  # ending of the report with one line per model
 
 
 def check_reports(paths: Sequence[str]) -> None:
-    """Raise UsageError for an unknown report format."""
+    """Raise UsageError for an unknown report format. `paths`: of the reports."""
     for path in paths:
         if _ending(path) in TABLES:
             check_table(path)
@@ -88,7 +88,7 @@ def listed(name: str | None) -> list[str] | None:
         try:
             lines = data.decode("utf-8").splitlines()
         except UnicodeDecodeError:
-            raise Failure(f"{shown(name)}: it is no UTF-8 text") from None
+            raise Failure(f"{shown(name)}: not UTF-8 text") from None
     for number, line in enumerate(lines, 1):
         if "\0" in line:
             raise Failure(f"{shown(name)}: line {number}: no name has a NUL character")
@@ -97,7 +97,7 @@ def listed(name: str | None) -> list[str] | None:
 
 def named(sources: Sequence[str], values: dict[str, Any]) -> list[str]:
     """The models given to `check`, on the command line and by `--files-from`. Raises UsageError if
-    there are none.
+    there are none. `sources`: the arguments; `values`: the parsed options.
     """
     names = [*sources, *(listed(values["files_from"]) or ())]
     if not names:
@@ -118,12 +118,12 @@ def executor(
             raise UsageError(
                 f"--executor {elsewhere}: expected dask:ADDRESS, such as dask:tcp://host:8786"
             )
-        from ..store.dask_executor import DaskExecutor  # noqa: PLC0415 - an extra
+        from ..store.dask_executor import DaskExecutor  # noqa: PLC0415 - optional dependency
 
         return DaskExecutor(address)
     if jobs == 1 or models < 2:
         return nullcontext()
-    from ..store.local_pool import LocalPool, processes  # noqa: PLC0415 - one needs no other process
+    from ..store.local_pool import LocalPool, processes  # noqa: PLC0415 - not needed for one process
 
     workers = min(processes(jobs), models)
     return LocalPool(workers) if workers > 1 else nullcontext()
@@ -139,9 +139,11 @@ class Outcomes:
 
     def __init__(self, shard: Shard | None = None, settings: str = "") -> None:
         self._shard, self._settings = shard, settings
-        self._alone: Report | None = None  # the last report with a drawing
+        self._alone: Report | None = None  # the last report that has a graph
         self._spool = Spool()
-        self._places: list[tuple[str, str, int, int]] = []  # path, name, start, end
+        self._places: list[
+            tuple[str, str, int, int]
+        ] = []  # (path, model name, start and end byte in the spool)
         self._drawn: dict[int, IndexEntry] = {}
 
     def __enter__(self) -> Self:
@@ -157,7 +159,7 @@ class Outcomes:
     def add(self, result: Result) -> None:
         """Store one result."""
         if result.drawn is not None:
-            from ..report.html.index_page import index_entry  # noqa: PLC0415 - no other form needs it
+            from ..report.html.index_page import index_entry  # noqa: PLC0415 - only needed for this format
 
             self._alone = result.drawn
             self._drawn[len(self)] = index_entry(result.line, result.drawn)
@@ -211,7 +213,9 @@ class Outcomes:
         return reports, unread
 
     def write(self, paths: Sequence[str], more: Sequence[tuple[str, Any]] = ()) -> None:
-        """Write every report. `more`: files that are written together with them, all or none."""
+        """Write every report. `more`: files that are written together with them, all or none.
+        `paths`: of the reports.
+        """
         lines = [path for path in paths if _ending(path) == LINES]
         tables = [path for path in paths if _ending(path) in TABLES]
         pages = [path for path in paths if _ending(path) == _PAGE]
@@ -236,7 +240,7 @@ def follow(
     quiet: bool,
 ) -> None:
     """Store every result in the order of the models, pass it to `hear`, and print errors on stderr.
-    `total`: number of models.
+    `total`: number of models. `quiet`: show no progress.
     """
     many = not quiet and total > 1
     with progress_bar(wanted=many) as progress:

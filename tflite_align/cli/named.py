@@ -90,7 +90,9 @@ def rule_names() -> list[str]:
 def file_words(
     _ctx: click.Context, _param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """A click completer that lets the shell complete file names."""
+    """A click completer that lets the shell complete file names. `incomplete`: the word typed so
+    far.
+    """
     return [CompletionItem(incomplete, type="file")]
 
 

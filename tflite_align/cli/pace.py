@@ -11,7 +11,7 @@ from .streams import say
 
 __all__ = ["Pace"]
 
-_EVERY = 60.0  # seconds between two lines on a stderr that is no terminal
+_EVERY = 60.0  # seconds between two lines if stderr is not a terminal
 _LOG = logging.getLogger("tflite_align.store")
 
 

@@ -39,9 +39,11 @@ def prepare(sources: Sequence[str], destinations: Sequence[str], own: str | None
     for path in destinations:
         real_path = _place(path)
         if real_path in owners:
-            raise UsageError(f"{shown(path)}: two outputs cannot go to one place")
+            raise UsageError(f"{shown(path)}: two outputs have the same path; give different paths")
         if real_path in used and path is not own:
-            raise UsageError(f"{shown(path)}: a report would overwrite the model")
+            raise UsageError(
+                f"{shown(path)}: the report has the path of the model; give another path"
+            )
         owners[real_path] = path
         if path != STREAM and not is_url(path):
             with about(path):

@@ -26,7 +26,7 @@ def run_report(action: str, files: Sequence[str], values: dict[str, Any]) -> int
     `diff` 1 if a model is worse.
 
     `files`: paths of reports; `values`: the parsed options. Raises Failure or UsageError for
-    reports that cannot be merged or compared.
+    reports that cannot be merged or compared. `action`: merge or diff.
     """
     if action == "diff":
         return _diff(files, values)
@@ -56,11 +56,11 @@ def _data(name: str) -> Any:
 
 
 def _diff(files: Sequence[str], values: dict[str, Any]) -> int:
-    """Print the differences of two reports; returns the exit status."""
+    """Print the differences of two reports; returns the exit status. `files`: paths OLD and NEW."""
     if len(files) != 2:
         raise UsageError(f"report diff compares two reports, OLD and NEW; {len(files)} are named")
     if values["report"]:
-        raise UsageError("report diff prints what differs; --report is for merge")
+        raise UsageError("report diff prints to stdout; --report is an option of `report merge`")
     old, new = ((shown(name), bytes(_data(name)).splitlines()) for name in files)
     difference = diff_of(old, new)
     rows = None if values["verbose"] else 20

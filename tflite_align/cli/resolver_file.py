@@ -18,13 +18,15 @@ __all__ = ["check_resolver", "new_resolver"]
 
 
 def check_resolver(request: Given, files: int = 1) -> list[str]:
-    """The header's path in a list, or an empty list. Raises UsageError for more than one model."""
+    """The header's path in a list, or an empty list. Raises UsageError for more than one model.
+    `files`: number of models.
+    """
     if request.emit_resolver is None:
         return []
     if files != 1:
-        raise UsageError(f"--emit-resolver is of one model, and {files} files are named")
+        raise UsageError(f"--emit-resolver needs a single model, and {files} files are named")
     if request.emit_resolver == STREAM:
-        raise UsageError("--emit-resolver writes a file, and not standard output")
+        raise UsageError("--emit-resolver cannot write to standard output; give a file")
     return [request.emit_resolver]
 
 

@@ -38,7 +38,7 @@ def read_stdin() -> bytes:
 
 def say(text: str, *, err: bool = False, nl: bool = True) -> None:
     """Print text on stdout, or stderr with `err`, in the stream's own encoding; click.echo would
-    replace an ASCII encoding by UTF-8.
+    replace an ASCII encoding by UTF-8. `nl`: with a final newline.
     """
     stream = sys.stderr if err else sys.stdout
     stream.write(f"{text}\n" if nl else text)
@@ -47,7 +47,7 @@ def say(text: str, *, err: bool = False, nl: bool = True) -> None:
 
 def write_stdout(chunks: Iterable[bytes | memoryview]) -> None:
     """Write bytes to standard output. Raises OSError if it is closed or does not accept all of
-    them.
+    them. `chunks`: the bytes in pieces.
     """
     if sys.__stdout__ is None:
         raise OSError(errno.EBADF, _CLOSED, "standard output")

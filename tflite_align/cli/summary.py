@@ -72,7 +72,9 @@ def show(report: Report, last: str, *, rows: int | None, err: bool) -> None:
 
 
 def show_problems(report: Report, last: str = "", *, err: bool) -> None:
-    """Print each problem of a report as one line, and the closing line `last` unless it is ""."""
+    """Print each problem of a report as one line, and the closing line `last` unless it is "".
+    `err`: on stderr instead of stdout.
+    """
     lines = [*problem_lines(report), *([last] if last else [])]
     if lines:
         say("\n".join(lines), err=err)
@@ -80,7 +82,7 @@ def show_problems(report: Report, last: str = "", *, err: bool) -> None:
 
 def show_sections(parts: Sequence[Section], last: str, status: int, *, err: bool) -> None:
     """Print sections and the closing line `last`, which is red for an exit status (`status`) other
-    than 0.
+    than 0. `parts`: the sections. `err`: on stderr instead of stdout.
     """
     stream = sys.stderr if err else sys.stdout
     if _dressed(stream):
@@ -110,7 +112,9 @@ def show_lines(lines: Sequence[str]) -> None:
 
 
 def show_table(head: Row, rows: Sequence[Row], *, err: bool = False) -> None:
-    """Print a table without a title or closing line."""
+    """Print a table without a title or closing line. `head`: titles; `rows`: cells by column.
+    `err`: on stderr instead of stdout.
+    """
     stream = sys.stderr if err else sys.stdout
     if not _dressed(stream):
         say("\n".join(text_table(head, rows)), err=err)
@@ -122,7 +126,9 @@ def show_table(head: Row, rows: Sequence[Row], *, err: bool = False) -> None:
 
 
 def _show_tables(parts: Sequence[Section], last: str, status: int, stream: TextIO) -> None:
-    """Print sections and a closing line on a terminal."""
+    """Print sections and a closing line on a terminal. `parts`: the sections. `last`: the closing
+    line; `status`: the exit status.
+    """
     from rich.console import Console  # noqa: PLC0415 - only for a terminal
 
     console = Console(file=stream, highlight=False)
@@ -141,7 +147,7 @@ def _show_tables(parts: Sequence[Section], last: str, status: int, stream: TextI
 
 def _print(console: Console, text: str, style: str) -> None:
     """Print a line, wrapped between words. It is printed as Text, so that brackets in tensor names
-    are not markup.
+    are not markup. `style`: rich's style name.
     """
     from rich.text import Text  # noqa: PLC0415
 

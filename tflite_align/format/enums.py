@@ -91,7 +91,9 @@ _OPERATOR_CODES = {name: code for code, name in _OPERATOR_NAMES.items()}
 
 
 def type_name(code: int) -> str:
-    """The name of a type: 9 is "int8"; an unknown value becomes "type#57"."""
+    """The name of a type: 9 is "int8"; an unknown value becomes "type#57". `code`: the number in
+    the file.
+    """
     return _TYPE_NAMES.get(code) or f"type#{code}"
 
 
@@ -103,7 +105,9 @@ def type_code(name: str) -> int:
 
 
 def operator_name(code: int) -> str:
-    """The name of an operator: 3 is "CONV_2D"; an unknown value becomes "BUILTIN#250"."""
+    """The name of an operator: 3 is "CONV_2D"; an unknown value becomes "BUILTIN#250". `code`: the
+    number in the file.
+    """
     return _OPERATOR_NAMES.get(code) or f"BUILTIN#{code}"
 
 

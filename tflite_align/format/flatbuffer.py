@@ -85,14 +85,16 @@ class BufferReader:
         self._budget = _SHARING * self.size + _SHARING_FLOOR
 
     def spend(self, amount: int, pos: int) -> None:
-        """Count `amount` bytes of content read; raise FormatError when the total exceeds the limit."""
+        """Count `amount` bytes of content read; raise FormatError when the total exceeds the limit.
+        `pos`: byte position, for the error.
+        """
         self._budget -= amount
         if self._budget < 0:
             msg = "the file claims many times more content than it has bytes"
             raise FormatError(msg, offset=pos)
 
     def content(self, start: int, count: int) -> memoryview:
-        """The bytes of a constant from byte `start`, not copied."""
+        """The bytes of a constant from byte `start`, not copied. `count`: number of bytes."""
         for first, end, data in self._apart:
             if first <= start and start + count <= end:
                 return data[start - first : start - first + count]
@@ -252,7 +254,7 @@ class BufferReader:
 
     def _plan(self, layout: TableLayout, pos: int, vtable: int) -> VtablePlan:
         """The plan for tables with the vtable at byte `vtable`. Raises FormatError for an
-        impossible one.
+        impossible one. `pos`: byte position of the table.
         """
         entries, table_size = self._vtable(layout, pos, vtable)
         plan = _plan(layout.name, entries, table_size)
@@ -279,7 +281,8 @@ class BufferReader:
 def _plan(name: str, entries: tuple[int, ...], table_size: int) -> VtablePlan | int:
     """The plan for tables with this vtable, or the id of a field at an impossible offset.
 
-    Files of one converter use the same few dozen vtables.
+    Files of one converter use the same few dozen vtables. `name`: the table's; `entries`: the
+    vtable's field offsets; `table_size`: in bytes.
     """
     layout = table_layout(name)
     known_offsets = entries[: len(layout.fields)]
@@ -296,7 +299,7 @@ def _plan(name: str, entries: tuple[int, ...], table_size: int) -> VtablePlan | 
     order = {field_id: index for index, (_, field_id) in enumerate(present, start=1)}
     first_default = len(present) + 1
     total = len(layout.fields)
-    # Two more picks keep the result a tuple for a layout of one field or none.
+    # itemgetter of two more items returns a tuple also for layouts of one or no field.
     picks = [order.get(field_id, first_default + field_id) for field_id in range(total)]
     at = tuple(known_offsets) + (0,) * (total - len(known_offsets))
     extra = [(field_id, offset) for field_id, offset in enumerate(entries) if offset]

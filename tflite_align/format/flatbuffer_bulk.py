@@ -22,7 +22,7 @@ Positions = NDArray[np.int64]
 
 _MANY = 48  # number of tables from which on bulk reading is faster
 _ALIKE = 16  # minimum average number of tables per vtable
-_SHORT = 16  # elements of vectors that are read at once
+_SHORT = 16  # longest vector (elements) that is read in bulk
 
 
 class Columns:
@@ -92,7 +92,9 @@ class Columns:
                     at = self._at[members] + offset
                     relative = view.gather(at, "I").astype(np.int64)
                     if not relative.all():
-                        column[members] = view.size  # a reference to itself
+                        column[members] = (
+                            view.size
+                        )  # a reference of 0 is invalid: fail the check below
                     else:
                         column[members] = at + relative
             if int(column.max()) <= view.size - 4:
@@ -138,7 +140,7 @@ def _vectors(
     view: BufferReader, code: str, total: int, vectors: tuple[Positions, Positions, Positions]
 ) -> list[tuple[Any, ...]]:
     """The elements of `total` vectors, given the non-empty ones: their indices, positions of the
-    first element, and element counts.
+    first element, and element counts. `code`: struct code of an element.
     """
     present, starts, counts = vectors
     result: list[tuple[Any, ...]] = [()] * total

@@ -26,7 +26,7 @@ _CALLS: tuple[str, ...] = (
     "then_subgraph_index",
     "update_computation_subgraph_index",
 )
-_LISTS: tuple[str, ...] = ("branch_subgraph_indices",)  # no options, but a list beside them
+_LISTS: tuple[str, ...] = ("branch_subgraph_indices",)  # options that are lists of subgraph indices
 _CALLED = frozenset(_CALLS)
 _MAX_RANK = 255
 

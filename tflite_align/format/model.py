@@ -210,7 +210,7 @@ class Subgraph(PartlyCompared, frozen=True, kw_only=True):
     outputs: tuple[int, ...]
     operators: tuple[Operator, ...]
     pos: int = 0
-    # Results cached for this subgraph, by the caching function; a replaced
+    # Caching function -> its result for this subgraph; a replaced
     # subgraph is another object and starts with an empty cache.
     memo: dict[str, Any] = field(default_factory=dict)
 
@@ -248,7 +248,7 @@ class Model(Record, frozen=True, kw_only=True):
     metadata: tuple[Metadata, ...]
     size: int  # bytes of the whole file
     pos: int = 0
-    # Names of metadata that the user declares not to count tensors or operators.
+    # Metadata names that, by --allow-metadata, do not depend on tensor or operator indices.
     allowed_metadata: frozenset[str] = frozenset()
 
     @property
@@ -257,7 +257,9 @@ class Model(Record, frozen=True, kw_only=True):
         return frozenset({0, *(signature.subgraph for signature in self.signatures)})
 
     def constant(self, subgraph: int, tensor: int) -> memoryview | None:
-        """The tensor's constant bytes; None if it is no constant or its data is external."""
+        """The tensor's constant bytes; None if it is no constant or its data is external.
+        `subgraph`, `tensor`: indices.
+        """
         record = self.subgraphs[subgraph].tensors[tensor]
         if record.is_variable or record.external_buffer or record.buffer >= len(self.buffers):
             return None
@@ -265,7 +267,9 @@ class Model(Record, frozen=True, kw_only=True):
         return data if data is not None and len(data) > 0 else None
 
     def is_constant(self, subgraph: int, tensor: int) -> bool:
-        """Whether the tensor is a constant, also one whose data is external."""
+        """Whether the tensor is a constant, also one whose data is external. `subgraph`, `tensor`:
+        indices.
+        """
         record = self.subgraphs[subgraph].tensors[tensor]
         if record.external_buffer:
             return True
@@ -353,6 +357,6 @@ class Slot(NamedTuple):
         )
 
 
-# Makes a slot of a tuple of its four parts, past the constructor, which is written in Python: for
-# the places that make one for each operand of a model.
+# Makes a slot of a tuple of its four fields without the constructor, which is slow Python: for
+# code that makes one for each operand of a model.
 new_slot: Callable[[tuple[int, int, SlotKind, int]], Slot] = partial(tuple.__new__, Slot)

@@ -120,7 +120,7 @@ def _check_identifier(view: BufferReader) -> None:
 
 
 def _code(view: BufferReader, index: int, pos: int) -> OperatorCode:
-    """The operator code in the table at `pos`."""
+    """The operator code in the table at `pos`. `index`: its index."""
     plan, values = view.table(_CODE, pos)
     # Operator codes below 127 are in the old byte field, later ones in the new one; the larger
     # value counts.
@@ -152,7 +152,7 @@ def _buffers(view: BufferReader, positions: list[int]) -> list[Buffer]:
 
 def _check_span(view: BufferReader, what: str, offset: int, size: int, pos: int) -> None:
     """Raise FormatError at table `pos` if a byte range, given by its offset in the file, exceeds
-    the file. `what`: its name.
+    the file. `what`: its name. `offset`, `size`: in bytes.
     """
     if offset >= _FIRST_OFFSET and offset + size > view.size:
         msg = f"{what} names bytes {offset} to {offset + size}, beyond the file's end"
@@ -162,7 +162,7 @@ def _check_span(view: BufferReader, what: str, offset: int, size: int, pos: int)
 def _subgraph(
     view: BufferReader, index: int, pos: int, codes: tuple[OperatorCode, ...]
 ) -> Subgraph:
-    """The subgraph in the table at `pos`."""
+    """The subgraph in the table at `pos`. `index`: its index. `codes`: operator codes of the file."""
     plan, values = view.table(_SUBGRAPH, pos)
 
     def target(name: str) -> int:
@@ -220,7 +220,7 @@ def _tensors(view: BufferReader, positions: list[int]) -> list[Tensor]:
 
 def _quants(view: BufferReader, targets: list[int]) -> list[QuantParams | None]:
     """The parameters in each table; None for a missing table, or one without scales, which many
-    converters write.
+    converters write. `targets`: byte positions of the tables; 0: missing.
     """
     positions = [pos for pos in targets if pos]
     columns = Columns(view, _QUANT, positions)
@@ -256,7 +256,9 @@ def _quants(view: BufferReader, targets: list[int]) -> list[QuantParams | None]:
 def _operators(
     view: BufferReader, subgraph: int, positions: list[int], codes: tuple[OperatorCode, ...]
 ) -> list[Operator]:
-    """The operators in the tables at these positions."""
+    """The operators in the tables at these positions. `subgraph`: its index. `codes`: operator
+    codes of the file.
+    """
     columns = Columns(view, _OPERATOR, positions)
     numbers = columns.values(_O["opcode_index"])
     wrong = next((i for i, code_index in enumerate(numbers) if code_index >= len(codes)), None)

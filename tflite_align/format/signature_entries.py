@@ -54,6 +54,6 @@ def renamed_entries(
             # As many entries as positions: they are assumed to be in the same order.
             result.append(places[named[:position].count(tensor)])
         else:
-            msg = f"signature {key!r}: tensor {tensor} stands in several places that now differ"
+            msg = f"signature {key!r}: tensor {tensor} is named by several entries, whose tensors now differ"
             raise UnsupportedError(msg)
     return result

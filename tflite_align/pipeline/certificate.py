@@ -22,7 +22,9 @@ Found = tuple[Mapping[str, Any] | None, CertificateSummary | None]
 def certificate_of(
     prepared: Prepared, decision: Decision, chunks: Iterable[bytes | memoryview]
 ) -> Found:
-    """(certificate of the written file, summary), or (None, None) if none was requested."""
+    """(certificate of the written file, summary), or (None, None) if none was requested. `chunks`:
+    the written file's bytes in pieces.
+    """
     options = prepared.session.options
     if not options.certificate and "certified" not in options.require:
         return None, None
@@ -61,7 +63,7 @@ def certificate_of(
         worst_original_lsb=_worst(bounds, "bounds_in_original_steps"),
         runtimes=runtimes,
         assumed=(
-            *(f"{slot} is read in its new parameters" for slot in checked.moved),
+            *(f"{slot} is read by its new parameters" for slot in checked.moved),
             *checked.assumed,
         ),
     )

@@ -36,7 +36,7 @@ def resolved(model: Model, address: str) -> tuple[TensorId, Slot | None]:
             raise UsageError(f"{address}: there is no such tensor")
     if len(named) > 1:
         places = ", ".join(f"subgraph[{graph}]/tensor[{tensor}]" for graph, tensor in named)
-        raise UsageError(f"{address}: several tensors are called so: {places}")
+        raise UsageError(f"{address}: several tensors have this name: {places}")
     if named:
         return named[0], None
     by_slot = _SLOT.fullmatch(address)
@@ -48,14 +48,18 @@ def resolved(model: Model, address: str) -> tuple[TensorId, Slot | None]:
 
 
 def _indexed(model: Model, match: re.Match[str], address: str) -> TensorId | None:
-    """The tensor with this index; None if there is none, as a bare number may also be a name."""
+    """The tensor with this index; None if there is none, as a bare number may also be a name.
+    `match`: the parsed address.
+    """
     graph = _subgraph(model, match["graph"], address)
     index = int(match["inner"] or match["bare"])
     return TensorId(graph.index, index) if index < len(graph.tensors) else None
 
 
 def _slot(model: Model, match: re.Match[str], address: str) -> tuple[TensorId, Slot]:
-    """The slot at an address, and its tensor. Raises UsageError if the model does not have it."""
+    """The slot at an address, and its tensor. Raises UsageError if the model does not have it.
+    `match`: the parsed address.
+    """
     graph = _subgraph(model, match["graph"], address)
     kinds: dict[str, SlotKind] = {
         "inputs": "inputs",

@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 
-_NOT_ASKED = "not asked: a configuration file that was found and not named starts no judge"
+_NOT_ASKED = "not run: only a configuration file named with --config starts judges"
 
 
 def judge_reasons(verification: Verification | None, options: AlignOptions) -> list[str]:
@@ -49,12 +49,12 @@ def without(findings: Sequence[Finding], passed: Sequence[Finding]) -> tuple[Fin
 
 
 def stale_warnings(stale: Sequence[Accepted]) -> tuple[str, ...]:
-    """Warnings for baseline entries that match no finding any more."""
+    """Warnings for baseline entries that match no finding any more. `stale`: the entries."""
     if not stale:
         return ()
     first = f"{stale[0].slot} {stale[0].rule}"
     more = f" and {len(stale) - 1} more" if len(stale) > 1 else ""
-    return (f"the baseline lists what no longer occurs: {first}{more}",)
+    return (f"the baseline lists findings that no longer occur: {first}{more}",)
 
 
 def kept_conflicts(bound: Bound, findings: Sequence[Finding]) -> tuple[Conflict, ...]:
@@ -71,7 +71,9 @@ def kept_conflicts(bound: Bound, findings: Sequence[Finding]) -> tuple[Conflict,
 
 
 def conflict_reasons(conflicts: Sequence[Conflict]) -> list[str]:
-    """A sentence on overrides that cannot be satisfied, whether or not a rule is violated there."""
+    """A sentence on overrides that cannot be satisfied, whether or not a rule is violated there.
+    `conflicts`: those of the solver.
+    """
     overridden = [
         conflict for conflict in conflicts if any(r.startswith("override/") for r in conflict.rules)
     ]
@@ -98,7 +100,7 @@ def verification_reasons(verification: Verification | None, options: AlignOption
     """Sentences on a failed or missing verification."""
     if verification is None:
         required = [name for name in options.require if name != "certified"]
-        return [_missing(name, "nothing was judged") for name in required]
+        return [_missing(name, "no judge was run") for name in required]
     reasons = [f"verification failed: {verification.why}"] if verification.word == "failed" else []
     return [*reasons, *_required(verification, options)]
 
@@ -138,5 +140,7 @@ def _required(verification: Verification, options: AlignOptions) -> list[str]:
 
 
 def _missing(name: str, why: str) -> str:
-    """The sentence that a judge or kind of proof is required, but missing."""
+    """The sentence that a judge or kind of proof is required, but missing. `name`: the judge or
+    proof; `why`: the reason.
+    """
     return f"{name} {'are' if name == 'numbers' else 'is'} required, but {why}"

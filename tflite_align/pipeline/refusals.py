@@ -35,7 +35,7 @@ def judged_by_name(
     verification: Verification, names: Sequence[str], allowed: Sequence[str]
 ) -> Verification:
     """The verification; its word becomes "failed" if a judge named by the user refuses the file.
-    `allowed`: judges whose refusal is ignored.
+    `allowed`: judges whose refusal is ignored. `names`: the judges named by the user.
     """
     named = [
         verdict
@@ -49,7 +49,9 @@ def judged_by_name(
 def _refusing(
     target: Target, verdicts: Sequence[JudgeVerdict], allowed: Sequence[str]
 ) -> list[JudgeVerdict]:
-    """The verdicts because of which the target refuses the file; empty if it accepts the file."""
+    """The verdicts because of which the target refuses the file; empty if it accepts the file.
+    `allowed`: judges that may refuse the file.
+    """
     refusing = [verdict for verdict in verdicts if verdict.after.status in _REFUSALS]
     ran = [verdict for verdict in verdicts if verdict.after.status != "skipped"]
     if target.takes == "any" and len(refusing) < len(ran):
@@ -60,7 +62,7 @@ def _refusing(
 def refusals(verdicts: Sequence[JudgeVerdict]) -> list[str]:
     """Sentences such as `tflm refuses the file at subgraph[0]/operator[3] PAD: message`.
 
-    Judges with the same message share a sentence.
+    Judges with the same message share a sentence. `verdicts`: those of refusing judges.
     """
     by_words: dict[str, list[str]] = {}
     for verdict in verdicts:
@@ -82,11 +84,13 @@ def _words(acceptance: Acceptance) -> str:
 
 
 def allowed_warnings(verification: Verification | None, allowed: Sequence[str]) -> tuple[str, ...]:
-    """Warnings for refusals that --allow-refused accepts."""
+    """Warnings for refusals that --allow-refused accepts. `allowed`: judges that may refuse the
+    file.
+    """
     if verification is None:
         return ()
     passed = [verdict for verdict in verification.judges if verdict.judge in allowed]
-    return tuple(f"{refusal} (let pass by --allow-refused)" for refusal in refusals(passed))
+    return tuple(f"{refusal} (allowed by --allow-refused)" for refusal in refusals(passed))
 
 
 def judged_as_declared(

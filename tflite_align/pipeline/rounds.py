@@ -21,7 +21,7 @@ from .question import ask
 
 __all__ = ["SettledFile", "settle"]
 
-_ROUNDS = 8  # two or three settle all that was seen
+_ROUNDS = 8  # most rounds; models seen so far need two or three
 
 
 class SettledFile(Record, frozen=True, kw_only=True):
@@ -94,7 +94,7 @@ def _decide_further(prepared: Prepared, decision: Decision) -> Decision | None:
     return replace(
         decision,
         solution=_joined(decision.solution, answer.solution),
-        solved=None,  # no one problem has the whole answer
+        solved=None,  # the rounds' answers belong to different problems
         plan=state.plan_for(base),
         conflicts=answer.conflicts,
         conflicting=later.inspected.model,

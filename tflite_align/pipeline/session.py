@@ -120,7 +120,7 @@ class Session(Record, frozen=True, kw_only=True):
         Operators that had no finding and are unchanged bit for bit are not checked again.
         """
         if self.options.overrides:
-            return self.inspect(model).findings  # affects other operators too
+            return self.inspect(model).findings  # the edit affects other operators too
         bound = self.bind(model, _sound(model, earlier))
         return (*check_bound(bound), *lock_findings(model, self.options.lock))
 

@@ -29,7 +29,7 @@ from ..solver.solve import Solved
 
 __all__ = ["view_of"]
 
-_MOST = 400  # tensors with a reason in the page; `explain` gives it for any other
+_MOST = 400  # largest number of tensors explained in the page; `explain` explains any tensor
 
 
 def view_of(
@@ -44,6 +44,7 @@ def view_of(
     """The data for drawing the bound model before alignment and, if it changed, `after`.
 
     `solution`, `solved` (its intermediate results) and `settings`: None if nothing was decided.
+    `findings`: of the input file.
     """
     before = tuple(_graph(bound.model, graph) for graph in bound.model.subgraphs)
     whys: tuple[Why, ...] = ()
@@ -96,7 +97,7 @@ def _operator(operator: Operator) -> OperatorView:
 
 
 def _tensor(model: Model, subgraph: int, tensor: Tensor) -> TensorView:
-    """One tensor for drawing."""
+    """One tensor for drawing. `subgraph`: its index."""
     quant = tensor.quant
     return TensorView(
         index=tensor.index,
@@ -137,7 +138,9 @@ def _identity(operator: Operator) -> int | tuple[int, ...]:
 def _paired(
     operators: Sequence[OperatorView], pairs: Mapping[int, int], alone: Mark
 ) -> tuple[OperatorView, ...]:
-    """The operators with their index in the other graph; those without get the mark `alone`."""
+    """The operators with their index in the other graph; those without get the mark `alone`.
+    `pairs`: index -> index in the other graph.
+    """
     return tuple(
         replace(operator, other=pairs[operator.index])
         if operator.index in pairs

@@ -93,7 +93,9 @@ def _lost_db(score: OutputScore) -> float:
 
 
 def _is_all(verification: Verification, losing: list[OutputScore]) -> bool:
-    """Whether these losses are the only failures and leave an SQNR above noise."""
+    """Whether these losses are the only failures and leave an SQNR above noise. `losing`: outputs
+    with a loss.
+    """
     judged = all(verdict.word != "failed" for verdict in verification.judges)
     outputs = all(score in losing for score in verification.outputs if score.word == "failed")
     steps = verification.steps is None or not any(
@@ -108,7 +110,9 @@ def _is_all(verification: Verification, losing: list[OutputScore]) -> bool:
 
 
 def _unavoidable(losing: list[OutputScore], attempt: _Tried) -> bool:
-    """Whether the alignment that prefers precision still has an output with about the same loss."""
+    """Whether the alignment that prefers precision still has an output with about the same loss.
+    `losing`: outputs with a loss.
+    """
     if not attempt.scores:
         return False
     worst = max(_lost_db(score) for score in losing)
@@ -116,7 +120,9 @@ def _unavoidable(losing: list[OutputScore], attempt: _Tried) -> bool:
 
 
 def _told(losing: list[OutputScore], attempt: _Tried) -> str:
-    """A sentence on the worst output under the tried option; "" if it was not measured."""
+    """A sentence on the worst output under the tried option; "" if it was not measured. `losing`:
+    outputs with a loss.
+    """
     worst = max(losing, key=_lost_db)
     freed = {(score.title, score.inputs): score for score in attempt.scores}
     freed_score = freed.get((worst.title, worst.inputs))

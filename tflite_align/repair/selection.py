@@ -65,7 +65,7 @@ def enforced(
     only: Literal["all", "errors"],
 ) -> Bound:
     """The bound model with the constraints that the solver has to satisfy: without violated ones
-    that are not to be repaired.
+    that are not to be repaired. `findings`: those to repair. `fixes`: ids of the enabled repairs.
     """
     graded = {(f.rule, f.slot) for f in findings if only == "errors" and f.severity != "error"}
     switched_off = {(f.rule, f.slot) for f in findings if f.fix and f.fix not in fixes}
@@ -99,7 +99,7 @@ def mended(
     next in each.
 
     `bind`: binds a model; `checked`: the constraints and findings of the state's model, if already
-    known.
+    known. `fixes`: ids of the enabled repairs.
     """
     earlier: set[tuple[Change, ...]] = set()  # repairs without effect are not tried again
     while True:

@@ -76,7 +76,9 @@ _HEAD = ("model", "severity", "rule", "where")
 
 
 def _section(title: str, head: Row, changed: tuple[Row, ...], rows: int | None) -> Section:
-    """The table of one kind of difference, with at most `rows` rows."""
+    """The table of one kind of difference, with at most `rows` rows. `title`: the heading.
+    `changed`: the rows.
+    """
     shown = changed[:rows]
     printable_rows = tuple(tuple(map(printable, row)) for row in shown)
     return Section(title=title, head=head, rows=printable_rows, hidden=len(changed) - len(shown))
@@ -87,7 +89,8 @@ def diff_of(old: tuple[str, Iterable[bytes]], new: tuple[str, Iterable[bytes]]) 
     tool.
 
     Findings are the remaining ones, identified by severity, rule and place; only models that are in
-    both reports are compared. Raises UsageError for lines that are no such report.
+    both reports are compared. Raises UsageError for lines that are no such report. `old`: the
+    earlier report. `new`: the later one.
     """
     before, after = _entries(*old), _entries(*new)
     both = sorted(before.keys() & after.keys())

@@ -183,7 +183,7 @@ class Tally(Record, kw_only=True):
         )
         total = plural(self.outcomes.total(), "model")
         summary = f"{plural(self.before, 'finding')} before, {self.after:,} left"
-        resumed = f"; {self.resumed:,} were done before" if self.resumed else ""
+        resumed = f"; {self.resumed:,} were done in an earlier run" if self.resumed else ""
         return printable(f"{total}: {parts}; {told_words(self.words)}{summary}{resumed}{where}")
 
 

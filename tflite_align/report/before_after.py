@@ -12,7 +12,7 @@ from .verification_section import decibels
 
 __all__ = ["glance"]
 
-_SQNR = "SQNR: signal over noise of the output that has the least; more is better"
+_SQNR = "SQNR: signal-to-quantization-noise ratio of the worst output; more is better"
 
 
 def glance(report: Report) -> Section:

@@ -22,7 +22,8 @@ def laid_out(head: Row, rows: Sequence[Row], width: int | None = None) -> list[l
     """The lines of a table, titles first, each as its cells. Columns whose cells are all empty are
     left out.
 
-    `width`: the most characters in a line; None for no limit.
+    `width`: the most characters in a line; None for no limit. `head`: titles; `rows`: cells by
+    column.
     """
     columns = [column for column in range(len(head)) if any(row[column] for row in rows)]
     table = [tuple(row[column] for column in columns) for row in (head, *rows)]
@@ -43,7 +44,9 @@ def wrapped(text: str, width: int, indent: str = "") -> list[str]:
 
 
 def _widths(table: Sequence[Row], width: int | None) -> list[int] | None:
-    """The width of each column in characters; None if the longest words do not fit side by side."""
+    """The width of each column in characters; None if the longest words do not fit side by side.
+    `table`: all rows, titles first.
+    """
     columns = list(zip(*table, strict=True))
     natural = [max(map(len, column)) for column in columns]
     gaps = _GAP * (len(columns) - 1)
@@ -83,7 +86,9 @@ def _lines(row: Row, widths: Sequence[int]) -> Iterator[list[Cell]]:
 
 
 def _blocks(table: Sequence[Row], width: int) -> Iterator[list[Cell]]:
-    """The lines of a table whose rows are blocks of `column: cell`."""
+    """The lines of a table whose rows are blocks of `column: cell`. `width`: the most characters in
+    a line.
+    """
     head, *rows = table
     for row_index, row in enumerate(rows):
         if row_index:

@@ -14,7 +14,9 @@ __all__ = ["problem_lines", "render_concise"]
 
 
 def render_concise(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> str:
-    """One line per problem that no baseline accepts, and per unreadable file."""
+    """One line per problem that no baseline accepts, and per unreadable file. `reports`: one per
+    file. `unread`: files that could not be read.
+    """
     lines = [line for report in reports for line in problem_lines(report)]
     lines += [
         _line(unread_file.name, "file", "error", unread_file.message, "unreadable")
@@ -34,5 +36,5 @@ def problem_lines(report: Report) -> Iterator[str]:
 
 
 def _line(name: str, address: str, severity: str, text: str, rule: str) -> str:
-    """One line of the format."""
+    """One line of the format. `severity`: of the problem. `rule`: its id."""
     return printable(f"{name}: {address}: {severity}: {text} ({rule})")

@@ -30,12 +30,12 @@ def explanation_lines(explanation: Explanation, *, alternatives: bool = True) ->
         lines.append("It keeps its parameters: nothing in its component is broken.")
         lines += [*_ties(explanation), f"Its component: {_members(explanation)}."]
     elif explanation.conflict is not None:
-        lines.append(f"It is left as it is: {_conflict(explanation.conflict)}.")
+        lines.append(f"It is not aligned: {_conflict(explanation.conflict)}.")
         lines += [*_ties(explanation), f"Its component: {_members(explanation)}."]
     else:
         lines += [*_label(explanation), *_ties(explanation)]
         cuts = [_cut(explanation, cut, priced=alternatives) for cut in explanation.cuts]
-        lines += cuts or ["Nothing is cut behind it."]
+        lines += cuts or ["No QUANTIZE is inserted behind it."]
         lines += [*(_alternatives(explanation) if alternatives else ()), *_price(explanation)]
     return [printable(line) for line in lines]
 
@@ -53,7 +53,7 @@ def overview_lines(model: Model, overview: Overview, *, rows: int | None = None)
         head = f"{plural(len(overview.elsewhere), 'finding')} outside these components:"
         blocks.append([head, *_few(list(overview.elsewhere), rows)])
     if not blocks:
-        blocks = [["No parameters have to move: every tensor keeps its own."]]
+        blocks = [["No parameters have to change: every tensor keeps its own."]]
     lines = [line for block in blocks for line in ("", *block)]
     return [printable(line) for line in lines[1:]]
 
@@ -99,7 +99,7 @@ def _head(explanation: Explanation) -> str:
 
 def _needs(explanation: Explanation) -> list[str]:
     """Sentences on the ranges of real values that the tensor holds, gets and passes on."""
-    could = f"Unclipped, {_span(explanation.reach)} could be written to it"
+    could = f"Its operator, unclipped, could write {_span(explanation.reach)}"
     return [
         f"It declares (scale, zero_point) {_show(explanation.declared)}"
         + (
@@ -107,8 +107,8 @@ def _needs(explanation: Explanation) -> list[str]:
             if explanation.label == explanation.declared
             else ""
         )
-        + f". {could}; {_span(explanation.arrives)} arrives, and what its readers can tell"
-        f" apart is {_span(explanation.told)}. It carries the noise of a step of {explanation.noise:.5g}.",
+        + f". {could}; {_span(explanation.arrives)} is written, and its readers distinguish"
+        f" {_span(explanation.told)}. Its rounding errors are those of a step of {explanation.noise:.5g}.",
     ]
 
 
@@ -119,22 +119,28 @@ def _label(explanation: Explanation) -> list[str]:
         return []
     unchanged = explanation.label == explanation.declared
     verb = "keeps" if unchanged else "gets"
-    noise = " They differ from its own by float noise alone." if explanation.snapped else ""
+    noise = " They differ from its own only by float noise." if explanation.snapped else ""
     holds = "" if unchanged else f" They hold {_span(explanation.holds)}."
     lines = [f"It {verb} {_show(explanation.label)}{_because(explanation, anchor)}.{holds}{noise}"]
     if explanation.activation:
         name = explanation.activation.name
-        lines.append(f"Its range no longer states a clamp, so its operator does: {name}.")
+        lines.append(f"Its range no longer clamps, so its operator gets the activation {name}.")
     elif explanation.clamps and unchanged:
-        lines.append("Its range states a clamp, which a wider one would undo.")
+        lines.append(
+            "Its range clamps the values of an activation; a wider range would remove the clamp."
+        )
     if explanation.chain:
         steps = "; ".join(
             f"{link.rule} ties {link.here} to {link.there}, {link.name!r}"
             for link in explanation.chain
         )
-        lines.append(f"The way there: {steps}.")
+        lines.append(f"Chain of rules: {steps}.")
     if explanation.slot:
-        how = "as it is written" if explanation.sees == explanation.label else "behind a QUANTIZE"
+        how = (
+            "as the tensor is written"
+            if explanation.sees == explanation.label
+            else "behind a QUANTIZE"
+        )
         lines.append(f"{explanation.slot} sees {_show(explanation.sees)}, {how}.")
     return lines
 
@@ -150,18 +156,18 @@ def _because(explanation: Explanation, anchor: Anchor) -> str:
             return f": {anchor.address} is {_article(anchor.reason)}{whose}"
         case "fixed":
             whose = "" if itself else f" to {anchor.name!r}"
-            return f", what the kernel writes{whose} (rule {anchor.rule} at {anchor.address})"
+            return f", which the kernel writes{whose} (rule {anchor.rule} at {anchor.address})"
         case "policy":
-            return f", what the policy {anchor.rule} names at {anchor.address}"
+            return f", chosen by the policy {anchor.rule} at {anchor.address}"
         case "anchor":
-            return f", what {anchor.reason} gives to the group of {anchor.address}"
+            return f", given by {anchor.reason} to the group of {anchor.address}"
         case "declared":
-            tied = "" if explanation.chain else ", to which no rule ties it: the cheapest here"
-            return f", what {anchor.name!r} declares{tied}"
+            tied = "" if explanation.chain else ", which no rule requires: the cheapest choice"
+            return f", as {anchor.name!r} declares{tied}"
         case "window":
-            return ", the least widening that its kernel's multiplier window allows"
+            return ", the smallest widening for which its kernel's multiplier is legal"
         case "cover":
-            return ", the finest that cover what is needed in its component"
+            return ", the finest that cover the range needed in its component"
 
 
 def _article(noun: str) -> str:
@@ -177,7 +183,7 @@ def _ties(explanation: Explanation) -> list[str]:
         f"{tie.slots} keeps its parameters" if tie.rule == "rigid" else f"{tie.rule} at {tie.slots}"
         for tie in explanation.ties
     )
-    return [f"What ties it: {ties}."]
+    return [f"Rules that tie it to other tensors: {ties}."]
 
 
 def _cut(explanation: Explanation, cut: CutStory, *, priced: bool) -> str:
@@ -189,9 +195,9 @@ def _cut(explanation: Explanation, cut: CutStory, *, priced: bool) -> str:
     if cut.precision:
         parts.append(f"{_units(cut.precision)} for {cut.bits:.2f} bits lost behind it")
     if cut.clipped:
-        parts.append(f"{_units(cut.clipped)} for range clipped away")
+        parts.append(f"{_units(cut.clipped)} for clipped values")
     if cut.unclamped:
-        parts.append(f"{_units(cut.unclamped)} for a clamp that must be stated or is undone")
+        parts.append(f"{_units(cut.unclamped)} for a clamp that needs an activation or is lost")
     total = cut.operator + cut.moved + cut.precision + cut.clipped + cut.unclamped
     without = " Without it no assignment is possible." if priced else ""
     if cut.without is not None:
@@ -233,12 +239,14 @@ def _price(explanation: Explanation) -> list[str]:
     units = f"one QUANTIZE is {_units(explanation.quantize)}, a bit lost at one reader"
     return [
         f"Its component: {_members(explanation)}; cost {_units(explanation.cost)}, {least}.",
-        f"Costs: {units} is {_units(explanation.bit)}; differences of some hundredths break ties.",
+        f"Costs: {units} is {_units(explanation.bit)}; costs of some hundredths only decide between equal choices.",
     ]
 
 
 def _certainty(cost: float, bound: float, *, optimal: bool) -> str:
-    """Whether the cost is shown to be the least, as a clause; `bound`: its lower bound."""
+    """Whether the cost is shown to be the least, as a clause; `bound`: its lower bound. `optimal`:
+    whether the solver proved it.
+    """
     if optimal:
         return "the least possible"
     gap = _units(cost - bound)
@@ -249,7 +257,9 @@ def _certainty(cost: float, bound: float, *, optimal: bool) -> str:
 
 
 def _story(story: Story, index: int, rows: int | None) -> list[str]:
-    """The paragraph on one component."""
+    """The paragraph on one component. `index`: its number; `rows`: most lines of each list, None:
+    all.
+    """
     component = story.component
     rules = f" under {', '.join(component.rules)}" if component.rules else ""
     members = plural(len(component.tensors), f"{component.type} tensor")
@@ -268,7 +278,7 @@ def _story(story: Story, index: int, rows: int | None) -> list[str]:
             for (label, why), count in reasons.most_common()
         ]
     if told:
-        lines += [f"{plural(len(story.moved), 'tensor')} moved:", *_few(told, rows)]
+        lines += [f"{plural(len(story.moved), 'tensor')} with new parameters:", *_few(told, rows)]
     cuts = [
         f"a QUANTIZE to {cut.label} behind {cut.name!r} for {cut.readers}"
         f" ({', '.join(cut.because)})"

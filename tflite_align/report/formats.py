@@ -23,33 +23,37 @@ Renderer = Callable[[Sequence[Report], Sequence[Unread]], str]
 
 
 def _json(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> str:
-    """A JSON object for one report; a list of reports with the unreadable files otherwise."""
+    """A JSON object for one report; a list of reports with the unreadable files otherwise.
+    `unread`: files that could not be read.
+    """
     alone = len(reports) == 1 and not unread
     return render_json(reports[0]) if alone else render_json(reports, unread)
 
 
 def _text(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> str:
-    """Plain text; also for a run in which no model could be read."""
+    """Plain text; also for a run in which no model could be read. `reports`: one per file.
+    `unread`: files that could not be read.
+    """
     text = render_text(reports, unread=unread)
     return text if reports else f"tflite_align: no model could be read\n\n{text}"
 
 
 def _sarif(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> str:
-    """SARIF 2.1.0."""
+    """SARIF 2.1.0. `reports`: one per file. `unread`: files that could not be read."""
     from .sarif import render_sarif  # noqa: PLC0415 - not needed for the other forms
 
     return render_sarif(reports, unread)
 
 
 def _junit(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> str:
-    """JUnit XML."""
+    """JUnit XML. `reports`: one per file. `unread`: files that could not be read."""
     from .junit import render_junit  # noqa: PLC0415 - its library is not needed for the others
 
     return render_junit(reports, unread)
 
 
 def _html(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> str:
-    """A self-contained HTML page."""
+    """A self-contained HTML page. `reports`: one per file. `unread`: files that could not be read."""
     from .html.page import render_html  # noqa: PLC0415 - large scripts that the others do not need
 
     return render_html(reports, unread)

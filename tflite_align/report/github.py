@@ -14,7 +14,9 @@ _PROPERTY = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A", ":": "%3A", ","
 
 
 def render_github(reports: Report | Sequence[Report], unread: Sequence[Unread] = ()) -> str:
-    """One line per problem that no baseline accepts, and per unreadable file."""
+    """One line per problem that no baseline accepts, and per unreadable file. `unread`: files that
+    could not be read.
+    """
     reports = report_list(reports)
     lines = [line for report in reports for line in _lines(report)]
     lines += [
@@ -33,6 +35,8 @@ def _lines(report: Report) -> Iterator[str]:
 
 
 def _command(level: str, name: str, title: str, message: str) -> str:
-    """One workflow command, with special characters escaped."""
+    """One workflow command, with special characters escaped. `level`: error or warning; `title`,
+    `message`: its texts. `title`: the heading.
+    """
     position = f"file={name.translate(_PROPERTY)},title={title.translate(_PROPERTY)}"
     return f"::{level} {position}::{message.translate(_DATA)}"

@@ -22,7 +22,7 @@ _SEVERITY = {"error": "major", "warning": "minor"}
 
 def render_gitlab(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> str:
     """A JSON list of the problems that no baseline accepts; an unreadable file has severity
-    blocker.
+    blocker. `reports`: one per file. `unread`: files that could not be read.
     """
     used: set[str] = set()
     issues = [
@@ -48,7 +48,7 @@ def _issues(report: Report) -> Iterator[dict[str, Any]]:
 
 def _issue(name: str, rule: str, severity: str, text: str, known_by: str) -> dict[str, Any]:
     """One entry. `known_by`: its fingerprint. The format requires a line number; a binary file has
-    none, so line 1 is given.
+    none, so line 1 is given. `rule`: its id. `severity`: of the problem.
     """
     return {
         "type": "issue",
@@ -62,7 +62,7 @@ def _issue(name: str, rule: str, severity: str, text: str, known_by: str) -> dic
 
 def _alone(issue: dict[str, Any], used: set[str]) -> str:
     """A fingerprint that no other entry has: the path is added if two files have the same problem.
-    `used`: fingerprints so far.
+    `used`: fingerprints so far. `issue`: the entry.
     """
     known_by = str(issue["fingerprint"])
     if not known_by or known_by in used:

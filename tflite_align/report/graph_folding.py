@@ -42,7 +42,7 @@ def folded_edges(edges: Sequence[Edge], inputs: int, items: Sequence[Item]) -> l
     of = {at: index for index, (first, last) in enumerate(items) for at in range(first, last + 1)}
 
     def vertex(old: int) -> int:
-        """The number of a vertex after folding."""
+        """The number of a vertex after folding. `old`: its number before."""
         if old < inputs:
             return old
         if old < inputs + count:

@@ -74,7 +74,7 @@ def place(edges: Sequence[Edge], count: int) -> Placed:
 
 def _pull_down(edges: Sequence[Edge], layers: list[int]) -> None:
     """Move each vertex without producers to the layer above its first reader; changes `layers`, by
-    vertex.
+    vertex. `edges`: (from, to) vertices.
     """
     led = {edge.target for edge in edges if edge.source < edge.target}
     first: dict[int, int] = {}

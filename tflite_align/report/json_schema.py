@@ -82,7 +82,9 @@ def _report() -> dict[str, Any]:
 
 
 def _of(hint: Any, defs: dict[str, Any]) -> dict[str, Any]:
-    """The schema of one type annotation; record types are added to `defs` and referenced."""
+    """The schema of one type annotation; record types are added to `defs` and referenced. `hint`:
+    the annotation.
+    """
     if hint in _SCALARS:
         return dict(_SCALARS[hint])
     if hint in (OperatorId, TensorId):  # JSON arrays of two integers

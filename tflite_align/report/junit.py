@@ -20,7 +20,8 @@ def render_junit(reports: Report | Sequence[Report], unread: Sequence[Unread] = 
     """The XML text. The test case of a rule fails if findings of it remain, warnings included.
 
     Whether warnings fail the build is left to the exit status. Findings accepted by a baseline and
-    judges that are not installed are skipped cases; an unreadable file is an error.
+    judges that are not installed are skipped cases; an unreadable file is an error. `unread`: files
+    that could not be read.
     """
     reports = report_list(reports)
     document = JUnitXml("tflite_align")
@@ -55,7 +56,7 @@ def _suite(report: Report) -> TestSuite:
 
 
 def _case(report: Report, rule: str, findings: Sequence[Finding]) -> TestCase:
-    """The test case of one rule."""
+    """The test case of one rule. `findings`: those of the rule."""
     case = TestCase(rule, _name(report.name))
     passed = set(map(id, report.accepted))
     still = [finding for finding in findings if id(finding) not in passed]

@@ -18,8 +18,8 @@ __all__ = ["fingerprints", "relative_path", "uri"]
 def relative_path(name: str) -> str:
     """The path relative to the current directory, with `/`; an absolute path outside it stays."""
     posix = name.replace("\\", "/")
-    if os.path.isabs(posix):  # noqa: PTH117 - a name may hold what no path can
-        folder = os.getcwd()  # noqa: PTH109 - as text
+    if os.path.isabs(posix):  # noqa: PTH117 - a name may hold characters that no path can
+        folder = os.getcwd()  # noqa: PTH109 - needed as text
         below = os.path.relpath(posix, folder).replace(os.sep, "/")
         return posix if below.startswith("../") else below
     return os.path.normpath(posix).replace(os.sep, "/") if posix else "model"

@@ -63,7 +63,9 @@ def _graph(report: Report, graph: SubgraphView) -> dict[str, Any]:
 
 
 def _levels(report: Report, subgraph: int) -> dict[int, float]:
-    """By operator index: the lowest SQNR in dB among the outputs that were compared."""
+    """By operator index: the lowest SQNR in dB among the outputs that were compared. `subgraph`:
+    its index.
+    """
     steps = report.verification.steps if report.verification is not None else None
     found: dict[int, float] = {}
     for one in steps.operators if steps is not None else ():

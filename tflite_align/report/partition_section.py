@@ -41,6 +41,8 @@ def mapping_section(mapping: TargetMapping) -> Section:
 
 
 def _names(left: Sequence[Left]) -> str:
-    """Operator counts such as `2 CAST, 1 RESHAPE`, in order of first occurrence."""
+    """Operator counts such as `2 CAST, 1 RESHAPE`, in order of first occurrence. `left`: the
+    operators.
+    """
     counts = Counter(operator.address.rpartition(" ")[2] for operator in left)
     return ", ".join(f"{count} {name}" for name, count in counts.items())

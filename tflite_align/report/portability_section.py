@@ -10,7 +10,7 @@ from .terminal_text import plural
 
 __all__ = ["portability_section"]
 
-_HEAD = ("operator", "integers alike in", "by at most", "share of cases", "for example")
+_HEAD = ("operator", "same integers in", "difference of at most", "share of cases", "for example")
 
 
 def portability_section(portability: Portability) -> Section:

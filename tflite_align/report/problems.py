@@ -16,7 +16,7 @@ from .terminal_text import follow_up
 
 __all__ = ["ReportedProblem", "problems"]
 
-# Counts of findings are no problems of their own.
+# Reasons that only count findings are left out: each finding is listed itself.
 _COUNTED = re.compile(r"\d+ (error|warning) findings?")
 
 

@@ -69,7 +69,9 @@ def render_resolver(model: Model, name: str) -> str:
 
 
 def _registrations(uses: Sequence[str], custom: frozenset[str]) -> Iterator[str]:
-    """The C++ lines that register the operators. `custom`: names of custom operators."""
+    """The C++ lines that register the operators. `custom`: names of custom operators. `uses`: names
+    of the operators.
+    """
     for name in uses:
         method = _CUSTOM_METHODS.get(name) if name in custom else _method(name)
         if method is None:

@@ -17,7 +17,7 @@ __all__ = ["restored"]
 
 Record = TypeVar("Record")
 
-# Keys of a report's JSON that are no fields.
+# Keys of a report's JSON that are not fields of Report.
 _TOLD = ("format", "tool", "cuts", "exit_status")
 _BEYOND = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
 
@@ -59,7 +59,7 @@ def _of(hint: Any, value: Any) -> Any:
 def _exactly(record_type: type, value: Any) -> Any:
     """The value, if it has exactly this type; ValueError otherwise."""
     if type(value) is not record_type:
-        raise ValueError(f"no {record_type.__name__}: {value!r}")
+        raise ValueError(f"not a {record_type.__name__}: {value!r}")
     return value
 
 
@@ -75,7 +75,7 @@ def _number(value: Any) -> float:
 def _record(record: Any, value: Any) -> Any:
     """A record from a JSON object."""
     if not isinstance(value, dict):
-        raise ValueError(f"no {record.__name__}: {value!r}")  # noqa: TRY004 - as all that is wrong
+        raise ValueError(f"no {record.__name__}: {value!r}")  # noqa: TRY004 - every error of the document is a ValueError
     hints = _hints(record)
     fields = {key: item for key, item in value.items() if key in hints or key not in _TOLD}
     if fields.keys() != hints.keys():
@@ -94,7 +94,7 @@ def _float32(value: Any) -> Any:
 
 @cache
 def _hints(record: Any) -> dict[str, Any]:
-    """Name -> type of the fields that JSON contains."""
+    """Name -> type of the fields that JSON contains. `record`: the record class."""
     hints = get_type_hints(record)
     named = getattr(record, "_fields", None) or compared(record)
     return {name: hints[name] for name in named}

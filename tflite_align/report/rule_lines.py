@@ -59,5 +59,5 @@ def _markdown(story: RuleStory) -> Iterator[str]:
 
 
 def _text(words: str) -> str:
-    """Text with Markdown's special characters escaped."""
+    """Text with Markdown's special characters escaped. `words`: the text."""
     return "".join(f"\\{sign}" if sign in "*_[]<>|`" else sign for sign in words)

@@ -30,7 +30,9 @@ _MOST = 1000  # most characters of a description; GitHub accepts 1,024
 
 
 def render_sarif(reports: Report | Sequence[Report], unread: Sequence[Unread] = ()) -> str:
-    """The SARIF text with one run; unreadable files are notifications of the run."""
+    """The SARIF text with one run; unreadable files are notifications of the run. `unread`: files
+    that could not be read.
+    """
     reports = report_list(reports)
     results = [item for report in reports for item in _results(report)]
     rules = _rules(reports, {str(result["ruleId"]) for result in results})
@@ -78,7 +80,7 @@ def _targets(reports: Sequence[Report]) -> list[str]:
 
 
 def _artifacts(reports: Sequence[Report], unread: Sequence[Unread]) -> list[dict[str, Any]]:
-    """One artifact per file."""
+    """One artifact per file. `reports`: one per file. `unread`: files that could not be read."""
     names = [*(report.name for report in reports), *(unread_file.name for unread_file in unread)]
     mime_type = "application/octet-stream"
     places = dict.fromkeys(map(uri, names))
@@ -99,7 +101,9 @@ def _notification(unread_file: Unread) -> dict[str, Any]:
 
 
 def _certificates(reports: Sequence[Report]) -> dict[str, Any]:
-    """The certificate summary of each file; empty where none was requested."""
+    """The certificate summary of each file; empty where none was requested. `reports`: one per
+    file.
+    """
     shown = {
         report.name: {
             "word": "certified" if report.certified else report.certificate.word,
@@ -114,7 +118,9 @@ def _certificates(reports: Sequence[Report]) -> dict[str, Any]:
 
 
 def _rules(reports: Sequence[Report], used: set[str]) -> list[dict[str, Any]]:
-    """Every rule that was checked, and the rules of all results."""
+    """Every rule that was checked, and the rules of all results. `reports`: one per file. `used`:
+    ids of the results' rules.
+    """
     targets = [load_target(name) for name in _targets(reports) if name != _NO_TARGET]
     looked = used.union(*(report.rules for report in reports))
     return [_rule(rule_id, targets) for rule_id in sorted(looked)]

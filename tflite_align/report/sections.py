@@ -28,14 +28,16 @@ class _RowLimit(Record, frozen=True, kw_only=True):
     rows: int | None
 
     def table(self, title: str, head: Row, rows: Iterable[Row], lines: Row = ()) -> Section:
-        """A section with at most the limit's number of rows."""
+        """A section with at most the limit's number of rows. `title`: the heading."""
         every = list(rows)
         shown = every if self.rows is None else every[: self.rows]
         table = self.whole(title, head, shown, lines)
         return replace(table, hidden=len(every) - len(shown))
 
     def whole(self, title: str, head: Row, rows: Iterable[Row], lines: Row = ()) -> Section:
-        """A section with all these rows; names are shortened if there is a limit."""
+        """A section with all these rows; names are shortened if there is a limit. `title`: the
+        heading.
+        """
         return Section(
             title=title,
             head=head,
@@ -108,7 +110,7 @@ def _hint(finding: Finding, off: Sequence[str]) -> str:
 
 
 def _findings(report: Report, view: _RowLimit, title: str, findings: Sequence[Finding]) -> Section:
-    """The table of findings, errors first."""
+    """The table of findings, errors first. `title`: the heading."""
     ordered = sorted(findings, key=lambda finding: finding.severity != "error")
     shown = ordered if view.rows is None else ordered[: view.rows]
     several = len(report.targets) > 1
@@ -158,7 +160,7 @@ _TABLES: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (("folded",), "Computed sizes folded to constants", "for"),
     (("cut",), "Cut: a QUANTIZE inserted", "for"),
     (("removed",), "QUANTIZE removed", "wired directly"),
-    (("composed",), "QUANTIZE passed by", "wired directly"),
+    (("composed",), "QUANTIZE bypassed", "wired directly"),
     (("bias",), "Biases re-expressed", "of"),
     (("constant",), "Constants re-expressed", "for"),
 )
@@ -208,7 +210,7 @@ def _components(report: Report, view: _RowLimit) -> Section:
 
 
 _COST = (
-    "cost: what an alignment makes least, without a unit: each bit of precision that a tensor's readers"
+    "cost: the unitless sum that an alignment minimizes: each bit of precision that a tensor's readers"
     " lose (weighed by --prefer), each QUANTIZE inserted, and much more for values that are clipped"
 )
 
@@ -250,7 +252,7 @@ def _readings(report: Report, view: _RowLimit) -> Section:
         for entry in report.bias_readings
     ]
     head = ("output", "as run against declared", "level if declared", "level if as run")
-    return view.table("Biases read by their declared scales, and as run", head, rows)
+    return view.table("Biases read by their declared scales and as kernels read them", head, rows)
 
 
 def _conflicts(report: Report, view: _RowLimit) -> Section:
@@ -279,7 +281,7 @@ def _remarks(report: Report) -> list[str]:
     lines += [f"exit status 1: {_briefly(report, reason)}" for reason in report.reasons]
     if report.reasons and report.changes:
         repaired = ", ".join(done(report))
-        lines.append(f"note: what can be repaired is written with --keep-going: {repaired}")
+        lines.append(f"note: --keep-going writes the repairs that are possible: {repaired}")
     return lines
 
 
@@ -301,14 +303,14 @@ def _briefly(report: Report, reason: str) -> str:
 
 _DONE = (
     (("converted",), "tensor", "converted"),
-    (("retyped",), "operand", "fitted"),
+    (("retyped",), "operand", "converted to another type"),
     (("moved", "snapped"), "tensor", "moved"),
     (("shape",), "shape", "rewritten"),
     (("folded",), "computed size", "folded"),
-    (("activation",), "activation", "stated"),
+    (("activation",), "activation", "added"),
     (("cut",), "QUANTIZE", "inserted"),
     (("removed",), "QUANTIZE", "removed"),
-    (("composed",), "QUANTIZE", "passed by"),
+    (("composed",), "QUANTIZE", "bypassed"),
     (("bias",), "bias", "re-expressed"),
     (("constant",), "constant", "re-expressed"),
     (("parameters",), "tensor", "corrected"),
@@ -334,7 +336,9 @@ def _passed(report: Report) -> str:
 
 
 def closing(report: Report, *, out: str = "", dry_run: bool = False, written: bool = True) -> str:
-    """The closing line. `out`: name of the destination; `written`: whether it was written."""
+    """The closing line. `out`: name of the destination; `written`: whether it was written.
+    `dry_run`: nothing is written.
+    """
     told = _checked(report) if report.command == "check" else _ending(report, dry_run=dry_run)
     told = shorten(printable(told), 100)
     if report.command == "check":
@@ -364,7 +368,7 @@ def check_result(report: Report) -> str:
 
 
 def _ending(report: Report, *, dry_run: bool) -> str:
-    """The outcome of an alignment and the word of its verification."""
+    """The outcome of an alignment and the word of its verification. `dry_run`: nothing is written."""
     word = "not judged" if dry_run else how_shown(report)
     if report.outcome == "aligned" and not report.reasons:
         return f"{'would align' if dry_run else 'aligned'}: {', '.join([*done(report), word])}"

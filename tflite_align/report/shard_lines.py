@@ -75,16 +75,20 @@ class _File:
             self._add(data[start:end], start, end)
             start = end
         if start < len(data):
-            raise UsageError(f"{name}: byte {start}: the last line has no end; is the file whole?")
+            raise UsageError(
+                f"{name}: byte {start}: the last line has no newline; the file may be truncated"
+            )
 
     def _add(self, line: bytes, start: int, end: int) -> None:
-        """Note one line, given its byte range. Raises UsageError if it is no line of such a report."""
+        """Note one line, given its byte range. Raises UsageError if it is no line of such a report.
+        `start`, `end`: first byte and the byte behind.
+        """
         try:
             value = json.loads(line)
             if value["format"] != FORMAT:
                 raise UsageError(
                     f"{self.name}: byte {start}: format {value['format']}, expected {FORMAT}:"
-                    " make it with this version"
+                    " write the report again with this version"
                 )
             self.tools.add(str(value["tool"]["version"]))
             if "shards" in value:
@@ -165,7 +169,7 @@ def _complete(shard_files: Sequence[_File]) -> None:
         noun = "shard" if len(missing) == 1 else "shards"
         raise UsageError(f"{noun} {_some(missing)} of {count}: missing")
     if twice := [str(shard_number) for shard_number, times in present.items() if times > 1]:
-        raise UsageError(f"shard {_some(twice)} of {count}: there more than once")
+        raise UsageError(f"shard {_some(twice)} of {count}: given more than once")
     for file in shard_files:
         assert file.head is not None
         if len(file.places) != file.head.models:

@@ -31,7 +31,9 @@ def check_table(name: str) -> None:
 
 
 def sqlite(lines: Iterable[BatchLine]) -> bytes:
-    """A SQLite database with the tables `models`, `findings` and `judges`, joined by `path`."""
+    """A SQLite database with the tables `models`, `findings` and `judges`, joined by `path`.
+    `lines`: one per model.
+    """
     tables: Mapping[str, Columns] = {"models": MODELS, "findings": FINDINGS, "judges": JUDGES}
     with closing(sqlite3.connect(":memory:")) as base:
         for table, columns in tables.items():
@@ -54,12 +56,12 @@ def _insert(
 ) -> None:
     """Insert rows into a table."""
     places = ", ".join(f":{name}" for name in columns)
-    base.executemany(f"INSERT INTO {table} VALUES ({places})", rows)  # noqa: S608 - names of ours
+    base.executemany(f"INSERT INTO {table} VALUES ({places})", rows)  # noqa: S608 - constant names
 
 
 def parquet(lines: Iterable[BatchLine]) -> bytes:
     """The bytes of a Parquet file with one table. The column `row` is `model`, `finding` or
-    `judge`; columns of other rows are null.
+    `judge`; columns of other rows are null. `lines`: one per model.
     """
     import pyarrow as pa  # noqa: PLC0415 - an extra
     import pyarrow.parquet as pq  # noqa: PLC0415 - as above

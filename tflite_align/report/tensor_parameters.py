@@ -70,7 +70,9 @@ def _told(key: TensorId, before: Model, after: Model) -> TensorParameters:
 
 
 def _parameters(model: Model, graph: int, index: int) -> Parameters | None:
-    """The parameters of a tensor; None if the model does not have it."""
+    """The parameters of a tensor; None if the model does not have it. `graph`, `index`: of subgraph
+    and tensor.
+    """
     tensors = model.subgraphs[graph].tensors
     if index >= len(tensors):
         return None

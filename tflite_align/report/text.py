@@ -35,13 +35,15 @@ def render_text(
 
 
 def render_sections(parts: Sequence[Section], last: str) -> str:
-    """The sections and the closing line `last`, with empty lines between them."""
+    """The sections and the closing line `last`, with empty lines between them. `parts`: the
+    sections.
+    """
     blocks = ["\n".join(_section(section)) for section in parts]
     return "\n\n".join([*blocks, last]) + "\n"
 
 
 def more_rows(hidden: int) -> str:
-    """The line that gives the number of rows left out."""
+    """The line that gives the number of rows left out. `hidden`: their number."""
     return f"... and {hidden:,} more (-v shows them)"
 
 

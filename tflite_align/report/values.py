@@ -15,7 +15,7 @@ from ..record import compared, is_record
 
 __all__ = ["json_value", "record_values", "shortest", "tool", "tool_version"]
 
-_DECIMALS = 3  # decimals of figures in dB or steps; machines differ below that
+_DECIMALS = 3  # decimals of figures in dB or steps; results of machines differ in further decimals
 
 
 def tool_version() -> str:

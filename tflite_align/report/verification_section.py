@@ -103,7 +103,9 @@ def _certificate(report: Report) -> list[Section]:
 
 
 def _judges(verification: Verification, *, full: bool) -> Section:
-    """The table of judges: whether each accepts the file before and after."""
+    """The table of judges: whether each accepts the file before and after. `full`: with the
+    reasons, unshortened.
+    """
     rows = tuple(
         (
             verdict.judge,
@@ -256,7 +258,7 @@ def _steps(verification: Verification) -> Section:
         return Section(title="", lines=(f"operator by operator: {told}",))
     return Section(
         title=f"Operator by operator: {told}",
-        head=("operator", "steps off", "tolerance", "before", "edited or within before"),
+        head=("operator", "steps off", "tolerance", "before", "edited, or within tolerance before"),
         rows=tuple(
             (
                 one.address,

@@ -53,7 +53,7 @@ T = TypeVar("T")
 
 # Value of a missing optional key; only present keys are returned.
 LEFT_OUT: Any = None
-# In a type's schema: its words in an order that means something.
+# Key in a type's schema: allowed words in a meaningful order.
 IN_ORDER = "inOrder"
 
 _SLOT = re.compile(r"(inputs|outputs|intermediates)\[(\*|\d+:?)\]")
@@ -91,7 +91,9 @@ def about(text: str | None = None, *, called: str = "", schema: Mapping[str, Any
 
 
 def list_of(annotation: Any, *, least: int = 0) -> Any:
-    """The type of a list with at least `least` entries of a type that is only known at run time."""
+    """The type of a list with at least `least` entries of a type that is only known at run time.
+    `annotation`: the type.
+    """
     return (
         Annotated[tuple[annotation, ...], Meta(min_length=least)]
         if least
@@ -107,7 +109,7 @@ def parse_slot(value: str) -> SlotPattern:
     match = _SLOT.fullmatch(value)
     if not match:
         raise ValueError(
-            f"{value!r} is no slot; write inputs[0], inputs[*], inputs[1:], outputs[0]"
+            f"{value!r} is not a slot; write inputs[0], inputs[*], inputs[1:], outputs[0]"
         )
     slot_kind, brackets = match[1], match[2]
     if brackets == "*":
@@ -123,11 +125,13 @@ def _number(value: float | str) -> float:
     try:
         return _expression(value)
     except (ValueError, ZeroDivisionError):
-        raise ValueError(f"{value!r} is no number, fraction or power") from None
+        raise ValueError(f"{value!r} is not a number, fraction or power") from None
 
 
 def _expression(expression: str) -> float:
-    """The value of "1/256", "2^-10", "inf" or a decimal number. ValueError for another text."""
+    """The value of "1/256", "2^-10", "inf" or a decimal number. ValueError for another text.
+    `expression`: the text.
+    """
     if expression in ("inf", "-inf"):
         return math.inf if expression == "inf" else -math.inf
     match = re.fullmatch(r"(-?\d+)([\^/])(-?\d+)", expression)
@@ -206,7 +210,7 @@ else:
         schema: ClassVar[Any] = {"const": False}
         read = staticmethod(_only(False))
 
-    # Keys of tables: msgspec reads no keys by `Reading`.
+    # Types of table keys, which msgspec does not convert by `Reading`.
     QuantizedType = Annotated[Literal[tuple(INTEGER_LIMITS)], about(called="quantized type")]
 
 
@@ -231,7 +235,7 @@ def table_of(name: str, keys: Mapping[str, Any]) -> type[TomlTable]:
 
 def _read(annotation: Any, value: Any) -> Any:
     """The value of a type made with `Reading`; ValueError if it does not fit, to which msgspec adds
-    the place.
+    the place. `annotation`: the type.
     """
     assert isinstance(annotation, Reading)
     try:
@@ -242,7 +246,7 @@ def _read(annotation: Any, value: Any) -> Any:
 
 
 def fits(value: Any, annotation: Any) -> bool:
-    """Whether the value can be converted to the type."""
+    """Whether the value can be converted to the type. `annotation`: the type."""
     try:
         msgspec.convert(value, annotation, dec_hook=_read)
     except msgspec.ValidationError:
@@ -259,7 +263,7 @@ def convert(value: Any, annotation: type[T], where: str) -> T:
     try:
         return msgspec.convert(value, annotation, dec_hook=_read)
     except msgspec.ValidationError as error:
-        from .misfits import explained  # noqa: PLC0415 - only who errs waits for it
+        from .misfits import explained  # noqa: PLC0415 - only needed for errors
 
         raise RuleError(explained(str(error), value, annotation, where, fits)) from None
 
@@ -290,7 +294,8 @@ def parse_table(value: Any, table: type[TomlTable], where: str) -> dict[str, Any
 
 def parse_document(document: str, table: type[TomlTable], where: str) -> dict[str, Any]:
     """The keys of a TOML file of format 1, `format` among them, with their converted values;
-    RuleError with file and key for anything unexpected. `where`: the file's name.
+    RuleError with file and key for anything unexpected. `where`: the file's name. `document`: the
+    TOML text.
     """
     try:
         raw = tomllib.loads(document)
@@ -306,7 +311,7 @@ def parse_document(document: str, table: type[TomlTable], where: str) -> dict[st
 
 
 def schema_of(annotation: Any) -> dict[str, Any]:
-    """The JSON Schema of one table, without references."""
+    """The JSON Schema of one table, without references. `annotation`: the type."""
     (schema,), parts = msgspec.json.schema_components((annotation,), schema_hook=_own_schema)
     plain = _inlined(schema, parts)
     assert isinstance(plain, dict)
@@ -314,7 +319,7 @@ def schema_of(annotation: Any) -> dict[str, Any]:
 
 
 def _own_schema(annotation: Any) -> dict[str, Any]:
-    """The JSON Schema of a type made with `Reading`."""
+    """The JSON Schema of a type made with `Reading`. `annotation`: the type."""
     return schema_of(annotation.form) if annotation.schema is None else dict(annotation.schema)
 
 

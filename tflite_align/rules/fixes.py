@@ -57,14 +57,18 @@ class _FixesDocument(f.TomlTable, frozen=True, kw_only=True):
 
 
 def parse_fixes(document: str, where: str) -> dict[str, Fix]:
-    """Fixes by id, in the file's order; RuleError with the key for anything unexpected."""
+    """Fixes by id, in the file's order; RuleError with the key for anything unexpected. `document`:
+    the TOML text.
+    """
     document_values = f.parse_document(document, _FixesDocument, where)
     fixes: dict[str, Fix] = {}
     for index, fix in enumerate(document_values["fix"]):
         if fix.id in fixes:
             raise RuleError(f"{where}: fix[{index}]: id {fix.id!r} is used twice")
         if fix.default == "on" and fix.meaning != "kept":
-            raise RuleError(f"{where}: fix[{index}]: on by default, but the meaning may change")
+            raise RuleError(
+                f"{where}: fix[{index}]: on by default, but its repair may change results"
+            )
         fixes[fix.id] = fix
     return fixes
 

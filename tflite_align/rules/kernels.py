@@ -75,7 +75,9 @@ class _KernelsDocument(f.TomlTable, frozen=True, kw_only=True):
 
 
 def parse_kernels(document: str, where: str) -> Mapping[str, KernelRow]:
-    """The rows by operator; RuleError with file and key for anything unexpected."""
+    """The rows by operator; RuleError with file and key for anything unexpected. `document`: the
+    TOML text.
+    """
     values = f.parse_document(document, _KernelsDocument, where)
     return {name: KernelRow(name=name, **row) for name, row in values["operator"].items()}
 

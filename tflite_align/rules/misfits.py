@@ -58,7 +58,7 @@ def explained(error: str, value: Any, annotation: Any, where: str, fits: Fits) -
 
 def _inside(step: str, value: Any, annotation: Any, fits: Fits) -> tuple[Any, Any, str]:
     """One step of the error's path into the value: (inner value, its type, its place in the
-    message).
+    message). `annotation`: the expected type.
     """
     annotation = _bare(annotation)
     if is_record(annotation):
@@ -80,7 +80,7 @@ def _fields(table: Any) -> Mapping[str, Any]:
 
 
 def _bare(annotation: Any) -> Any:
-    """The type behind `Annotated[...]` and `... | None`."""
+    """The type behind `Annotated[...]` and `... | None`. `annotation`: the expected type."""
     if get_origin(annotation) is Annotated:
         return _bare(get_args(annotation)[0])
     if get_origin(annotation) in (Union, UnionType):
@@ -89,7 +89,7 @@ def _bare(annotation: Any) -> Any:
 
 
 def _unknown(key: str, table: Any) -> str:
-    """The message for an unknown key."""
+    """The message for an unknown key. `table`: the record class with the known keys."""
     known = list(_fields(_bare(table)))
     near = nearest(key, known)
     hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(known)}"
@@ -97,9 +97,9 @@ def _unknown(key: str, table: Any) -> str:
 
 
 def _misfit_key(value: Any, annotation: Any, fits: Fits) -> str:
-    """The message for a key that is not allowed."""
+    """The message for a key that is not allowed. `annotation`: the expected type."""
     key = next(key for key in value if not fits(key, annotation))
-    return f"{key!r} is no {_metadata(annotation)['called']}"
+    return f"{key!r} is not a valid {_metadata(annotation)['called']}"
 
 
 def _metadata(annotation: Any) -> dict[str, Any]:
@@ -113,11 +113,13 @@ def _metadata(annotation: Any) -> dict[str, Any]:
 
 
 def _expected(value: Any, annotation: Any) -> str:
-    """The message for a value of a wrong type or outside its bounds."""
+    """The message for a value of a wrong type or outside its bounds. `annotation`: the expected
+    type.
+    """
     extras, plain = _metadata(annotation), _bare(annotation)
     origin = get_origin(plain) or plain
     if "called" in extras:
-        return f"{value!r} is no {extras['called']}"
+        return f"{value!r} is not a valid {extras['called']}"
     if value == "" and "min_length" in extras:
         return "expected a string that is not empty"
     if value == [] and "min_length" in extras:

@@ -28,7 +28,7 @@ __all__ = [
 ABSENT = "-"
 LEFT_OUT = "~"
 ANY = "any"
-# Types that every operator was measured with; of others, its rows know those that they name.
+# Types with which every operator was measured; other types are known only where a row names them.
 KNOWN_TYPES = frozenset(
     {
         ABSENT,
@@ -116,7 +116,9 @@ class Pattern(Record, frozen=True):
 
 
 def _wanted(tokens: Sequence[_Token], names: Sequence[str], chosen: str) -> tuple[str, ...]:
-    """The types to use for operands of the types `names`."""
+    """The types to use for operands of the types `names`. `tokens`: types of a pattern; `chosen`:
+    the type for its variable T.
+    """
     return tuple(token.wanted(name, chosen) for token, name in zip(tokens, names, strict=True))
 
 
@@ -138,7 +140,7 @@ def parse_pattern(text: str) -> Pattern:
     inputs, outputs = (tuple(_token(name) for name in side.split()) for side in sides)
     tokens = (*inputs, *outputs)
     if any(_VARIABLE in token.names for token in tokens) is not bool(types.split()):
-        raise ValueError(f"{text!r}: T stands for one of the types behind ':'")
+        raise ValueError(f"{text!r}: T must stand for the types listed behind ':'")
     return Pattern(text, inputs, outputs, tuple(types.split()))
 
 

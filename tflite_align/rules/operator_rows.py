@@ -201,7 +201,7 @@ class _OperatorsDocument(f.TomlTable, frozen=True, kw_only=True):
     operator: dict[str, dict[str, Any]]
 
 
-# Types of a kind if the row gives none, and kinds whose `types` come from another key.
+# Default types by kind of rule; and kinds whose `types` are given by another key.
 _DEFAULTS: Mapping[type[Rule], Mapping[str, Any]] = {
     FixedRule: {"held": "both"},
     PresentRule: {"absence": "either"},
@@ -227,7 +227,9 @@ _TYPES_FROM: Mapping[type[Rule], str] = {
 def _rule(
     rule_kind: str, given: dict[str, Any], operator: str, row_sources: tuple[str, ...]
 ) -> Rule:
-    """The rule in a table of this kind. `row_sources`: used if the rule has no sources of its own."""
+    """The rule in a table of this kind. `row_sources`: used if the rule has no sources of its own.
+    `given`: the parsed table.
+    """
     record = _KINDS[rule_kind]
     values = {**_DEFAULTS.get(record, {}), **given}
     part = values.pop("part", None)
@@ -286,7 +288,9 @@ def _row(name: str, values: dict[str, Any], where: str) -> OperatorRow:
 
 
 def parse_operators(document: str, where: str = "operators.toml") -> dict[str, OperatorRow]:
-    """Rows by operator name. Raises RuleError with file and key for anything unexpected."""
+    """Rows by operator name. Raises RuleError with file and key for anything unexpected.
+    `document`: the TOML text.
+    """
     top = f.parse_document(document, _OperatorsDocument, where)
     rows = {}
     for name, values in top["operator"].items():

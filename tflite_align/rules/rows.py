@@ -75,7 +75,7 @@ class Rule(Record, frozen=True, kw_only=True):
     """
 
     id: str
-    types: frozenset[str]  # activation types it holds for
+    types: frozenset[str]  # activation types for which the rule holds
     sources: tuple[str, ...] = ()
     note: str = ""
     when: SlotPattern | None = None
@@ -227,24 +227,32 @@ class OperatorRow(Record, frozen=True, kw_only=True):
     """
 
     name: str
-    category: str = "other"  # the section of the rule tables it is shown in
+    category: str = "other"  # section of the rule tables in which it is listed
     rules: tuple[Rule, ...] = ()
-    family: Family = "other"  # whose alignment policy holds for it
-    family_axes: tuple[int, ...] = ()  # only where its axes, a constant inputs[1], are these
+    family: Family = "other"  # operator family, which selects the alignment policy
+    family_axes: tuple[
+        int, ...
+    ] = ()  # the family applies only if the constant inputs[1] has these axes
     flow: Flow | None = None
     range: Range | None = None  # real values that the operator can produce for any inputs
     rigid: tuple[SlotPattern, ...] = ()  # slots whose parameters must never change
-    ignored: tuple[SlotPattern, ...] = ()  # slots whose parameters mean nothing (indices, masks)
+    ignored: tuple[SlotPattern, ...] = ()  # slots whose parameters have no effect (indices, masks)
     resource: Literal["read", "write", "handle"] | None = None
     calls: tuple[CallRow, ...] = ()
-    zeros: tuple[tuple[SlotPattern, ...], ...] = ()  # outputs are 0 where all of one list are
-    positive: tuple[SlotPattern, ...] = ()  # kernels end the process at a scale of 0
-    scaled: tuple[SlotPattern, ...] = ()  # computed with their own scale
+    zeros: tuple[
+        tuple[SlotPattern, ...], ...
+    ] = ()  # the outputs are 0 where all slots of one list are 0
+    positive: tuple[
+        SlotPattern, ...
+    ] = ()  # slots for which a scale of 0 makes kernels abort the process
+    scaled: tuple[SlotPattern, ...] = ()  # slots that kernels rescale by their own scale
     channels: tuple[SlotPattern, ...] = ()  # read by channel, beside weights and biases
     adds: tuple[SlotPattern, ...] = ()  # the output is the sum of these operands
-    subtracts: tuple[SlotPattern, ...] = ()  # less these
-    mirror: tuple[SlotPattern, ...] = ()  # two slots: opposite zero points do as well as equal ones
-    joins: tuple[SlotPattern, ...] = ()  # operands laid side by side under one scale
+    subtracts: tuple[SlotPattern, ...] = ()  # operands that are subtracted from that sum
+    mirror: tuple[
+        SlotPattern, ...
+    ] = ()  # two slots: opposite zero points are as right as equal ones
+    joins: tuple[SlotPattern, ...] = ()  # operands that are concatenated under one scale
     fuses: bool = False  # its integer kernels clamp to a fused activation
     carried: bool = False  # inputs[i], outputs[i] are one loop-carried value
     sources: tuple[str, ...] = ()

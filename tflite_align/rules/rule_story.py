@@ -123,7 +123,9 @@ def story_or_nearest(rule_id: str, targets: Sequence[Target]) -> RuleStory | str
 
 
 def known_story(rule_id: str, targets: Sequence[Target]) -> RuleStory:
-    """The description of a rule that a report names; for an id in no table, that of its family."""
+    """The description of a rule that a report names; for an id in no table, that of its family.
+    `targets`: for which severities are told.
+    """
     story = rule_story(rule_id, targets)
     if story is not None:
         return story
@@ -210,7 +212,7 @@ def _levels(rule_id: str, types: Sequence[str], targets: Sequence[Target]) -> It
 
 def _about_operators(rule_id: str, start: str, targets: Sequence[Target]) -> Iterator[RuleGrade]:
     """The severities that the targets' own rows (support, kernels) give for the operator in the
-    rule's id.
+    rule's id. `start`: the prefix of the id, such as `support/`.
     """
     for target in targets:
         if start == "support/":
@@ -236,7 +238,9 @@ def _support(rule_id: str, target: Target) -> Iterator[SupportRow]:
 
 
 def _kernels(rule_id: str, start: str, target: Target) -> Iterator[RuleGrade]:
-    """What each kernel set of the target takes for the operator in the rule's id."""
+    """What each kernel set of the target takes for the operator in the rule's id. `start`: the
+    prefix of the id, such as `support/`.
+    """
     severity = target.requirement(rule_id, "int8").severity
     for name, words in target.kernels.items():
         row = load_kernels(name).get(rule_id.removeprefix(start))

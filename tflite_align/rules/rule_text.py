@@ -55,7 +55,7 @@ GENERAL = {
     "params/unknown": "an integer operand that stands for real values has scale and zero point",
     "data/none": "an operand is written by an operator, holds data, or is an input of its subgraph",
     "data/variable": "a variable has no data of its own",
-    "names/duplicate": "every tensor of a subgraph has a name of its own",
+    "names/duplicate": "every tensor of a subgraph has a unique name",
     "minmax/stale": "a recorded min and max fit the tensor's scale and zero point",
     "shape/": "a tensor has the shape that its operator computes from its operands",
     "variable/": "a variable is assigned before it is read, and has one type",
@@ -65,7 +65,7 @@ GENERAL = {
     "types/": "a kernel of the target supports these operand types together",
     "lock/": "graph inputs and outputs equal those of the lock file",
     "names/": "no two tensors of a subgraph have one name",
-    "minmax/": "the recorded range is one that the scale can come from",
+    "minmax/": "the recorded range is one from which the scale can be computed",
     "version/": "an operator's version is one with kernels for its operand types",
     "judge/": "the runtime or compiler accepts the file",
     "verification": "runtimes compute what the file declares, and every required judge was run",
@@ -126,7 +126,7 @@ def number(value: float) -> str:
     return f"{value:.9g}"
 
 
-# What of the labels a fixed rule holds.
+# FixedRule.held -> the words for the part of the parameters that the rule fixes.
 _HELD = {"both": "", "scale": "the scale of ", "zero_point": "the zero point of "}
 
 
@@ -152,7 +152,7 @@ def rule_words(rule: Rule) -> str:
             text = _bias_words(rule)
         case PresentRule():
             how = {"either": "", "left_out": " (not left out)", "minus_one": " (not -1)"}
-            text = f"`{rule.slot}` is there{how[rule.absence]}"
+            text = f"`{rule.slot}` is present{how[rule.absence]}"
         case WindowRule():
             text = _window_words(rule)
         case _:
@@ -178,7 +178,7 @@ def _weight_words(rule: WeightRule) -> str:
     if rule.minimum is not None:
         return f"`{rule.slot}`: no weight below {rule.minimum}"
     parts = ["zero point 0"] if rule.symmetric else []
-    along = f"one a channel along axis {rule.axis}"
+    along = f"one per channel along axis {rule.axis}"
     parts.append("one scale" if rule.axis is None else f"one scale, or {along}")
     scope = {"any": "", "one": " (where it has one scale)", "several": " (where it has several)"}
     return f"`{rule.slot}`{scope[rule.scales]}: {', '.join(parts)}"
@@ -197,7 +197,7 @@ def _bias_words(rule: BiasRule) -> str:
     factor = "" if rule.multiplier == 1.0 else f"{number(rule.multiplier)} x "
     kinds = "; ".join(f"{a}: {' or '.join(b)}" for a, b in rule.bias_types.items())
     heeded = rule.type_option and rule.heeded
-    option = f" (or as `{rule.type_option}` says)" if heeded else ""
+    option = f" (or the one of option `{rule.type_option}`)" if heeded else ""
     scale = f"scale {factor}{product}"
     return f"`{rule.slot}`: {scale}, zero point 0; type for {kinds}{option}"
 

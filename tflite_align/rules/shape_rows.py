@@ -34,7 +34,9 @@ class _ShapesDocument(f.TomlTable, frozen=True, kw_only=True):
 
 
 def parse_shapes(document: str, where: str) -> Mapping[str, ShapeRow]:
-    """The rows by operator; RuleError with file and key for anything unexpected."""
+    """The rows by operator; RuleError with file and key for anything unexpected. `document`: the
+    TOML text.
+    """
     values = f.parse_document(document, _ShapesDocument, where)
     rows: dict[str, ShapeRow] = {}
     for index, shape_row in enumerate(values["shape"]):

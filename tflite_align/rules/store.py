@@ -60,7 +60,9 @@ class Rows(Mapping[str, R]):
         return self._known[name]
 
     def get(self, name: str, default: Any = None) -> Any:
-        """As for any mapping; as fast as a dict once a row is parsed."""
+        """As for any mapping; as fast as a dict once a row is parsed. `default`: returned for a
+        missing name.
+        """
         row = self._known.get(name)
         if row is not None:
             return row

@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 WHOLE_MODEL = "MODEL"
-# The part of rows whose breach means: a compiler leaves the operator to the CPU.
+# `part` of rows that say which operators a compiler leaves on the CPU.
 CPU = "cpu"
 
 _EVERY = (SlotPattern("inputs", 0, None), SlotPattern("outputs", 0, None))
@@ -117,68 +117,70 @@ class SupportLimits(f.TomlTable, frozen=True, kw_only=True):
     slots.
     """
 
-    operator: f.Texts = f.LEFT_OUT  # its name is one of these
+    operator: f.Texts = f.LEFT_OUT  # allowed operator names
     custom_code: f.Texts = f.LEFT_OUT
     version_at_most: int = f.LEFT_OUT
-    inputs_at_least: int = f.LEFT_OUT  # operands that are present
+    inputs_at_least: int = f.LEFT_OUT  # least number of inputs that are present
     inputs_at_most: int = f.LEFT_OUT
     outputs_at_least: int = f.LEFT_OUT
     outputs_at_most: int = f.LEFT_OUT
-    outputs_equal: str = f.LEFT_OUT  # as many outputs as this option says
+    outputs_equal: str = f.LEFT_OUT  # option with the required number of outputs
     options: dict[str, tuple[int, ...]] = f.LEFT_OUT  # option -> legal values
     options_at_most: dict[str, int] = f.LEFT_OUT
-    options_equal: tuple[f.Texts, ...] = f.LEFT_OUT  # options that have one value
-    axes: _Axes = f.LEFT_OUT  # axes named by an option or operand are innermost ones
-    axes_include: _Axis = f.LEFT_OUT  # a constant operand names this axis
+    options_equal: tuple[f.Texts, ...] = f.LEFT_OUT  # lists of options that must be equal
+    axes: _Axes = f.LEFT_OUT  # the axes of an option or operand must be among the innermost
+    axes_include: _Axis = f.LEFT_OUT  # a constant operand must contain this axis
     options_at_least: dict[str, int] = f.LEFT_OUT
     options_product_at_most: _Product = f.LEFT_OUT
-    reduced: _Reduced = f.LEFT_OUT  # sizes along the axes of a constant operand
-    strided_axes: _Strided = f.LEFT_OUT  # strides of a constant operand are 1 elsewhere
-    upscale: _Upscale = f.LEFT_OUT  # factors by which height and width grow
-    same_parameters: tuple[f.SlotText, ...] = f.LEFT_OUT  # one scale and zero point
-    around: f.Texts = f.LEFT_OUT  # it dilates one of these, with its counterpart
-    border_types: f.Texts = f.LEFT_OUT  # of the model's own inputs and outputs
-    grouped: bool = f.LEFT_OUT  # filters see a part of the channels each
-    whole_groups: bool = f.LEFT_OUT  # filters see a whole part of the channels
-    growth: _Growth = f.LEFT_OUT  # size of each dimension of `to` over that of `from`
+    reduced: _Reduced = f.LEFT_OUT  # limits on the sizes along the axes in a constant operand
+    strided_axes: _Strided = f.LEFT_OUT  # strides in a constant operand must be 1 along other axes
+    upscale: _Upscale = f.LEFT_OUT  # allowed factors of height and width
+    same_parameters: tuple[f.SlotText, ...] = f.LEFT_OUT  # slots with equal scale and zero point
+    around: f.Texts = f.LEFT_OUT  # operators between this one and its counterpart (dilation)
+    border_types: f.Texts = f.LEFT_OUT  # allowed types of the main subgraph's inputs and outputs
+    grouped: bool = f.LEFT_OUT  # grouped convolution: each filter reads a part of the channels
+    whole_groups: bool = f.LEFT_OUT  # the channels must be a multiple of a filter's channels
+    growth: _Growth = f.LEFT_OUT  # largest ratio of sizes of `to` and `from`, per dimension
     same_shape: tuple[f.SlotText, ...] = f.LEFT_OUT
     same_type: tuple[f.SlotText, ...] = f.LEFT_OUT
-    output_types: f.Texts = f.LEFT_OUT  # the type of its first output
-    outputs_inside: f.Yes = f.LEFT_OUT  # no output of it is one of the subgraph
-    some_constant: f.Yes = f.LEFT_OUT  # some input is a constant
-    constants_zero: f.Yes = f.LEFT_OUT  # inputs that are constants have real value 0 everywhere
-    any_type: f.Texts = f.LEFT_OUT  # some operand that is computed has one
-    # Of subgraphs that these options name: no computed tensor is an output twice; no input is
-    # handed on to a later place than its own.
+    output_types: f.Texts = f.LEFT_OUT  # allowed types of the first output
+    outputs_inside: f.Yes = f.LEFT_OUT  # no output may be an output of the subgraph
+    some_constant: f.Yes = f.LEFT_OUT  # at least one input must be a constant
+    constants_zero: f.Yes = f.LEFT_OUT  # constant inputs must have the real value 0 everywhere
+    any_type: f.Texts = f.LEFT_OUT  # at least one computed operand must have one of these types
+    # In subgraphs that these options name, no computed tensor is an output twice, and no input is
+    # returned as a later output than its own position.
     distinct_outputs: f.Texts = f.LEFT_OUT
     carried_in_order: f.Texts = f.LEFT_OUT
     types: f.Texts = f.LEFT_OUT
     types_not: f.Texts = f.LEFT_OUT
-    quantized: f.Texts = f.LEFT_OUT  # tensors of these types have a scale
-    affine: f.Yes = f.LEFT_OUT  # no scheme beyond scales and zero points
+    quantized: f.Texts = f.LEFT_OUT  # tensors of these types must have a scale
+    affine: f.Yes = f.LEFT_OUT  # no quantization scheme other than scales and zero points
     zero_points: dict[f.QuantizedType, tuple[int, ...]] = f.LEFT_OUT  # type -> [least, greatest]
-    static_behind: int = f.LEFT_OUT  # sizes but the outermost so many are known
-    shaped: f.Yes = f.LEFT_OUT  # a constant, or no scalar
-    unit_dimension: int = f.LEFT_OUT  # one of the so many innermost sizes is 1
+    static_behind: int = f.LEFT_OUT  # number of outermost dimensions whose size may be unknown
+    shaped: f.Yes = f.LEFT_OUT  # must be a constant or have at least one dimension
+    unit_dimension: int = f.LEFT_OUT  # one of this many innermost sizes must be 1
     constant: bool = f.LEFT_OUT
     absent: f.Yes = f.LEFT_OUT
-    static: f.Yes = f.LEFT_OUT  # no dimension of unknown size
+    static: f.Yes = f.LEFT_OUT  # every dimension must have a fixed size
     ranks: tuple[int, ...] = f.LEFT_OUT
-    # Only so many innermost dimensions exceed 1, except in constants.
+    # Number of innermost dimensions that may exceed 1, except in constants.
     large_dimensions: int = f.LEFT_OUT
-    constant_large_dimensions: int = f.LEFT_OUT  # the same, of constants
+    constant_large_dimensions: int = f.LEFT_OUT  # the same for constants
     elements_at_least: int = f.LEFT_OUT
     elements_at_most: int = f.LEFT_OUT
-    positions_at_most: int = f.LEFT_OUT  # elements over the innermost size
+    positions_at_most: int = f.LEFT_OUT  # largest number of elements divided by the innermost size
     innermost_at_most: int = f.LEFT_OUT
     innermost_multiple_of: int = f.LEFT_OUT
-    values: tuple[int, ...] = f.LEFT_OUT  # integers of a constant are among these
-    zero: f.Yes = f.LEFT_OUT  # a constant has real value 0 everywhere
-    varied: f.Yes = f.LEFT_OUT  # a constant holds more than one integer
-    real_at_most: f.Number = f.LEFT_OUT  # no real value of a constant is above this
-    rows_zero_outside: int = f.LEFT_OUT  # rows of a constant but the last so many are 0
-    per_tensor: f.Yes = f.LEFT_OUT  # one scale at most
-    per_channel: int = f.LEFT_OUT  # a scale for each index along this dimension
+    values: tuple[int, ...] = f.LEFT_OUT  # allowed integers of a constant
+    zero: f.Yes = f.LEFT_OUT  # a constant must have the real value 0 everywhere
+    varied: f.Yes = f.LEFT_OUT  # a constant must hold at least two different integers
+    real_at_most: f.Number = f.LEFT_OUT  # largest real value allowed in a constant
+    rows_zero_outside: int = (
+        f.LEFT_OUT
+    )  # all rows of a constant except this many last ones must be 0
+    per_tensor: f.Yes = f.LEFT_OUT  # at most one scale
+    per_channel: int = f.LEFT_OUT  # one scale for each index along this dimension
     raw: f.Yes = f.LEFT_OUT  # no scale
 
 
@@ -212,9 +214,9 @@ def parse_support(values: dict[str, Any], where: str) -> SupportRow:
         table["axes"] for table in (values["limits"], values.get("when", {})) if "axes" in table
     ]
     if any(("option" in axis) == ("slot" in axis) for axis in axes):
-        raise RuleError(f"{where}: axes are named by an option or by a slot")
+        raise RuleError(f"{where}: axes must be given by an option or by a slot")
     if WHOLE_MODEL in values["operators"] and len(values["operators"]) > 1:
-        raise RuleError(f"{where}: {WHOLE_MODEL} stands alone among operators")
+        raise RuleError(f"{where}: {WHOLE_MODEL} must be the only operator of its row")
     return SupportRow(**values)
 
 

@@ -130,7 +130,9 @@ class _TargetTable(f.TomlTable, frozen=True, kw_only=True):
 
 
 def parse_target(document: str, where: str) -> Target:
-    """A target from its TOML text; RuleError with file and key for anything unexpected."""
+    """A target from its TOML text; RuleError with file and key for anything unexpected. `document`:
+    the TOML text.
+    """
     values = f.parse_document(document, _TargetTable, where)
     del values["format"]
     requirements = values.pop("level")

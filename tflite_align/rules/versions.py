@@ -47,7 +47,9 @@ class _VersionsDocument(f.TomlTable, frozen=True, kw_only=True):
 
 
 def parse_versions(document: str, where: str) -> Mapping[str, VersionRow]:
-    """The rows by operator; RuleError with file and key for anything unexpected."""
+    """The rows by operator; RuleError with file and key for anything unexpected. `document`: the
+    TOML text.
+    """
     values = f.parse_document(document, _VersionsDocument, where)
     return {name: VersionRow(name=name, **row) for name, row in values["operator"].items()}
 

@@ -47,11 +47,11 @@ class Baseline(Record, frozen=True, kw_only=True):
         try:
             document = json.loads(text)
         except json.JSONDecodeError as error:
-            raise UsageError(f"line {error.lineno}: no JSON: {error.msg}") from None
+            raise UsageError(f"line {error.lineno}: not JSON: {error.msg}") from None
         except (ValueError, RecursionError) as error:
             raise UsageError(f"no baseline: not JSON: {error}") from None
         if not isinstance(document, dict) or "format" not in document:
-            raise UsageError("no baseline: expected an object of `format` and `models`")
+            raise UsageError("not a baseline: expected an object of `format` and `models`")
         if document["format"] != BASELINE_FORMAT:
             found_format = f"format {document['format']!r}; this version reads {BASELINE_FORMAT}"
             raise UsageError(f"{found_format}: write it anew with --write-baseline")

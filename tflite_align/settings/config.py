@@ -59,7 +59,7 @@ class Config(Record, frozen=True, kw_only=True):
 
 
 def _key(kind: Any, text: str) -> Any:
-    """A field's type with its description in the schema."""
+    """A field's type with its description in the schema. `kind`: the type; `text`: the description."""
     return Annotated[kind, f.about(text)]
 
 
@@ -245,7 +245,8 @@ def _table() -> type[f.TomlTable]:
 def parse_config(document: str, name: str) -> Config | None:
     """The configuration in the text of a file called `name`; None for a pyproject.toml without one.
 
-    Raises UsageError with the file's name and the key for anything unexpected.
+    Raises UsageError with the file's name and the key for anything unexpected. `document`: the
+    text.
     """
     shared = PurePath(name).name == "pyproject.toml"
     if shared and not perhaps_ours(document):
@@ -264,7 +265,9 @@ def parse_config(document: str, name: str) -> Config | None:
             return None
         raw, where = tool[TABLE], f"tool.{TABLE}"
     elif "tool" in raw:
-        raise UsageError(f"{name}: [tool.{TABLE}] is for pyproject.toml; here its keys stand alone")
+        raise UsageError(
+            f"{name}: [tool.{TABLE}] is for pyproject.toml; write its keys without the table here"
+        )
     try:
         values = f.parse_table(raw, _table(), where)
         place = f"{where}." if where else ""

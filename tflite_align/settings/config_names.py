@@ -51,13 +51,15 @@ def _is_misnamed(name: str) -> bool:
 
 
 def perhaps_ours(document: str) -> bool:
-    """Whether the text of a pyproject.toml may contain our table, or one with a similar name."""
+    """Whether the text of a pyproject.toml may contain our table, or one with a similar name.
+    `document`: the text.
+    """
     # A name can be written with escapes; most files hold neither, and need not be read.
     return _PERHAPS.search(document) is not None or "\\" in document
 
 
 def speaks_of_us(document: str) -> bool:
-    """Whether an invalid pyproject.toml seems to contain our table."""
+    """Whether an invalid pyproject.toml seems to contain our table. `document`: the text."""
     return _SPELLED.search(document) is not None or "\\" in document
 
 
@@ -76,7 +78,7 @@ def misnamed_table(raw: Mapping[str, Any], name: str) -> None:
 
 def _misnamed(name: str, table: str) -> UsageError:
     """The error for a misspelled table."""
-    return UsageError(f"{name}: [{table}] is not read; the table is called [tool.{TABLE}]")
+    return UsageError(f"{name}: the table [{table}] is not read; rename it to [tool.{TABLE}]")
 
 
 def _nearly(name: str, right: str, similarity: float = _ALIKE) -> bool:

@@ -25,7 +25,7 @@ __all__ = ["LOCK_FORMAT", "Lock", "Port", "Signed", "lock_findings", "lock_of", 
 # Version of the file's form; raised when a reader of the old form would misread the new.
 LOCK_FORMAT = 1
 
-_BEHAVIOUR = "firmware that has the locked values compiled in would misread the model"
+_BEHAVIOUR = "firmware compiled with the locked values would misread the model's integers"
 
 
 def _single(value: float) -> float:
@@ -133,14 +133,16 @@ class _LockDocument(Lock, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 def parse_lock(source: bytes | str) -> Lock:
-    """Parse a lock file's text. Raises UsageError with the fault and its key."""
+    """Parse a lock file's text. Raises UsageError with the fault and its key. `source`: the text."""
     try:
         raw = json.loads(source)
     except (ValueError, RecursionError) as error:
         raise UsageError(f"not a lock file: not JSON: {error}") from None
     version = raw.get("format") if isinstance(raw, dict) else None
     if version != LOCK_FORMAT or isinstance(version, bool):
-        description = f"format {version!r}" if version is not None else "something without a format"
+        description = (
+            f"format {version!r}" if version is not None else "a document without `format`"
+        )
         raise UsageError(
             f"not a lock file: expected a table of format {LOCK_FORMAT}, found {description}"
         )
@@ -207,7 +209,7 @@ def lock_findings(model: Model, lock: Lock | None) -> list[Finding]:
 
 
 def _signatures(locked: Sequence[Signed], have: Sequence[Signed]) -> Iterator[_Difference]:
-    """Differences of the signatures."""
+    """Differences of the signatures. `locked`: those of the lock; `have`: of the model."""
     by_key = {signature.key: signature for signature in have}
     keys = {signature.key for signature in locked}
     for signature in locked:
@@ -241,7 +243,9 @@ def _signatures(locked: Sequence[Signed], have: Sequence[Signed]) -> Iterator[_D
 def _ports(
     slot_kind: SlotKind, graph: int, place: str, locked: Sequence[Port], have: Sequence[Port]
 ) -> Iterator[_Difference]:
-    """Differences of inputs or outputs. `place`: their address."""
+    """Differences of inputs or outputs. `place`: their address. `locked`: those of the lock;
+    `have`: of the model.
+    """
     if len(locked) != len(have):
         slot, count = Slot(graph, -1, slot_kind, 0), f"{place}/{slot_kind}"
         yield "count", slot, count, f"{len(locked)} {slot_kind}", str(len(have))

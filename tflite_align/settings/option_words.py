@@ -68,11 +68,13 @@ class OptionWords(TypedDict, total=False):
 
 
 def options_of(options: AlignOptions | None, words: Mapping[str, Any]) -> AlignOptions:
-    """The options with these values replaced. UsageError for an unknown option name."""
+    """The options with these values replaced. UsageError for an unknown option name. `words`:
+    option name -> value.
+    """
     if options is not None and not isinstance(options, AlignOptions):
         raise UsageError(
             f"options: expected AlignOptions, found {kind_of(options)};"
-            " single options are given by keyword: targets=..."
+            " give single options by keyword, for example targets=[...]"
         )
     for word in words:
         if word not in OptionWords.__annotations__:

@@ -64,7 +64,7 @@ _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     ),
     **dict.fromkeys(("memory", "samples", "seed"), ((Integral,), "a whole number")),
     "judge_seconds": ((Real, NoneType), "a number of seconds"),
-    **dict.fromkeys(("policies", "severity"), ((Mapping,), "a mapping of words")),
+    **dict.fromkeys(("policies", "severity"), ((Mapping,), "a mapping from strings to strings")),
     "calibration": ((Mapping, NoneType), "arrays by input name or position"),
     "lock": ((Lock, NoneType), "a Lock"),
     "board": ((Board,), "a Board"),

@@ -72,7 +72,9 @@ class _Alignment:
         }
         self.label: dict[int, Label] = {}
         self.master: dict[int, int] = {}
-        self.aligned: dict[int, Label] = {}  # by their own operator, before a later one moves them
+        self.aligned: dict[
+            int, Label
+        ] = {}  # node -> label from the operator's own alignment, before a later operator changes it
         self.passive: dict[int, list[TensorId]] = {}  # node -> tensors that its operator writes
         self.decided: set[TensorId] = set()  # operands of the operators aligned so far
         self.fixed: set[int] = set()
@@ -114,7 +116,7 @@ class _Alignment:
 
     def _undoes_clamp(self, node_index: int, label: Label) -> bool:
         """Whether the label would undo a clamp (folded ReLU) that the declared range of a passive
-        operator's output implies.
+        operator's output implies. `node_index`: the node.
         """
         if node_index in self.aligned:
             return False
@@ -194,7 +196,7 @@ class _Alignment:
         self.master.pop(node_index, None)
         self.label[node_index] = label
 
-    # --- operators that pass integers on ------------------------------------------------------
+    # --- operators that copy integers ---------------------------------------------------------
 
     def _follow_inputs(self) -> None:
         """Let passive operators write their outputs at their input's label, as in PPQ's
@@ -237,7 +239,7 @@ class _Alignment:
 
     def _keep(self, operator_id: OperatorId, family: str) -> None:
         """Policy `none`: an operator with tied operands works at its output's label, and no other
-        label changes.
+        label changes. `family`: the operator's family.
         """
         for slot in self._outputs(operator_id)[:1]:
             node_index = self.where[slot]
@@ -251,7 +253,9 @@ class _Alignment:
     def _align(
         self, operator_id: OperatorId, slots: Sequence[Slot], policy: Policy, family: str
     ) -> None:
-        """Apply a policy to one operator. `slots`: its inputs that the policy aligns."""
+        """Apply a policy to one operator. `slots`: its inputs that the policy aligns. `family`: the
+        operator's family.
+        """
         node_index, outputs = self.where[slots[0]], self._outputs(operator_id)
         tied = [slot for slot in outputs if self.where[slot] == node_index]
         if policy == "input" and len(slots) == 1 and not tied:
@@ -309,13 +313,13 @@ class _Alignment:
         if producer is not None and self.where[producer] != node_index:
             self._follow(node_index, self.where[producer])
             return
-        # Within one node the operand may have been moved already: then that label is the input's.
+        # In the same node the operand may already have a new label: then that is the input's label.
         label = self._written(first) if policy == "input" else self._label(first)
         self._take(node_index, label)
 
     def _large(self, node_index: int, slots: Sequence[Slot]) -> Label:
         """The finest label that covers the ranges of the node's tensors and of the operator's
-        inputs.
+        inputs. `slots`: inputs of the operator.
         """
         node = self.nodes[node_index]
         type_name = self._type(self._key(slots[0]))

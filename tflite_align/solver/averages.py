@@ -20,12 +20,12 @@ from .cost_tables import Floats
 
 __all__ = ["Averaged", "averaged_slots", "clip_noise", "noise_left"]
 
-# What an axis of a bilinear resize leaves of independent noise: the mean of w^2 + (1 - w)^2.
+# Share of the power of independent noise that a bilinear resize keeps per axis: mean of w^2 + (1-w)^2.
 _INTERPOLATED = 2 / 3
 # Values are taken to fall off exponentially, to e^-11 at the edge; where they crowd there, evenly. What clipping then does is the
 # median of what it did in front of the pools of four trained networks and three untrained ones.
 _DECAYS = 11.0
-_TWELVE = 12.0  # the square of a step over the power of its rounding
+_TWELVE = 12.0  # the square of a step divided by the power of its rounding error
 _WINDOW = ((1, "filter_height"), (2, "filter_width"))
 
 

@@ -13,7 +13,7 @@ from ..record import Record
 
 __all__ = ["Clamp", "Saturation", "clamp_of"]
 
-# How near to 6 a range ends that states a RELU6: a quarter of a step of an 8-bit range to 6.
+# Largest distance (real value) from 6 of the end of a RELU6 range: 1/4 step of an 8-bit range to 6.
 _SIX = 6e-3
 
 
@@ -59,6 +59,7 @@ def clamp_of(label: Label, type_name: str, reach: Range) -> Clamp | None:
     """The clamp that the label's range implies; None if it clips nothing that the operator writes.
 
     `reach`: range of real values that the operator could write if its range did not clip.
+    `type_name`: integer type of the tensor.
     """
     declared = label_range(label, type_name)
     low = declared.low == 0 and reach.low < 0

@@ -26,9 +26,9 @@ from .ranges import value_flow
 
 __all__ = ["STRATEGIES", "compare"]
 
-# What the pass accepts: no `large` for pooling and resize, no `input` for the others.
+# Policies that PPQ's pass accepts: no `large` for pooling and resize, no `input` for the others.
 STRATEGIES: Mapping[str, Mapping[str, Policy]] = {
-    "ppq default": {  # the pass's own defaults
+    "ppq default": {  # the defaults of PPQ's pass
         "elementwise": "large",
         "concat": "output",
         "pooling": "none",
@@ -62,7 +62,7 @@ STRATEGIES: Mapping[str, Mapping[str, Policy]] = {
 def compare(bound: Bound, broken: Iterable[Slot], options: SolverOptions) -> list[Strategy]:
     """The result of the given options first, then of PPQ's strategies, each with overlap forbidden
     and forced. `holds` is False where a strategy leaves a rule violated: its cost cannot be
-    compared then.
+    compared then. `broken`: slots of violated constraints.
     """
     table = _Comparison(bound, list(broken), options)
     strategies = [table.strategy(options, "as aligned")]

@@ -23,6 +23,8 @@ def together(nodes: Sequence[Node], source: int, reader: int) -> Table:
 
 
 def only(variable: int, domain: Sequence[Label], label: Label) -> Table:
-    """The condition that the node `variable` (index) with these candidate labels has this label."""
+    """The condition that the node `variable` (index) with these candidate labels has this label.
+    `domain`: the candidates.
+    """
     costs = [0.0 if candidate == label else FORBIDDEN for candidate in domain]
     return Table((variable,), np.array(costs))

@@ -23,8 +23,8 @@ __all__ = ["addresses", "forced_conflict", "minimal_conflict", "unsolvable"]
 _Item = Constraint | Slot
 _Fails = Callable[[Posed], bool]
 
-_FEW = 6  # slots of one rule that a sentence names
-_CUT = 1e4  # far above what any constant can lose, in bits
+_FEW = 6  # largest number of slots of one rule in a message
+_CUT = 1e4  # cost of a QUANTIZE: far more than the bits that any constant can lose
 _ONLY_CUTS = Weights(cut=_CUT, move=0, bit=0, clip=0, clamp=0, state=0, finer=0, change=0)
 
 
@@ -39,11 +39,11 @@ def minimal_conflict(
 ) -> Conflict:
     """Why a component is unsolvable: a minimal set of its requirements that cannot hold together."""
     if any(contradictory(node) for node in problem.nodes):
-        reason = "these ask for different parameters where they must agree; left as it was"
+        reason = "these rules and settings require different parameters for one group; not aligned"
     else:
         reason = (
-            "no assignment satisfies these with parameters that the kernels"
-            " and QUANTIZE can take; left as it was"
+            "no parameters that kernels and QUANTIZE support satisfy these rules and settings;"
+            " not aligned"
         )
         if problem.type not in bound.cuts:
             reason += f" (not every target has a QUANTIZE within {problem.type})"
@@ -66,7 +66,7 @@ def forced_conflict(
     items = _minimal(bound, values, free, problem, fails)
     if not items:
         return None
-    reason = "overlap force: these exclude one another, so a QUANTIZE separates them"
+    reason = "overlap force: these rules and settings contradict each other, so a QUANTIZE separates them"
     return _conflict(bound, values, items, reason, problem)
 
 
@@ -89,7 +89,7 @@ def _minimal(
     items: list[_Item] = [*tied, *rigid]
 
     def broken(items: Sequence[_Item]) -> bool:
-        """Whether the component fails with only these requirements."""
+        """Whether the component fails with only these requirements. `items`: the requirements."""
         part = replace(
             bound,
             constraints=tuple(item for item in items if isinstance(item, Constraint)),
@@ -123,7 +123,9 @@ def _shrunk(items: list[_Item], broken: Callable[[Sequence[_Item]], bool]) -> li
 def _conflict(
     bound: Bound, values: Values, items: list[_Item], reason: str, problem: Problem
 ) -> Conflict:
-    """The conflict of these requirements: its slots, rules and message."""
+    """The conflict of these requirements: its slots, rules and message. `items`: the requirements;
+    `reason`: beginning of the message.
+    """
     inside = {slot for node in problem.nodes for slot in node.slots}
     slots: dict[Slot, None] = {}
     for item in items:
@@ -132,7 +134,7 @@ def _conflict(
     rules = {_rule(bound, item) for item in items}
     sentence = "; ".join(_told(bound, values, item) for item in items)
     if any(isinstance(item, Slot) and _border(bound, item) for item in items):
-        sentence += " (--io free lets graph inputs and outputs move)"
+        sentence += " (--io free allows new parameters for graph inputs and outputs)"
     return Conflict(
         slots=tuple(sorted(slots, key=lambda s: s.sort_key)) or tuple(problem.nodes[0].slots),
         rules=tuple(sorted(rules)),

@@ -15,7 +15,7 @@ __all__ = ["FORBIDDEN", "Answer", "Floats", "Sharing", "Table", "expanded", "tot
 
 Floats = NDArray[np.float64]
 
-# Larger than any sum of honest costs, small enough to keep float64 exact to 1e-6.
+# Cost of what is impossible: larger than any sum of costs, small enough to keep float64 exact to 1e-6.
 FORBIDDEN = 1e7
 
 
@@ -77,7 +77,9 @@ def expanded(sharings: Sequence[Sharing]) -> Table:
 def total_cost(
     choice: Sequence[int], tables: Sequence[Table], sharings: Sequence[Sharing]
 ) -> float:
-    """The cost of a complete choice."""
+    """The cost of a complete choice. `choice`: by variable; `tables`: cost tables. `sharings`:
+    readers that share a QUANTIZE.
+    """
     cost = float(sum(t.costs[tuple(choice[v] for v in t.scope)] for t in tables))
     for sharing in sharings:
         written = sharing.labels[sharing.source][choice[sharing.source]]

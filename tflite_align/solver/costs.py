@@ -21,9 +21,9 @@ from .ranges import Values
 
 __all__ = ["cost_tables", "lost_bits", "priced"]
 
-_FORCE = 1000.0  # --overlap force: a cut only where nothing else is possible
+_FORCE = 1000.0  # weight of a QUANTIZE with --overlap force: inserted only where nothing else is possible
 
-# The cost tables of one component, and the operators that readers share.
+# Cost tables of one component, and the groups of readers that share an inserted QUANTIZE.
 Tables = tuple[list[Table], list[Sharing]]
 
 
@@ -85,7 +85,7 @@ def priced(
 ) -> list[Tables]:
     """(cost tables over one or two variables, sharings) of each component. `cuts`: limits of a
     QUANTIZE by type; other types have no QUANTIZE. Many components are processed together, because
-    each is small.
+    each is small. `problems`: the components.
     """
     costs = [_Costs(problem, values, options) for problem in problems]
     reads_needed = [

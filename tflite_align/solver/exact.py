@@ -23,13 +23,13 @@ from .integer import solve_integer
 __all__ = ["minimise", "minimise_each"]
 
 _TABLE_LIMIT = 2_000_000
-_TOGETHER = 256  # components of one shape that are answered at once
-_MOST_AXES = 32  # of a table; NumPy knows 64
-_ENDLESS = 10**300  # still a float
+_TOGETHER = 256  # largest number of components of equal structure that are solved at once
+_MOST_AXES = 32  # largest number of axes of a table; NumPy allows 64
+_ENDLESS = 10**300  # largest size of a table that is computed as a float
 _TOLERANCE = 1e-6  # costs are sums of a few thousand terms of about 1
 
 
-# The sizes of the variables' domains, their tables, and the operators that readers share.
+# Sizes of the variables' domains, cost tables, and the groups of readers that share a QUANTIZE.
 Posed = tuple[Sequence[int], Sequence[Table], Sequence[Sharing]]
 
 
@@ -41,7 +41,7 @@ def minimise(
     have) sum to the least. The answer says whether that is proven.
 
     Deterministic: among equal sums the lowest choices win; the variable with the smallest joint
-    table is eliminated first, then the lowest index.
+    table is eliminated first, then the lowest index. `sizes`: number of choices of each variable.
     """
     (answer,) = minimise_each([(sizes, tables, sharings)])
     return answer
@@ -49,7 +49,7 @@ def minimise(
 
 def minimise_each(posed: Sequence[Posed]) -> list[Answer]:
     """minimise() for each problem, (sizes, tables, sharings); those that differ only in their costs
-    are solved together.
+    are solved together. `posed`: the problems.
     """
     groups: dict[Any, list[int]] = {}
     for position, (sizes, tables, sharings) in enumerate(posed):
@@ -69,7 +69,7 @@ def minimise_each(posed: Sequence[Posed]) -> list[Answer]:
 
 
 def _answers(posed: Sequence[Posed]) -> list[Answer]:
-    """The answers of problems that differ only in their costs."""
+    """The answers of problems that differ only in their costs. `posed`: the problems."""
     sizes, tables, _ = posed[0]
     try:
         stacks = [
@@ -116,7 +116,8 @@ def _expanded(sharings: Sequence[Sequence[Sharing]], count: int) -> list[Table]:
 
 def _residue(sizes: Sequence[int], tables: Sequence[Table], sharings: Sequence[Sharing]) -> Answer:
     """The answer to a problem whose joint tables are too large for elimination: by an integer
-    program, or if that fails by coordinate descent.
+    program, or if that fails by coordinate descent. `sizes`: number of choices of each variable.
+    `sharings`: readers that share a QUANTIZE.
     """
     answer = solve_integer(sizes, tables, sharings)
     pairs = [
@@ -139,7 +140,7 @@ class _TooWideError(Exception):
 def _joint(stacks: Sequence[Table], sizes: Sequence[int], count: int, variable: int) -> Table:
     """The sum of the tables that contain a variable, with a first axis for the `count` components.
     With very many neighbours, such as the inputs of a wide CONCATENATION, those with one choice are
-    left out of its scope.
+    left out of its scope. `stacks`: the tables. `sizes`: number of choices of each variable.
     """
     scope = tuple(sorted({v for table in stacks for v in table.scope}))
     if len(scope) >= _MOST_AXES:
@@ -158,7 +159,8 @@ def _joint(stacks: Sequence[Table], sizes: Sequence[int], count: int, variable: 
 
 def _eliminate(sizes: Sequence[int], stacks: Sequence[Table], count: int) -> NDArray[np.intp]:
     """The best choice of each of `count` components that differ only in costs; shape [components,
-    variables]. `stacks`: tables with a first axis for the components.
+    variables]. `stacks`: tables with a first axis for the components. `sizes`: number of choices of
+    each variable.
     """
     tables = list(stacks)
     of: list[set[int]] = [set() for _ in sizes]
@@ -205,7 +207,9 @@ def _eliminate(sizes: Sequence[int], stacks: Sequence[Table], count: int) -> NDA
 
 
 def _descend(sizes: Sequence[int], tables: Sequence[Table]) -> list[int]:
-    """The best local minimum of coordinate descents that start from each uniform choice."""
+    """The best local minimum of coordinate descents that start from each uniform choice. `sizes`:
+    number of choices of each variable. `tables`: cost tables.
+    """
     of: list[list[Table]] = [[] for _ in sizes]
     for table in tables:
         for variable in table.scope:
@@ -225,7 +229,7 @@ def _descend(sizes: Sequence[int], tables: Sequence[Table]) -> list[int]:
 
 def _sweep(choice: list[int], sizes: Sequence[int], of: Sequence[Sequence[Table]]) -> bool:
     """Set each variable once to its cheapest choice given the others; whether a choice changed.
-    `of`: the tables of each variable.
+    `of`: the tables of each variable. `sizes`: number of choices of each variable.
     """
     moved = False
     for variable in range(len(sizes)):

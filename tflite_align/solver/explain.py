@@ -29,7 +29,7 @@ from .tie_path import Reached, Ties
 
 __all__ = ["explain", "explain_each"]
 
-_MOST = 5  # alternatives that are listed
+_MOST = 5  # largest number of alternatives that are listed
 
 
 def explain(
@@ -90,7 +90,7 @@ def explain_each(
 
 
 def _parts(solved: Solved, places: Iterable[int]) -> Iterator[tuple[int, Bound]]:
-    """(component number, bound model with only its constraints) of each of these components."""
+    """(component number, bound model with only its constraints) of each component in `places`."""
     parts: dict[int, list[Constraint]] = {at: [] for at in places}
     owner = {
         slot: at for at in parts for node in solved.posed[at].problem.nodes for slot in node.slots
@@ -103,7 +103,7 @@ def _parts(solved: Solved, places: Iterable[int]) -> Iterator[tuple[int, Bound]]
 
 
 def _holding(problems: Iterable[Problem], key: TensorId) -> Problem | None:
-    """The component that holds the tensor; None without one."""
+    """The component that holds the tensor; None without one. `problems`: the components."""
     holding = (problem for problem in problems if any(value.key == key for value in problem.values))
     return next(holding, None)
 
@@ -118,12 +118,12 @@ def _outside(bound: Bound, key: TensorId) -> str:
             continue
         where = f"(rule {constraint.rule} at {constraint.slot.address(bound.model)})"
         if isinstance(constraint, BiasOf):
-            return f"it is a bias: its scale follows from its operator's other operands {where}"
+            return f"it is a bias: its scale is computed from its operator's other operands {where}"
         return f"it holds weights, which keep their scales {where}"
     if tensor.quant is None or not tensor.quant.scale:
         return "it has no quantization parameters"
     if len(tensor.quant.scale) > 1:
-        return "it has a scale for each channel, which no rule ties to other tensors"
+        return "it has one scale per channel, and no rule ties these to other tensors"
     return "the solver does not choose its parameters"
 
 
@@ -205,7 +205,7 @@ class _Story:
         """The explanation for a component that keeps its parameters: no rule is violated, or no
         solution.
         """
-        declared = [self.own for _ in self.nodes]  # as though nothing were cut: what ties it
+        declared = [self.own for _ in self.nodes]  # as if no QUANTIZE were inserted
         ties = Ties(self.bound, self.posed.problem, declared)
         return replace(explanation, status="clean", ties=self._ties(ties))
 
@@ -254,7 +254,7 @@ class _Story:
         self, reached: list[Reached], ties: Ties, written: Label
     ) -> tuple[Anchor, tuple[Link, ...]]:
         """(origin of the label, links from the tensor to it). Slots that can have only this label
-        come first.
+        come first. `reached`: nodes tied to it, nearest first; `written`: its label.
         """
         for one in reached:
             for slot in ties.attached[one.key]:
@@ -310,8 +310,8 @@ class _Story:
             graph = "graph" if slot.subgraph == 0 else f"subgraph[{slot.subgraph}]"
             return f"{graph} {slot.kind[:-1]}"
         if slot.operator_id not in self.bound.families:
-            return "operator without a row"
-        return "operand that its operator's row holds"
+            return "operator without rules"
+        return "operand whose parameters its operator's rules fix"
 
     def _named(self, anchor_kind: AnchorKind, key: TensorId) -> Anchor:
         """The anchor of this kind at a tensor."""
@@ -335,7 +335,9 @@ class _Story:
     # --- costs and alternatives --------------------------------------------------------------
 
     def _cuts(self, chosen: list[Label], written: Label) -> tuple[CutStory, ...]:
-        """The QUANTIZE operators that read the tensor, one for each label but the written one."""
+        """The QUANTIZE operators that read the tensor, one for each label in `chosen` (by node) but
+        the tensor's own, `written`.
+        """
         source = self.value.source
         if source is None:
             return ()
@@ -353,7 +355,7 @@ class _Story:
         label: Label,
         readers: tuple[tuple[int, tuple[Slot, ...]], ...],
     ) -> CutStory:
-        """One QUANTIZE that reads the tensor, with its cost. `source`: node that writes the tensor."""
+        """The QUANTIZE from `source` (node) to `label` for `readers` (node, slots), with its cost."""
         weights = self.options.weights
         value = replace(self.value, readers=readers)
         slots = sorted((s for _, group in readers for s in group), key=lambda s: s.sort_key)

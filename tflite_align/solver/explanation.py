@@ -29,7 +29,7 @@ class Link(Record, frozen=True, kw_only=True):
     """
 
     rule: str
-    here: str  # addresses
+    here: str  # address
     there: str
     key: TensorId
     name: str
@@ -101,22 +101,24 @@ class Explanation(Record, frozen=True, kw_only=True):
     reach: Range | None = None
     told: Range | None = None
     noise: float = 0.0
-    clamps: bool = False  # its declared range states a clamp that its operator does not
-    activation: Activation = Activation.NONE  # the fused one that states it instead
-    snapped: bool = False  # the label differs from the declared one by float noise alone
+    clamps: bool = (
+        False  # its declared range clamps values, and its operator has no fused activation for it
+    )
+    activation: Activation = Activation.NONE  # the fused activation that replaces that clamp
+    snapped: bool = False  # the label differs from the declared one only by float noise
     ties: tuple[Tie, ...] = ()
     anchor: Anchor | None = None
     chain: tuple[Link, ...] = ()
     cuts: tuple[CutStory, ...] = ()
     alternatives: tuple[Alternative, ...] = ()
     more: int = 0  # alternatives that are not listed
-    tensors: int = 0  # of the component
+    tensors: int = 0  # number of tensors of the component
     rules: tuple[str, ...] = ()
     cost: float = 0.0
     bound: float = 0.0
     optimal: bool = True
-    quantize: float = 1.0  # what one QUANTIZE costs, elements moved aside
-    bit: float = 4.0  # what one bit lost at one reader costs
+    quantize: float = 1.0  # cost of one QUANTIZE, without the cost of its elements
+    bit: float = 4.0  # cost of one bit of precision lost at one reader
     slot: str = ""  # the requested slot, if any
     sees: Label | None = None
     conflict: Conflict | None = None

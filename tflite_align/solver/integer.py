@@ -20,7 +20,7 @@ from .cost_tables import Sharing, Table
 __all__ = ["solve_integer"]
 
 _NODES = 2000  # branch-and-bound nodes; most components need none
-_ENTRIES = 400_000  # pair variables; a larger program is left to descent
+_ENTRIES = 400_000  # largest number of pair variables; larger programs are solved by descent
 
 
 class _Program:
@@ -36,7 +36,9 @@ class _Program:
         self.upper: list[float] = []
 
     def column(self, cost: float, *, integer: bool = False) -> int:
-        """Add a variable in 0..1 with this cost; returns its index."""
+        """Add a variable in 0..1 with this cost; returns its index. `integer`: whether it must be 0
+        or 1.
+        """
         self.cost.append(cost)
         self.integer.append(integer)
         return len(self.cost) - 1
@@ -58,6 +60,7 @@ def solve_integer(
     variables) and sharings.
 
     None if the program would be too large or HiGHS finds no solution within its limit of nodes.
+    `sizes`: number of choices of each variable.
     """
     pairs = _pairs(tables)
     entries = sum(sizes[a] * sizes[b] for a, b in pairs)
@@ -128,7 +131,7 @@ def _quiet() -> Iterator[None]:
     """
     sys.stdout.flush()
     stdout = os.dup(1)
-    unread, sink = os.pipe()  # two lines of greeting fit in any pipe
+    unread, sink = os.pipe()  # the solver prints two lines, which fit in any pipe
     try:
         os.dup2(sink, 1)
         yield

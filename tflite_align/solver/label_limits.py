@@ -90,7 +90,9 @@ class Limits:
         self.model = model
         self.shared = {id(window) for window in shared}
         self.unsettled: dict[Slot, list[BiasOf | tuple[Window, int, int]]] = {}
-        self.sides: dict[int, _Sides] = {}  # by the window's id: `unsettled` or they hold it
+        self.sides: dict[
+            int, _Sides
+        ] = {}  # id(window) -> its sides; the window object is kept by `unsettled` or by the sides
         self.windows: dict[Slot, list[tuple[_Sides, int, int]]] = {}
         self.least: dict[Slot, float] = {}
         self.frozen: dict[Slot, Label] = {}
@@ -188,9 +190,9 @@ def too_coarse(bound: Bound, broken: Collection[Slot]) -> list[Conflict]:
         Conflict(
             slots=(widening.slot,),
             rules=(constraint.rule,),
-            message=f"{widening.slot.address(bound.model)} would have to be"
+            message=f"{widening.slot.address(bound.model)} would need a scale"
             f" {widening.scale / (widening.tensor.label or Label(1.0, 0)).scale:.3g} times as coarse for"
-            f" {constraint.rule}, and {widening.lost} would be lost; left as it was",
+            f" {constraint.rule}, and {widening.lost} would be lost; not aligned",
         )
         for constraint, widening in _widened(bound)
         if widening.lost and widening.slot in broken
@@ -230,11 +232,11 @@ def _widening(model: Model, sides: _Sides) -> _Widening | None:
     if high < constraint.source.high:
         return None
     scale = tensor.label.scale
-    # A thousandth past the edge, so that float32 rounding cannot fall back over it.
+    # 0.1 % beyond the bound, so that rounding to float32 stays beyond it.
     wider = scale * high / constraint.source.high * 1.001
     loss = ""
     if loses_range(tensor.label, wider, tensor.type):
-        loss = "all that its range can tell apart"
+        loss = "all values within its range"
     elif loses_operands(constraint, scale, wider, [*sides.numerator]):
         loss = "its finest operand"
     return _Widening(slot, tensor, wider, loss)
@@ -318,7 +320,7 @@ def _least_scale(model: Model, constraint: BiasOf) -> float | None:
         weights = weights * _scales(model, middle)[0]
     declared = bias.quant.scale if bias.quant is not None else ()
     zero = bias.quant.zero_point if bias.quant is not None else ()
-    # Without parameters a bias is in units of the product as it is declared now.
+    # A bias without parameters is in steps of the declared product.
     scales = np.asarray(declared or weights * _scales(model, constraint.factors[0])[0])
     values = np.frombuffer(data, dtype=DTYPES[bias.type]).astype(np.float64)
     if not values.size or np.any(weights <= 0):

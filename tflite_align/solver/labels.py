@@ -21,9 +21,9 @@ from .ranges import Values
 
 __all__ = ["assign_domains", "noise_free"]
 
-_WIDE = 24  # up to this many candidates, every free node may have each of them
-_NEAR = 12  # past that, the nearest so many
-_FINEST = 4  # and so many of the finest that suit every member
+_WIDE = 24  # up to this number of candidates, every free node may get each of them
+_NEAR = 12  # beyond that: this number of nearest candidates
+_FINEST = 4  # and this number of the finest candidates that cover every member
 
 
 def noise_free(problem: Problem, values: Values) -> dict[Label, Label]:
@@ -40,7 +40,7 @@ def noise_free(problem: Problem, values: Values) -> dict[Label, Label]:
     for node in problem.nodes:
         ranked += node.legal[1:]
     stands: dict[Label, Label] = {}
-    heads: dict[int, list[Label]] = {}  # by zero point, ascending in scale
+    heads: dict[int, list[Label]] = {}  # zero point -> labels, ascending in scale
     for label in ranked:
         if label not in stands:
             neighbours = heads.setdefault(label.zero_point, [])
@@ -87,7 +87,7 @@ class _Domains:
         self.stands = stands
         self.touching: list[list[Value]] = [[] for _ in problem.nodes]
         self.needs: list[Range] = [Range(0.0, 0.0) for _ in problem.nodes]
-        self.covers: dict[tuple[Range, bool], Label] = {}  # many nodes need the same
+        self.covers: dict[tuple[Range, bool], Label] = {}  # cache: many nodes need the same label
         for value in problem.values:
             self._touch(value)
 
@@ -182,7 +182,7 @@ class _Domains:
         return _unique(labels)
 
     def _declared(self, touching: Iterable[Value]) -> Range:
-        """The hull of the declared ranges of these tensors."""
+        """The hull of the declared ranges of these tensors. `touching`: the tensors."""
         total = Range(0.0, 0.0)
         for value in touching:
             total = hull(total, label_range(self.values.labels[value.key], self.problem.type))
@@ -201,7 +201,8 @@ class _Domains:
 
     def _needed(self, span: Range, members: list[Label], node_index: int | None) -> list[Label]:
         """The finest label that covers the needed range; empty if the range is smaller than the
-        step of each label in `members`, as the finest of these suffices then.
+        step of each label in `members`, as the finest of these suffices then. `node_index`: the
+        node.
         """
         if span.high - span.low < min(label.scale for label in members):
             return []
@@ -219,7 +220,9 @@ class _Domains:
         return around
 
     def _far(self, every: list[Label]) -> list[Label]:
-        """The finest few candidates that cover the needed ranges of all nodes of the component."""
+        """The finest few candidates that cover the needed ranges of all nodes of the component.
+        `every`: all candidates.
+        """
         total = Range(0.0, 0.0)
         for need in self.needs:
             total = hull(total, need)
@@ -265,7 +268,9 @@ class _Domains:
         return pinned
 
     def _declared_legal(self, node_index: int) -> Label | None:
-        """The declared label of a fixed output, if the kernel can write it; None otherwise."""
+        """The declared label of a fixed output, if the kernel can write it; None otherwise.
+        `node_index`: the node.
+        """
         for value in self.touching[node_index]:
             label = self.values.labels[value.key]
             if value.source == node_index and label in self.problem.nodes[node_index].legal:
@@ -282,7 +287,7 @@ class _Domains:
             Conflict(
                 slots=tuple(node.slots),
                 rules=tuple(sorted(node.rules)),
-                message="a slot that must keep its parameters has other ones prescribed",
+                message="one slot has both to keep its parameters and to get other ones",
             )
         ]
 

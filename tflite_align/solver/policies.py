@@ -51,7 +51,8 @@ def idle_policies(bound: Bound, policies: Mapping[str, Policy]) -> tuple[str, ..
     """A sentence for each recurrent operator that policy `first` cannot align.
 
     In PPQ the states take the first output's label. TFLite's states keep their parameters; where a
-    rule ties the output to them (schema/operators.toml) the output takes theirs.
+    rule ties the output to them (schema/operators.toml) the output takes theirs. `policies`: policy
+    by family.
     """
     named = policies_of(bound, SolverOptions(policies=policies))
     return tuple(

@@ -28,8 +28,10 @@ __all__ = ["Read", "Reader", "Reads", "computing"]
 # A node and the slots of one tensor in it.
 Reader = tuple[Node, tuple[Slot, ...]]
 
-_OBSERVED = 2.5  # times all of a range: what clipping any value costs that was really seen
-_ENTRIES = 1 << 18  # of one array
+_OBSERVED = (
+    2.5  # cost of clipping an observed value, as a multiple of the cost of clipping the whole range
+)
+_ENTRIES = 1 << 18  # largest number of entries of one array
 
 
 class Read(NamedTuple):
@@ -87,7 +89,7 @@ class Reads:
 
     def grid(self, labels: tuple[Label, ...], type_name: str) -> Floats:
         """Array of shape [4, labels]: scale, low end, high end (real values) and zero point of each
-        label.
+        label. `type_name`: integer type of the tensor.
         """
         cached = self.rows.get((type_name, labels))
         if cached is None:
@@ -107,7 +109,8 @@ class Reads:
         labels].
 
         Counted slot by slot, so that ties between slots make no difference; a bit of a tensor's
-        precision counts once, shared by the readers that compute their own multiplier.
+        precision counts once, shared by the readers that compute their own multiplier. `group`:
+        reads with equal numbers of labels and slots.
         """
         weights = self.weights
         written = np.stack([self.grid(read.written, read.type) for read in group])
@@ -127,7 +130,7 @@ class Reads:
         bits = 0.5 * np.log2(noise / saw)
         total = total + _column(s * weights.bit for s in shares) * np.maximum(0.0, bits)
         total = total + _column(s * weights.finer for s in shares) * np.maximum(-8.0, bits)
-        # A tied reader's own label is no loss at it: its readers count that.
+        # A tied reader's own label causes no loss at this reader: the loss is counted at its readers.
         bits = 0.5 * np.log2(noise / (saw + b[:, 0] ** 2))
         tied = _column(
             (len(slots) - count) * weights.bit for slots, count in zip(plain, counts, strict=True)
@@ -156,7 +159,7 @@ class Reads:
 
     def _below_zero(self, group: Sequence[Read], low: Floats, step: Floats) -> NDArray[np.bool_]:
         """Whether a uint8 reader needs zero point 0 and its tensor has negative values, which would
-        be clipped.
+        be clipped. `group`: reads with equal numbers of labels and slots.
         """
         unsigned = [read.node.zero and read.type == "uint8" for read in group]
         if not any(unsigned):
@@ -227,7 +230,8 @@ class Reads:
 
         Up to one step at the end of a declared range costs nothing; of observed values only half a
         step, by which rounding changes them anyway. Before an average, clipping costs by its effect
-        on the mean, unless the values were observed.
+        on the mean, unless the values were observed. `group`: reads with equal numbers of labels
+        and slots.
         """
         observed = self.values.observed
         was_observed = _column(1.0 if read.value.key in observed else 0.0 for read in group)
@@ -247,7 +251,7 @@ class Reads:
 
     def _clamp(self, group: Sequence[Read], low: Floats, high: Floats, step: Floats) -> Floats:
         """The cost of undoing a clamp that only the declared range implies; small if the operator
-        can get it as fused activation.
+        can get it as fused activation. `group`: reads with equal numbers of labels and slots.
         """
         total = self._saturated(group, low, high)
         clamps = [self.values.clamps.get(read.value.key) for read in group]
@@ -267,7 +271,9 @@ class Reads:
         return np.asarray(total + stating * broken)
 
     def _saturated(self, group: Sequence[Read], low: Floats, high: Floats) -> Floats:
-        """The cost of letting values through that the declared range of a widened tensor clips."""
+        """The cost of letting values through that the declared range of a widened tensor clips.
+        `group`: reads with equal numbers of labels and slots.
+        """
         saturations = [self.values.saturations.get(read.value.key) for read in group]
         if not any(saturations):
             return np.zeros_like(low)
@@ -283,7 +289,8 @@ class Reads:
         self, value: Value, slots: tuple[Slot, ...], domain: tuple[Label, ...], type_name: str
     ) -> Floats:
         """The costs of re-expressing a constant with each label of `domain`: only precision, as no
-        QUANTIZE is needed.
+        QUANTIZE is needed. `slots`: the constant's readers; `type_name`: its type. `type_name`:
+        integer type of the tensor.
         """
         declared = self.values.labels[value.key]
         needs = [self.values.need(slot, value.key) for slot in slots]
@@ -307,7 +314,7 @@ class Reads:
 
 
 _ANY = Requantizing()
-_NEVER = Requantizing(ratio=0.0)  # there is no QUANTIZE within the type
+_NEVER = Requantizing(ratio=0.0)  # the target has no QUANTIZE within the type
 _UNCLAMPED = Clamp(low=False, high=False, six=False, ceiling=0.0)
 
 
@@ -319,7 +326,8 @@ def _possible(
     ratio: Floats,
 ) -> Floats:
     """The costs, with FORBIDDEN where a required QUANTIZE is impossible. `same`: the two labels
-    agree; `zero`: zero points are 0; `ratio`: of their scales.
+    agree; `zero`: zero points are 0; `ratio`: of their scales. `group`: reads with equal numbers of
+    labels and slots.
     """
     if any(not read.node.uncut.isdisjoint(read.slots) for read in group):
         forbidden = _flags(not read.node.uncut.isdisjoint(read.slots) for read in group)

@@ -63,7 +63,7 @@ def pose_each(
     limits: Limits,
     problems: Sequence[Problem],
 ) -> list[Posed]:
-    """pose() for many components, whose costs are computed together."""
+    """pose() for many components, whose costs are computed together. `problems`: the components."""
     stands = [noise_free(problem, values) for problem in problems]
     conflicts = [
         assign_domains(problem, values, options, stand)
@@ -85,5 +85,5 @@ def pose_each(
 
 
 def solve_each(posed: Sequence[Posed]) -> list[Answer]:
-    """The cheapest choice of each component."""
+    """The cheapest choice of each component. `posed`: the components."""
     return minimise_each([(ready.sizes, ready.tables, ready.sharings) for ready in posed])

@@ -58,7 +58,7 @@ class _Builder:
             ties = (dict(self.sets.parent), {slot: set(rules) for slot, rules in self.tied.items()})
             self._force(frozenset())
             if impossible := self._impossible():
-                # Where force demands the impossible, the slots are separated by a QUANTIZE instead.
+                # Where --overlap force is impossible, the slots are separated by a QUANTIZE instead.
                 self.sets.parent, self.tied = ties
                 self._force(impossible)
 
@@ -166,11 +166,11 @@ class _Builder:
 
     def _value(self, key: TensorId, producer: Slot | None, elements: int) -> None:
         """Add the value of one tensor. `producer`: the slot that writes it; None for a constant or
-        variable.
+        variable. `elements`: its number of elements.
         """
         readers = self.flow.wiring[key[0]].readers.get(key[1], [])
         if producer is None and self.model.subgraphs[key[0]].tensors[key[1]].is_variable:
-            # A state: nothing writes it but the operator itself, at the parameters it has.
+            # A state: only the operator itself writes it, with the declared parameters.
             for slot in readers:
                 if slot in self.tied:
                     node = self.nodes[self._node(slot)]

@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 Overlap = Literal["forbid", "force", "auto"]
-Demand = tuple[Label, ...]  # one of these labels, independent of the node's other members
+Demand = tuple[Label, ...]  # allowed labels of one slot, independent of the node's other slots
 
 
 class Weights(Record, frozen=True, kw_only=True):
@@ -48,12 +48,12 @@ class Weights(Record, frozen=True, kw_only=True):
     clip: float = 400.0
     blur: float = 4.0
     clamp: float = 100.0
-    state: float = 0.05  # stating such a clamp as the operator's fused activation instead
-    finer: float = 0.02  # a tie-break: among answers of equal cost the finer steps win
-    change: float = 0.001  # a tie-break: then the one that changes fewer tensors
+    state: float = 0.05  # cost of a fused activation that replaces such a clamp
+    finer: float = 0.02  # tie-break: of solutions of equal cost the one with finer steps
+    change: float = 0.001  # tie-break: then the one that changes fewer tensors
 
 
-# What --prefer trades: how many QUANTIZE operators one bit at one reader is worth.
+# --prefer -> cost of one bit of precision lost at one reader, in QUANTIZE operators.
 PREFERENCES: Mapping[str, Weights] = {
     "precision": Weights(bit=16.0, blur=16.0),
     "balanced": Weights(),
@@ -98,16 +98,22 @@ class Node(Record, kw_only=True):
 
     slots: list[Slot]
     rules: set[str] = field(default_factory=set)
-    held: Label | None = None  # rigid: the label it sees today
-    legal: tuple[Label, ...] = ()  # fixed: the labels its kernel can write
-    demands: list[Demand] = field(default_factory=list)  # of each rigid and each fixed slot
+    held: Label | None = None  # rigid slot: its declared label
+    legal: tuple[Label, ...] = ()  # fixed rule: the labels that its kernel can write
+    demands: list[Demand] = field(
+        default_factory=list
+    )  # allowed labels of each rigid and each fixed slot
     policy: str = ""  # "concat large": the family and policy that name its label
     wanted: tuple[Label, ...] = ()  # labels that a policy allows
-    keeps: bool = False  # policy none: what writes its operands keeps its parameters
-    free: bool = False  # computes its own multipliers
-    loose: set[Slot] = field(default_factory=set)  # tied by a policy alone: they compute freely
+    keeps: bool = False  # policy none: the operators that write its operands keep their parameters
+    free: bool = False  # its operator rescales each operand, so labels may differ
+    loose: set[Slot] = field(
+        default_factory=set
+    )  # slots tied only by a policy: their operators rescale each operand
     zero: bool = False  # zero point must be 0
-    uncut: set[Slot] = field(default_factory=set)  # they see their tensors as they are written
+    uncut: set[Slot] = field(
+        default_factory=set
+    )  # slots in front of which no QUANTIZE may be inserted
     extra: tuple[Label, ...] = ()  # labels that a multiplier window suggests
     domain: tuple[Label, ...] = ()
 

@@ -28,9 +28,9 @@ __all__ = ["Values", "constant_range", "value_flow"]
 
 _ANYTHING = Range(float("-inf"), float("inf"))
 
-_AT_ZERO = 1e-6  # steps from zero at which an observed edge counts as zero
+_AT_ZERO = 1e-6  # in steps: an observed edge this near to zero counts as zero
 
-# Forward passes after which a variable that still grows counts as holding anything.
+# Forward passes after which a variable whose range still grows is assumed to hold any value.
 _ROUNDS = 8
 
 
@@ -76,7 +76,7 @@ def constant_range(model: Model, key: TensorId, label: Label) -> Range | None:
         return None
     dtype = np.dtype(DTYPES[tensor.type])
     if len(data) % dtype.itemsize:
-        return None  # no whole number of values: of their range nothing is known
+        return None  # the byte count does not match the type: the range is unknown
     integers = np.frombuffer(data, dtype=dtype)
     if not integers.size:
         return Range(0.0, 0.0)
@@ -103,7 +103,7 @@ def value_flow(
     flow.settle_variables()
     flow.backward_all()
     flow.finish()
-    if flow.opened:  # more arrives there than was declared
+    if flow.opened:  # tensors that receive values beyond their declared range
         flow.settle_variables()
     return Values(
         labels=flow.labels,
@@ -346,10 +346,10 @@ class _Pass:
         if observed is None:
             return arrived
         step = self.labels[key].scale
-        # Float sums miss zero by a little; that is no value below zero.
+        # Float sums may be slightly below zero where the exact value is zero.
         low = observed.low if observed.low < -_AT_ZERO * step else 0.0
         high = observed.high if observed.high > _AT_ZERO * step else 0.0
-        # The twin does not clip: what it has beyond the declared ranges arrives as their edge.
+        # The float twin does not clip: its values beyond the declared ranges are clipped here.
         low, high = (min(max(edge, arrived.low), arrived.high) for edge in (low, high))
         if high - low < step:
             high = min(low + step, arrived.high)

@@ -50,7 +50,7 @@ def region_of(bound: Bound, broken: Iterable[Slot], options: SolverOptions) -> R
             [
                 constraint
                 for constraint in bound.constraints
-                # Only what ties calls and variables has slots of several operators.
+                # Only constraints of calls and variables have slots of several operators.
                 if constraint.slots[0][:2] in operators
                 or (isinstance(constraint, Same) and any(map(near, constraint.slots)))
             ]
@@ -63,7 +63,8 @@ def region_of(bound: Bound, broken: Iterable[Slot], options: SolverOptions) -> R
 
 def _reached(bound: Bound, broken: Iterable[Slot]) -> tuple[set[TensorId], set[tuple[int, int]]]:
     """(tensors that belong together with those of the violated slots, (subgraph, operator) of those
-    that write or read them; operator -1: the subgraph's inputs and outputs).
+    that write or read them; operator -1: the subgraph's inputs and outputs). `broken`: slots of
+    violated constraints.
     """
     ties = list(_together(bound))
     ties_of: dict[Slot, list[int]] = {}

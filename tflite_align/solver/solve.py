@@ -55,7 +55,7 @@ def solve(bound: Bound, broken: Iterable[Slot], options: SolverOptions) -> Solut
 def solve_and_keep(
     bound: Bound, broken: Iterable[Slot], options: SolverOptions
 ) -> tuple[Solution, Solved]:
-    """(what solve() returns, the intermediate results)."""
+    """(what solve() returns, the intermediate results). `broken`: slots of violated constraints."""
     broken = list(broken)
     region = region_of(bound, broken, options)
     bound = region.bound
@@ -80,7 +80,9 @@ def solve_and_keep(
 def _decided(
     bound: Bound, values: Values, options: SolverOptions, limits: Limits, problems: list[Problem]
 ) -> tuple[Solution, Solved]:
-    """The decisions for these components, with the intermediate results."""
+    """The decisions for these components, with the intermediate results. `problems`: the
+    components.
+    """
     answer = _Answer(bound, values, options)
     posed = pose_each(bound, values, options, limits, problems)
     answers = solve_each(posed)
@@ -103,7 +105,7 @@ def _activations(
     bound: Bound, values: Values, source: Mapping[TensorId, Label]
 ) -> dict[Slot, Activation]:
     """By output slot: the fused activation of an operator whose new output range no longer implies
-    a clamp.
+    a clamp. `source`: label of each tensor.
     """
     roles = {}
     for slot in sorted(bound.silent, key=lambda s: s.sort_key):
@@ -132,7 +134,7 @@ class _Answer:
         self.why: dict[TensorId, str] = {}
         self.anchors: dict[
             Label, TensorId
-        ] = {}  # of the component at hand, the first that declares it
+        ] = {}  # label -> the component's first tensor that declares it
 
     def decide(self, index: int, posed: Posed, answer: Answer) -> None:
         """Add the decision for one component, or the conflict if it has no solution. `index`: its
@@ -171,7 +173,7 @@ class _Answer:
         self, problem: Problem, value: Value, chosen: list[Label], stands: Mapping[Label, Label]
     ) -> None:
         """Add the label of one tensor and the QUANTIZE operators that read it. `chosen`: label by
-        node.
+        node. `stands`: label -> the label that is written in its place.
         """
         declared = self.values.labels[value.key]
         written = declared if value.source is None else chosen[value.source]
@@ -204,12 +206,14 @@ class _Answer:
     def _reason(
         self, problem: Problem, value: Value, written: Label, stands: Mapping[Label, Label]
     ) -> str:
-        """The origin of a tensor's label, as text."""
+        """The origin of a tensor's label, as text. `stands`: label -> the label that is written in
+        its place.
+        """
         declared = self.values.labels[value.key]
         if written == declared:
             return "keeps its parameters"
         if written == stands.get(declared):
-            return "float noise snapped to the group's bits"
+            return "float noise: gets the group's exact scale"
         if value.source is not None and written in problem.nodes[value.source].legal:
             return "fixed: the kernel writes these parameters"
         anchor = self.anchors.get(written)

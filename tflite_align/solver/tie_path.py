@@ -63,7 +63,7 @@ class Ties:
                 self._tie(constraint.rule, constraint.slots)
         self._tie_policies(problem)
         fixed = [c for c in bound.constraints if isinstance(c, Fixed)]
-        self.fixed = {c.slot: c for c in reversed(fixed)}  # the first of each slot
+        self.fixed = {c.slot: c for c in reversed(fixed)}  # slot -> its first fixed constraint
 
     def _tie(self, rule: str, slots: tuple[Slot, ...]) -> None:
         """Note that a rule ties these slots."""

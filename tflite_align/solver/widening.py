@@ -21,8 +21,8 @@ from .clamps import Saturation
 
 __all__ = ["loses_operands", "loses_range", "saturations"]
 
-_RANGES = 65536.0  # how many times all that is declared a widened step may be
-_COARSER = 2.0  # times an operand's step, or its own, that a widened step may be
+_RANGES = 65536.0  # largest widened step, as a multiple of the width of the declared range
+_COARSER = 2.0  # largest widened step, as a multiple of the operand's step or its own
 
 
 def loses_operands(
@@ -41,7 +41,8 @@ def loses_operands(
 def loses_range(label: Label, wider: float, type_name: str) -> bool:
     """Whether an output scale of `wider` exceeds the whole declared range so far that the operands'
     scales must be wrong: the output must not be widened for them. A scale of some thousand times
-    the range is legitimate: converters write it where a value is always 0.
+    the range is legitimate: converters write it where a value is always 0. `type_name`: integer
+    type of the tensor.
     """
     span = label_range(label, type_name)
     return wider > _RANGES * (span.high - span.low)
@@ -51,7 +52,7 @@ def saturations(
     bound: Bound, widened: Iterable[Slot], labels: Mapping[TensorId, Label]
 ) -> dict[TensorId, Saturation]:
     """For each tensor that may be widened (of the slots `widened`): the range of real values that
-    its readers get now.
+    its readers get now. `labels`: declared label by tensor.
     """
     operands = {}
     for slot in widened:

@@ -57,7 +57,7 @@ class Chunk(Record, frozen=True, kw_only=True):
     record: str = ""
     write: bool = True
     keep_going: bool = False
-    place: str = ""  # the folder of relative names
+    place: str = ""  # folder to which relative names refer
     stdin: Callable[[], bytes] | None = None  # reads the input `-`
 
     def at(self, name: str) -> str:
@@ -117,7 +117,7 @@ def outcomes(chunk: Chunk) -> Generator[Result, None, None]:
 
 
 def failed(job: Job, why: str) -> Result:
-    """The result of a model that could not be processed, with the reason."""
+    """The result of a model that could not be processed, with the reason. `why`: the reason."""
     return _result(job, failed_line(job.model.path, why), page_drawn=False)
 
 
@@ -133,7 +133,7 @@ def _outcome(chunk: Chunk, job: Job) -> Result:
     name = job.model.name
     try:
         return _result(job, _line(chunk, job), page_drawn=chunk.options.view)
-    except Exception as error:  # noqa: BLE001 - one model's fault must not end the others' work
+    except Exception as error:  # noqa: BLE001 - an error of one model must not stop the others
         return failed(job, why_not(error, name))
 
 
@@ -183,7 +183,7 @@ def _done(verb: Verb, data: memoryview, options: AlignOptions, name: str) -> tup
 
 def _written(chunk: Chunk, job: Job, report: Report, chunks: Any) -> tuple[str, int]:
     """(SHA-256 in hexadecimal, bytes) of the written file; ("", the size it would have) if none is
-    written.
+    written. `chunks`: the file's bytes in pieces.
     """
     size = sum(len(chunk) for chunk in chunks)
     if not chunk.write or not job.model.out or (report.exit_status and not chunk.keep_going):

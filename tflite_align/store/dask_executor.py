@@ -40,7 +40,7 @@ class DaskExecutor(Executor):
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
         self._address = address
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about differing versions: workers check theirs
+            warnings.simplefilter("ignore")  # versions are compared by the workers themselves
             try:
                 self._client = Client(address, timeout=_FIRST, set_as_default=False)
             except (OSError, ValueError) as error:
@@ -58,7 +58,7 @@ class DaskExecutor(Executor):
     def submit(
         self, fn: Callable[Asked, Answered], /, *args: Asked.args, **kwargs: Asked.kwargs
     ) -> Future[Answered]:
-        """Run a function call on a worker."""
+        """Run a function call on a worker. `fn`: the function; `args`, `kwargs`: its arguments."""
         future: Future[Answered] = self._executor.submit(fn, *args, **kwargs)
         return future
 
@@ -68,7 +68,7 @@ class DaskExecutor(Executor):
             raise Failure(f"dask:{self._address}: the scheduler is gone")
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 - Executor's
-        """Cancel unfinished tasks and disconnect."""
+        """Cancel unfinished tasks and disconnect. `wait`: not used."""
         self._client.close(timeout=2)
 
     def __exit__(self, *_: object) -> None:

@@ -24,7 +24,7 @@ from .worker_call import Answer, carried_out
 __all__ = ["LOST", "Dispatch"]
 
 # The message for a model whose process died twice, the second time with that model alone.
-LOST = "the process that had it ended without an answer (out of memory?)"
+LOST = "its worker process ended without a result (out of memory?)"
 # Names of exception classes: for a task whose worker died, and for a lost scheduler.
 _GONE = {"CancelledError", "ClosedClientError", "CommClosedError", "FutureCancelledError"}
 _KILLED = "KilledWorker"
@@ -51,7 +51,7 @@ class Dispatch(Record, kw_only=True):
     ahead: int
     _out: dict[Future[Answer], _Sent] = field(default_factory=dict)
     _again: deque[Chunk] = field(default_factory=deque)
-    _broken: bool = False  # a process died, and the model at fault is not known yet
+    _broken: bool = False  # a process died, and the model that caused it is not known yet
 
     def results(self, chunks: Iterator[Chunk]) -> Generator[Result, None, None]:
         """The result of every model, as it finishes. Failure if the executor is lost, or a worker
@@ -96,7 +96,7 @@ class Dispatch(Record, kw_only=True):
         error_name = "" if future.cancelled() else type(future.exception()).__name__
         if future.cancelled() or error_name in _GONE:
             getattr(self.executor, "listen", bool)()
-            raise Failure("the executor gave the work up")
+            raise Failure("the executor cancelled the work")
         if error_name != _KILLED and not isinstance(future.exception(), BrokenExecutor):
             yield from _answer(future)
             return

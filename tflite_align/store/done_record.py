@@ -20,7 +20,7 @@ from .whole_files import is_there, join, names_below, read, remove, write
 __all__ = ["DoneRecord"]
 
 _LINES = ".jsonl"
-_FEW = 4  # files of one run that are not merged
+_FEW = 4  # number of files up to which one run's files are not merged
 
 
 class DoneRecord:

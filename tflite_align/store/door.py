@@ -93,7 +93,9 @@ def run(
 def _models(
     verb: Verb, inputs: str | Sequence[str | ModelFile], output: str | None
 ) -> tuple[ModelFile, ...]:
-    """The models that the inputs select. Raises UsageError for an unknown verb."""
+    """The models that the inputs select. Raises UsageError for an unknown verb. `output`: OUT; None
+    for `check`.
+    """
     if verb not in get_args(Verb):
         raise UsageError(f"{verb}: the store checks and aligns models")
     named = [inputs] if isinstance(inputs, str) else list(inputs)
@@ -103,7 +105,7 @@ def _models(
     if verb == "check":
         return tuple(models_of(sources))
     if len(sources) != 1 or output is None:
-        raise UsageError("align: one folder is read and one is written")
+        raise UsageError("align: expected two folders, IN and OUT")
     return pairs(sources[0], output)
 
 
@@ -115,7 +117,9 @@ def _reachable(models: Sequence[ModelFile], executor: Executor | None) -> None:
         return
     for model in models:
         if model.source.startswith(_ONE) or model.out.startswith(_ONE):
-            raise UsageError(f"{model.name}: {_ONE} is of one process: let no other do the work")
+            raise UsageError(
+                f"{model.name}: {_ONE} exists only in this process: do not use other processes"
+            )
 
 
 def _jobs(
@@ -123,7 +127,7 @@ def _jobs(
     done: DoneRecord,
     accepted: Callable[[ModelFile], tuple[Accepted, ...]] | None,
 ) -> Iterator[Job]:
-    """The job of each model."""
+    """The job of each model. `accepted`: findings that a baseline accepts in a model."""
     for index, model in enumerate(models):
         passed = accepted(model) if accepted is not None else ()
         yield Job(number=index, model=model, accepted=passed, known=done.line(model.path))

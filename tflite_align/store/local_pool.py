@@ -20,13 +20,15 @@ __all__ = ["LocalPool", "processes"]
 Asked = ParamSpec("Asked")
 Answered = TypeVar("Answered")
 
-_SAFE_PATH = "PYTHONSAFEPATH"  # as `python -P`
+_SAFE_PATH = "PYTHONSAFEPATH"  # environment variable with the effect of `python -P`
 _GRACE = 2.0  # seconds until an unresponsive process is killed
 _CLEANING = 30.0  # seconds until a process that cleans up is killed
 
 
 def processes(requested: int) -> int:
-    """The number of processes for `--jobs`: 0 means one per processor."""
+    """The number of processes for `--jobs`: 0 means one per processor. `requested`: the option's
+    value.
+    """
     return requested or os.cpu_count() or 1
 
 
@@ -47,7 +49,7 @@ class LocalPool(Executor):
     def submit(
         self, fn: Callable[Asked, Answered], /, *args: Asked.args, **kwargs: Asked.kwargs
     ) -> Future[Answered]:
-        """Run a function call in a process."""
+        """Run a function call in a process. `fn`: the function; `args`, `kwargs`: its arguments."""
         try:
             return self._begun().submit(fn, *args, **kwargs)
         except BrokenExecutor:
@@ -61,7 +63,9 @@ class LocalPool(Executor):
         return self._pool
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 - Executor's
-        """Wait for the processes to end: they delete partial files first."""
+        """Wait for the processes to end: they delete partial files first. `cancel_futures`: drop
+        tasks that have not started.
+        """
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.end()
@@ -81,7 +85,7 @@ class _Processes:
     def __init__(self, workers: int) -> None:
         self._leash, self._held = Pipe(duplex=False)
         self._broken = False
-        # Not forked: threads of numpy's libraries do not survive that. Its queues start a process,
+        # Not forked: threads of numpy's libraries do not survive a fork. The pool's queues start a process,
         # multiprocessing's resource tracker.
         with _no_modules_from_here(), _deaf():
             self._pool = ProcessPoolExecutor(
@@ -92,8 +96,9 @@ class _Processes:
             )
 
     def submit(self, work: Callable[..., Any], *args: Any, **named: Any) -> Future[Any]:
-        """Submit a task, and start a process if there are too few. SIGINT is blocked until `_begin`, since
-        Ctrl-C during start-up would print a traceback.
+        """Submit a task, and start a process if there are too few. SIGINT is blocked until
+        `_begin`, since Ctrl-C during start-up would print a traceback. `work`: the function;
+        `args`, `named`: its arguments.
         """
         with _no_modules_from_here(), _deaf():
             future = self._pool.submit(_carry_out, work, args, named)
@@ -101,7 +106,7 @@ class _Processes:
         return future
 
     def _note(self, future: Future[Any]) -> None:
-        """Note whether a task failed because a process died."""
+        """Note whether a task failed because a process died. `future`: of the task."""
         if not future.cancelled() and isinstance(future.exception(), BrokenExecutor):
             self._broken = True
 
@@ -117,8 +122,8 @@ class _Processes:
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._held.close()
         self._leash.close()
-        # A pool that breaks does not wait for one that it has only just begun, which would miss
-        # what this process takes away with itself, and say so.
+        # A broken pool does not wait for a process that it has just started, which would miss
+        # resources that end with this process, and print an error.
         for child in begun:
             child.join(_GRACE + _CLEANING)
 
@@ -186,14 +191,14 @@ def _follow(leash: Connection) -> None:
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
         time.sleep(_GRACE)
         if _stopper.begun:
-            time.sleep(_CLEANING)  # it ends the process itself when it is done
+            time.sleep(_CLEANING)  # cleaning ends the process itself when it is finished
     os._exit(1)
 
 
 def _carry_out(
     work: Callable[..., Answered], args: tuple[Any, ...], named: dict[str, Any]
 ) -> Answered:
-    """Do one task in a process."""
+    """Do one task in a process. `work`: the function; `args`, `named`: its arguments."""
     try:
         try:
             _busy.set()

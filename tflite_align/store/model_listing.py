@@ -16,7 +16,7 @@ from .whole_files import is_folder, is_there, join, names_below
 
 __all__ = ["RECORD", "STREAM", "ModelFile", "models_of", "pairs"]
 
-# In the output folder: the record of finished work, a file for each finished chunk.
+# Folder in the output folder with the record of finished work: one file for each finished chunk.
 RECORD = ".tflite_align"
 STREAM = "-"  # stdin or stdout
 _MODEL = ".tflite"
@@ -105,7 +105,7 @@ def pairs(source: str, out: str, listed: Sequence[str] | None = None) -> tuple[M
         local and os.path.realpath(local_path(source)) == os.path.realpath(local_path(out))
     ):
         raise UsageError(
-            f"{shown(out)}: IN and OUT are one folder; name another one, so that the originals stay"
+            f"{shown(out)}: IN and OUT are the same folder; choose another OUT, so that the originals stay"
         )
     if is_url(out):
         check_writable(out)
@@ -115,12 +115,16 @@ def pairs(source: str, out: str, listed: Sequence[str] | None = None) -> tuple[M
     with about(shown(source)):
         files = tuple(_found(source, out) if listed is None else _listed(source, out, listed))
     if not files:
-        none = "no .tflite file in the folder" if listed is None else "no model of it is listed"
+        none = (
+            "no .tflite file in the folder"
+            if listed is None
+            else "none of its models is in the list"
+        )
         raise UsageError(f"{shown(source)}: {none}")
     for pair in files:
         if ".." in PurePosixPath(pair.path).parts:
             raise UsageError(
-                f"{shown(pair.source)}: its name leads out of {shown(out)}; nothing is written there"
+                f"{shown(pair.source)}: its name leads outside {shown(out)}; rename it"
             )
     if local:
         _apart(files)
@@ -130,7 +134,7 @@ def pairs(source: str, out: str, listed: Sequence[str] | None = None) -> tuple[M
 
 
 def _found(source: str, out: str) -> Iterator[ModelFile]:
-    """All models below a folder, without those in OUT."""
+    """All models below a folder, without those in OUT. `source`: IN."""
     # An output folder inside the input folder holds results, not inputs.
     within = _below(source, out)
     for path in sorted(names_below(source, _MODEL)):
@@ -140,7 +144,9 @@ def _found(source: str, out: str) -> Iterator[ModelFile]:
 
 
 def _listed(source: str, out: str, listed: Sequence[str]) -> Iterator[ModelFile]:
-    """The models that a list names. Raises UsageError for one outside the folder."""
+    """The models that a list names. Raises UsageError for one outside the folder. `source`: IN.
+    `listed`: the names.
+    """
     head = source.rstrip("/") + "/"
     for path in sorted({name.removeprefix(head) for name in listed}):
         if looks_like_url(path) or PurePath(path).is_absolute() or ".." in PurePath(path).parts:
@@ -149,7 +155,7 @@ def _listed(source: str, out: str, listed: Sequence[str]) -> Iterator[ModelFile]
 
 
 def _below(source: str, out: str) -> str:
-    """The path of OUT relative to IN, with `/`; "" where OUT is not inside IN."""
+    """The path of OUT relative to IN, with `/`; "" where OUT is not inside IN. `source`: IN."""
     if is_url(source) or is_url(out):
         head = source.rstrip("/") + "/"
         return out.removeprefix(head).rstrip("/") + "/" if out.startswith(head) else ""
@@ -163,7 +169,7 @@ def _below(source: str, out: str) -> str:
 
 
 def _lies_in(path: str, source: str, out: str, within: str) -> bool:
-    """Whether a model below the input folder is in OUT. `within`: OUT relative to it."""
+    """Whether a model below the input folder is in OUT. `within`: OUT relative to it. `source`: IN."""
     if is_url(source):
         return path.startswith(within)
     parent = Path(os.path.realpath(Path(local_path(source), path).parent))
@@ -171,7 +177,9 @@ def _lies_in(path: str, source: str, out: str, within: str) -> bool:
 
 
 def _apart(pairs: tuple[ModelFile, ...]) -> None:
-    """Raise UsageError if an output would overwrite an input or another output."""
+    """Raise UsageError if an output would overwrite an input or another output. `pairs`: inputs
+    with their outputs.
+    """
     read = {os.path.realpath(local_path(pair.source)): pair.source for pair in pairs}
     written: dict[str, str] = {}
     for pair in pairs:
@@ -179,13 +187,17 @@ def _apart(pairs: tuple[ModelFile, ...]) -> None:
         if path in read:
             raise UsageError(f"{pair.out}: would overwrite {read[path]}, which is read")
         if path in written:
-            raise UsageError(f"{pair.out}: two models would go to one place: {written[path]} too")
+            raise UsageError(
+                f"{pair.out}: two models would be written to one path: {written[path]} too"
+            )
         written[path] = pair.out
 
 
 def _inside(pairs: tuple[ModelFile, ...], out: str) -> None:
-    """Raise UsageError if a link would lead an output out of OUT."""
+    """Raise UsageError if a link would lead an output out of OUT. `pairs`: inputs with their
+    outputs.
+    """
     out_path = os.path.realpath(local_path(out))
     for path in (*(pair.out for pair in pairs), join(out, RECORD)):
         if not Path(os.path.realpath(local_path(path))).is_relative_to(out_path):
-            raise UsageError(f"{path}: a link leads out of {out}; nothing is written there")
+            raise UsageError(f"{path}: a symbolic link leads outside {out}; remove the link")

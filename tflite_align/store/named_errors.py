@@ -11,14 +11,14 @@ from ..errors import AlignError, UsageError
 __all__ = ["Failure", "about", "internal", "why_not"]
 
 
-class Failure(Exception):  # noqa: N818 - a word of the contract: the job could not be done
+class Failure(Exception):  # noqa: N818 - public name: a job that could not be done
     """An error that ends the run; its message is the whole line after the tool's name."""
 
 
 def internal(error: Exception) -> str:
     """The message of an unexpected exception; with TFLITE_ALIGN_DEBUG=1 its traceback too."""
     if os.environ.get("TFLITE_ALIGN_DEBUG") == "1":
-        import traceback  # noqa: PLC0415 - for those who look for a fault of ours
+        import traceback  # noqa: PLC0415 - only needed for internal errors
 
         traceback.print_exception(error)
     message = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
@@ -40,7 +40,7 @@ def about(path: str) -> Iterator[None]:
     try:
         yield
     except (UsageError, Failure):
-        raise  # about the command line, or named already
+        raise  # an error of the command line, or one that names its file
     except AlignError as error:
         raise Failure(f"{path}: {error}") from error
     except MemoryError as error:

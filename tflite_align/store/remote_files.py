@@ -63,7 +63,7 @@ def _clean(error: Exception, name: str) -> str:
 def _opened(name: str) -> tuple[Any, str]:
     """(file system, path in it) of a URL."""
     try:
-        from fsspec.core import url_to_fs  # noqa: PLC0415 - an extra
+        from fsspec.core import url_to_fs  # noqa: PLC0415 - optional dependency
     except ImportError:
         raise UsageError(
             f"{shown(name)}: a URL needs the extra `store`: pip install 'tflite-align[store]'"
@@ -84,8 +84,8 @@ def read_object(name: str) -> bytes:
 
 
 def write_object(name: str, chunks: Iterable[bytes | memoryview]) -> None:
-    """Write an object in one request; in stores that show partial files, to a temporary name that is
-    then moved.
+    """Write an object in one request; in stores that show partial files, to a temporary name that
+    is then moved. `chunks`: its bytes in pieces.
     """
     with _named(name):
         store, path = _opened(name)
@@ -130,7 +130,9 @@ def is_prefix(name: str) -> bool:
 
 
 def objects_below(name: str, ending: str) -> Iterator[str]:
-    """Names below a URL, with `/`; listed page by page, and only names are kept in memory."""
+    """Names below a URL, with `/`; listed page by page, and only names are kept in memory.
+    `ending`: only names that end so.
+    """
     with _named(name):
         store, path = _opened(name)
         store.invalidate_cache()
@@ -144,7 +146,7 @@ def objects_below(name: str, ending: str) -> Iterator[str]:
 
 def matching(pattern: str) -> Iterator[tuple[str, str]]:
     """(path below the part without wildcards, URL) of each object that a pattern matches."""
-    from fsspec.utils import glob_translate  # noqa: PLC0415 - an extra
+    from fsspec.utils import glob_translate  # noqa: PLC0415 - optional dependency
 
     link, chained, rest = pattern.partition("::")
     wild = _MAGIC.search(link)

@@ -48,7 +48,7 @@ def _rules(root: Path) -> str:
 @cache
 def _versions() -> dict[str, str]:
     """The installed versions of the judges' packages, by name."""
-    from importlib import metadata  # noqa: PLC0415 - where nothing is judged, nothing waits for it
+    from importlib import metadata  # noqa: PLC0415 - only needed where judges run
 
     digests = {}
     for name in _JUDGED_BY:
@@ -61,7 +61,7 @@ def _versions() -> dict[str, str]:
 
 def settings_digest(verb: str, options: AlignOptions, *, keep_going: bool) -> str:
     """SHA-256 of options, rules and versions, in hexadecimal; not of findings that a baseline
-    accepts, which have a digest of their own.
+    accepts, which have a digest of their own. `verb`: check or align.
     """
     options = replace(options, compare=False, view=False, accepted=())
     judged = options.verify if verb == "align" else asks_judges(options)
@@ -75,5 +75,7 @@ def asks_judges(options: AlignOptions) -> bool:
 
 
 def accepted_digest(accepted: Sequence[Accepted]) -> str:
-    """SHA-256 of the findings that a baseline accepts in one model, in hexadecimal; "" for none."""
+    """SHA-256 of the findings that a baseline accepts in one model, in hexadecimal; "" for none.
+    `accepted`: the findings.
+    """
     return hashlib.sha256(repr(tuple(accepted)).encode()).hexdigest() if accepted else ""

@@ -19,7 +19,7 @@ class Spool:
     """
 
     def __enter__(self) -> Self:
-        from tempfile import TemporaryFile, gettempdir  # noqa: PLC0415 - help needs none of it
+        from tempfile import TemporaryFile, gettempdir  # noqa: PLC0415 - not needed for --help
 
         self._place = gettempdir()
         with self._named():
@@ -30,14 +30,14 @@ class Spool:
         self._stream.close()
 
     def add(self, line: bytes) -> tuple[int, int]:
-        """Append bytes; returns their (start, end) offsets."""
+        """Append bytes; returns their (start, end) offsets. `line`: the bytes."""
         with self._named():
             start = self._stream.seek(0, os.SEEK_END)
             self._stream.write(line)
             return start, start + len(line)
 
     def part(self, start: int, end: int) -> bytes:
-        """The bytes between two offsets."""
+        """The bytes between two offsets. `start`, `end`: the offsets."""
         with self._named():
             self._stream.seek(start)
             return self._stream.read(end - start)

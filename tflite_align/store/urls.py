@@ -40,7 +40,7 @@ def check_writable(folder: str) -> None:
     """Raise UsageError for a store in which nothing can be written."""
     if "::" in folder or folder.partition(":")[0].lower() in _READ_ALONE:
         raise UsageError(
-            f"{shown(folder)}: nothing can be written there: name a folder, or a store of objects"
+            f"{shown(folder)}: this URL cannot be written: give a folder or an object store"
         )
 
 

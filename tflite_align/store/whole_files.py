@@ -44,7 +44,7 @@ def read(name: str) -> Any:
 
 
 def write(name: str, chunks: Iterable[bytes | memoryview]) -> None:
-    """Write a file atomically; missing parent folders are created."""
+    """Write a file atomically; missing parent folders are created. `chunks`: its bytes in pieces."""
     if is_url(name):
         from .remote_files import write_object  # noqa: PLC0415 - as above
 
@@ -57,7 +57,7 @@ def write(name: str, chunks: Iterable[bytes | memoryview]) -> None:
 
 def replace_all(contents: Sequence[tuple[str, Iterable[bytes | memoryview]]]) -> None:
     """Write several files: local files are moved into place after all are written, then objects in
-    stores are written.
+    stores are written. `contents`: (path, bytes in pieces) of each.
     """
     stop_here()
     replace_files([(local_path(name), chunks) for name, chunks in contents if not is_url(name)])

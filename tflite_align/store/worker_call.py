@@ -27,7 +27,7 @@ def packed(chunk: Chunk, caller_environment: dict[str, str], *, judged: bool) ->
 
 def carried_out(payload: bytes) -> Answer:
     """Run a packed chunk in the worker; the answer is a refusal if the caller has another version
-    or other rules.
+    or other rules. `payload`: the pickled chunk.
     """
     expected, judged, chunk = pickle.loads(payload)  # noqa: S301 - the caller's own
     worker_environment = environment(judged=judged)
@@ -53,8 +53,10 @@ def bare_call() -> Callable[[bytes], Answer]:
     """
 
     def call(payload: bytes) -> Any:
-        """The answer to a packed chunk, or a refusal if this package is missing."""
-        import importlib  # noqa: PLC0415 - it takes nothing of this module with it
+        """The answer to a packed chunk, or a refusal if this package is missing. `payload`: the
+        pickled chunk.
+        """
+        import importlib  # noqa: PLC0415 - the function is pickled by value, without this module
         import socket  # noqa: PLC0415
 
         try:

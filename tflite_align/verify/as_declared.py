@@ -33,7 +33,8 @@ def run_as_declared(
     LiteRT's builtin kernels, with the values that the file's own parameters declare.
 
     The word is "failed" if a runtime computes other values. Arguments and errors are those of
-    `verify`.
+    `verify`. `allowed`: judges that may refuse the file. `calibration`: real inputs; None: random
+    ones. `samples`: number of inputs. `memory`: limit in bytes.
     """
     verification = verify(
         data,

@@ -55,13 +55,15 @@ class Board(Record, frozen=True, kw_only=True):
         if self.accelerator and self.accelerator not in ACCELERATORS:
             hint = did_you_mean(self.accelerator, dict.fromkeys(ACCELERATORS, ""))
             choices = f"; there are {', '.join(ACCELERATORS)}"
-            raise UsageError(f"Vela has no accelerator {self.accelerator!r}{hint or choices}")
+            raise UsageError(
+                f"Vela does not know the accelerator {self.accelerator!r}{hint or choices}"
+            )
         parser = configparser.ConfigParser()
         try:
             parser.read_string(self.config)
         except configparser.Error as error:
             message = " ".join(str(error).split())
-            raise UsageError(f"--vela-config: no configuration of Vela's: {message}") from None
+            raise UsageError(f"--vela-config: not a configuration of Vela: {message}") from None
         for field, (section, option) in _SECTIONS.items():
             self._check_section(getattr(self, field), section, option, parser.sections())
 
@@ -80,7 +82,7 @@ class Board(Record, frozen=True, kw_only=True):
 
     def check_asked(self, names: Sequence[str]) -> None:
         """Raise UsageError if a board is given and none of these targets and judges compiles for
-        it.
+        it. `names`: of targets and judges.
         """
         if self == Board():
             return

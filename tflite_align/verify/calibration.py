@@ -61,14 +61,17 @@ def matched(inputs: Sequence[Wanted], calibration: Calibration) -> tuple[Array, 
         array = _shaped(position, wanted_input, _found(position, wanted_input, calibration))
         if arrays and len(array) != len(arrays[0]):
             raise _unfit(
-                position, wanted_input, f"{len(array)} samples", f"{len(arrays[0])} as for input 0"
+                position,
+                wanted_input,
+                f"{len(array)} samples",
+                f"{len(arrays[0])} samples, as for input 0",
             )
         arrays.append(array)
     return tuple(arrays)
 
 
 def _found(position: int, wanted_input: Wanted, calibration: Calibration) -> Array:
-    """The array of one input. Raises UsageError if there is none."""
+    """The array of one input. Raises UsageError if there is none. `position`: the input's index."""
     names: tuple[str | int, ...] = (
         wanted_input.name,
         position,
@@ -78,13 +81,15 @@ def _found(position: int, wanted_input: Wanted, calibration: Calibration) -> Arr
     for name in names:
         if name in calibration:
             return np.asarray(calibration[name])
-    there = ", ".join(repr(name) for name in calibration) or "no array at all"
-    problem = f"nothing under its name or position (there is {there})"
+    there = ", ".join(repr(name) for name in calibration) or "no array"
+    problem = f"no array under its name or position (found {there})"
     raise _unfit(position, wanted_input, problem, _expected(wanted_input))
 
 
 def _shaped(position: int, wanted_input: Wanted, array: Array) -> Array:
-    """The array with shape [samples, *shape of the input]. Raises UsageError if it does not fit."""
+    """The array with shape [samples, *shape of the input]. Raises UsageError if it does not fit.
+    `position`: the input's index.
+    """
     shape = tuple(max(size, 1) for size in wanted_input.shape)
     fits = array.shape[-len(shape) :] == shape if shape else True
     tail = array.shape[1:] == shape[1:] and bool(shape) and shape[0] == 1
@@ -104,7 +109,9 @@ def _expected(wanted_input: Wanted) -> str:
 
 
 def _unfit(position: int, wanted_input: Wanted, actual: str, expected: str) -> UsageError:
-    """The error for an input with unsuitable data."""
+    """The error for an input with unsuitable data. `position`: the input's index. `actual`: text of
+    the data found. `expected`: text of the requirement.
+    """
     return UsageError(
         f"calibration: input {position} ({wanted_input.name!r}): found {actual}, expected {expected}"
     )

@@ -26,9 +26,9 @@ from .variants import FLOAT_KERNELS, Form
 
 __all__ = ["LARGEST_MODEL", "Case", "Order", "build_case", "constants_form"]
 
-LARGEST_MODEL = 512 << 20  # bytes; a twin is up to four times as large
+LARGEST_MODEL = 512 << 20  # bytes; the float twin is up to four times as large
 
-_CHEAP = 16 << 20  # elements: hundreds of inputs take seconds
+_CHEAP = 16 << 20  # elements of all tensors: up to this size, hundreds of inputs take seconds
 
 Array = npt.NDArray[Any]
 Data = bytes | memoryview
@@ -55,7 +55,7 @@ class Order(Record, frozen=True, kw_only=True):
     seconds: float | None
     memory: int
     board: Board = Board()
-    figures: bool = False  # of the original's operators too
+    figures: bool = False  # whether to compute figures of the original's operators too
     kernel_runtimes: frozenset[str] = frozenset()  # runtimes that a certificate covers
 
     @property
@@ -87,8 +87,8 @@ class Case(Record, frozen=True, kw_only=True):
     frontier_after: Frontier
     forms: tuple[Form, ...]
     changed: frozenset[int] | None  # operators to be compared one by one; None: all of them
-    model: Any  # the original as it is to be read, unpacked
-    elements: int  # of all tensors of the main subgraph together
+    model: Any  # the original, unpacked, with biases read as requested
+    elements: int  # number of elements of all tensors of the main subgraph
 
     @property
     def cheap(self) -> bool:
@@ -110,7 +110,7 @@ def build_case(order: Order) -> Case:
     if len(first.probes) != len(second.probes):
         raise UnsupportedError("the two files have no corresponding outputs to compare")
     if not first.probes:
-        raise UnsupportedError("no output stands for real values" + _notes(first))
+        raise UnsupportedError("no output is quantized or float" + _notes(first))
     forms = [
         *_declared(order, first, second),
         Form(name="twin", data=twin(order.reading, first), kernels=FLOAT_KERNELS),
@@ -125,7 +125,7 @@ def build_case(order: Order) -> Case:
         Form(name=f"{which}:{name}", data=data, kernels=(name,), loaded=True)
         if order.certified
         else _real(f"{which}:{name}", name, data, (copy, part))
-        for name in order.running  # variants of one runtime take about the same time
+        for name in order.running  # kernel variants of one runtime take about the same time
         for which, (data, copy, part) in copies.items()
     ]
     changed = None if order.same else changed_operators(before, after)

@@ -16,7 +16,7 @@ _QUANTIZATION = ("scale", "zeroPoint", "quantizedDimension", "detailsType")
 def changed_operators(before: Any, after: Any) -> frozenset[int]:
     """Indices of operators in subgraph 0 of `after` that are new, or differ from the original's
     operator in options, or in an operand's type, shape, parameters or constant. Both models are
-    unpacked.
+    unpacked. `before`, `after`: unpacked models.
     """
     first, second = before.subgraphs[0], after.subgraphs[0]
     names = [
@@ -34,7 +34,7 @@ def changed_operators(before: Any, after: Any) -> frozenset[int]:
 
 def match_operators(before: tuple[str, ...], after: tuple[str, ...]) -> dict[int, int]:
     """Aligned operator index -> original operator index, matched in order by name; only QUANTIZE
-    operators may be added or removed.
+    operators may be added or removed. `before`, `after`: operator names in file order.
     """
     matched: dict[int, int] = {}
     old = 0
@@ -78,7 +78,9 @@ def _equal_fields(first: Any, second: Any) -> bool:
 
 
 def _same_tensor(before: Any, first: int, after: Any, second: int) -> bool:
-    """Whether two tensors (indices) are equal in type, shape, parameters and constant."""
+    """Whether two tensors (indices) are equal in type, shape, parameters and constant. `before`,
+    `after`: unpacked models.
+    """
     if first < 0 or second < 0:
         return first < 0 and second < 0
     first_tensor, second_tensor = (
@@ -103,7 +105,9 @@ def _same_tensor(before: Any, first: int, after: Any, second: int) -> bool:
 
 
 def _field(quantization: Any, name: str) -> Any:
-    """A field of a tensor's parameters; None without parameters."""
+    """A field of a tensor's parameters; None without parameters. `quantization`: the parameters,
+    unpacked.
+    """
     return None if quantization is None else getattr(quantization, name)
 
 

@@ -19,7 +19,7 @@ __all__ = ["Part", "concat_parts"]
 
 Array = npt.NDArray[Any]
 
-# Operators that hand flat values on in their order.
+# Operators that copy values without changing their flat order.
 _SAME_ORDER = frozenset({"QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE", "EXPAND_DIMS"})
 _MOST = 16  # most parts of one output
 
@@ -95,7 +95,7 @@ def concat_parts(model: Any, writer: dict[int, Any], tensor: int) -> tuple[Part,
 
 def _operands(model: Any, writer: dict[int, Any], tensor: int) -> list[tuple[int, _Cut]]:
     """(tensor, cut) of each operand of the CONCATENATION that writes a tensor; empty if another
-    operator writes it.
+    operator writes it. `writer`: tensor -> operator that writes it.
     """
     graph = model.subgraphs[0]
     while tensor in writer and operator_name(model, writer[tensor]) in _SAME_ORDER:

@@ -20,7 +20,7 @@ _DTYPES = {
     "int32": np.int32,
     "int64": np.int64,
 }
-# Below this a float constant costs nothing, and operators that want a constant there have one.
+# Constants with fewer bytes become float constants, since some operators need a constant operand.
 _SMALL = 4096
 
 
@@ -75,7 +75,7 @@ def _in_float32(integers: Any, zeros: Any, scales: Any, tensor: Any) -> npt.NDAr
 
     `zeros` and `scales` (real value of one step) are of float64 and broadcast to `integers`.
     """
-    with np.errstate(over="ignore", invalid="ignore"):  # a scale may be infinite or no number
+    with np.errstate(over="ignore", invalid="ignore"):  # a scale may be infinite or NaN
         values = np.asarray((integers.astype(np.float64) - zeros) * scales, np.float32)
     if not np.isfinite(values).all():
         raise UnsupportedError(f"{tensor_name(tensor)}: real values beyond the range of float32")
@@ -83,7 +83,7 @@ def _in_float32(integers: Any, zeros: Any, scales: Any, tensor: Any) -> npt.NDAr
 
 
 def _integers(data: Any, tensor_type: str, shape: list[int], tensor: Any) -> npt.NDArray[Any]:
-    """The integers of a constant, in its shape. `data`: its bytes."""
+    """The integers of a constant, in its shape. `data`: its bytes. `tensor_type`: its type's name."""
     raw = np.asarray(data, np.uint8).tobytes()
     count = int(np.prod(shape)) if shape else 1
     if tensor_type == "int4":

@@ -35,7 +35,7 @@ def declared_levels(
     """SQNR in dB of `aligned`'s declared reading at each output that `verify` compares, on
     calibration inputs.
 
-    Empty if it cannot be computed, or takes more than `memory` bytes.
+    Empty if it cannot be computed, or takes more than `memory` bytes. `samples`: number of inputs.
     """
     evidence = _evidence(
         original, aligned, calibration, samples, seed=seed, memory=memory, both=False
@@ -65,7 +65,7 @@ def declared_scores(
     kind of inputs.
 
     No kernel is run and no verdict given. Empty if they cannot be computed, or take more than
-    `memory` bytes.
+    `memory` bytes. `samples`: number of inputs.
     """
     evidence = _evidence(
         original, aligned, calibration, samples, seed=seed, memory=memory, both=True
@@ -84,7 +84,8 @@ def _evidence(
     both: bool,
 ) -> Evidence | None:
     """Runs of the float twin and of `aligned`'s declared reading on the same inputs, with `both`
-    also of `original`'s. None if they cannot be computed, or have no outputs in common.
+    also of `original`'s. None if they cannot be computed, or have no outputs in common. `samples`:
+    number of inputs. `memory`: limit in bytes.
     """
     try:
         model, written = parse(original), parse(aligned)
@@ -119,7 +120,7 @@ def bias_readings(
     """How far two readings of a file are apart: biases by their declared scales (`by_scale`), and
     by the scales that kernels compute with (`as_run`).
 
-    Empty if it cannot be computed, or takes more than `memory` bytes.
+    Empty if it cannot be computed, or takes more than `memory` bytes. `samples`: number of inputs.
     """
     files = {"declared": by_scale, "as-run": as_run}
     try:
@@ -140,7 +141,9 @@ def bias_readings(
         ran, _ = run_forms(forms, inputs, sample_records(inputs, folder), folder, lambda _: None)
 
     def level(reference: str, measured: str, probe_index: int) -> float | None:
-        """SQNR in dB of one variant against another at one output."""
+        """SQNR in dB of one variant against another at one output. `reference`, `measured`: names
+        of variants; `probe_index`: the output.
+        """
         evidence = Evidence(
             before=frontiers["declared"],
             after=frontiers["as-run"],

@@ -21,7 +21,7 @@ TOOL = "edgetpu_compiler"
 MAPPED = "Mapped to Edge TPU"
 _OUT = "compiled"
 
-# The summary's words -> the name of the fact.
+# Line of the compiler's summary -> name of the figure.
 _SUMMARY = {
     "Number of Edge TPU subgraphs": "subgraphs",
     "Total number of operations": "operators",
@@ -73,7 +73,8 @@ def judge(data: bytes | memoryview, _: str, seconds: float) -> Acceptance:
 
 def parse_log(printed: str, log: str = "") -> tuple[tuple[str, str], ...]:
     """(name, figure) from the compiler's output, and from its operator log (`log`) if the output
-    has no table: the summary, then for each `OPERATOR: status` its count, sorted.
+    has no table: the summary, then for each `OPERATOR: status` its count, sorted. `printed`: the
+    output's text.
     """
     facts = [("version", version) for version in _VERSION.findall(printed)[:1]]
     for words, name in _SUMMARY.items():
@@ -96,7 +97,7 @@ def parse_log(printed: str, log: str = "") -> tuple[tuple[str, str], ...]:
 def _first(data: bytes | memoryview, facts: tuple[tuple[str, str], ...]) -> int | None:
     """Index of the first operator of a type of which the compiler mapped none, for reasons other
     than a second subgraph (status 'More than one ...'). None if there is no such type or the file
-    cannot be read.
+    cannot be read. `facts`: what parse_log returns.
     """
     statuses: dict[str, set[str]] = {}
     for key, _ in facts:
@@ -113,6 +114,6 @@ def _first(data: bytes | memoryview, facts: tuple[tuple[str, str], ...]) -> int 
 
 def _refused(words: set[str]) -> bool:
     """Whether the statuses of an operator type say that the compiler refuses it: none is mapped,
-    and the reason is not a second subgraph.
+    and the reason is not a second subgraph. `words`: the statuses.
     """
     return MAPPED not in words and not any(word.startswith("More than one") for word in words)

@@ -27,14 +27,14 @@ _RESOLVERS = {
     "xnnpack": "AUTO",
 }
 _SMALLEST_ARENA = 16 << 20
-_LARGEST_ARENA = 1 << 30  # bytes that TFLM may have; a file that wants more is not judged
-_ARENA_GROWS = 4  # times, where the arena was too small
+_LARGEST_ARENA = 1 << 30  # bytes: largest arena of TFLM; a file that needs more is skipped
+_ARENA_GROWS = 4  # factor by which an arena that was too small grows
 # TFLM's message if its arena is too small.
 _TOO_SMALL = re.compile(
     r"Failed to resize buffer|Arena size is too small|Failed to allocate memory"
 )
 _WANTED = re.compile(r"(?:Requested: |Needed )(\d+)")
-_NAMED = 8  # nodes that are listed by name
+_NAMED = 8  # largest number of nodes in a message
 
 
 class OverBudgetError(Exception):
@@ -102,7 +102,8 @@ class Engine:
 
 def open_engine(model: str, kernels: str, *, threads: int, keep: bool = False) -> Engine:
     """Load a file and allocate its tensors. `kernels`: name of a kernel set; `keep`: all tensors
-    can be read afterwards. Raises RuntimeError or ValueError if the runtime refuses it.
+    can be read afterwards. Raises RuntimeError or ValueError if the runtime refuses it. `model`:
+    the file's path; `threads`: number of threads.
     """
     if kernels == "tflm":
         return _Tflm(model)
@@ -119,7 +120,9 @@ def _spec(detail: dict[str, Any]) -> InputSpec:
 
 
 def _parameters(detail: dict[str, Any]) -> tuple[float | None, int]:
-    """(scale, zero point) in a tensor's description; (None, 0) without exactly one nonzero scale."""
+    """(scale, zero point) in a tensor's description; (None, 0) without exactly one nonzero scale.
+    `detail`: the tensor's description by the runtime.
+    """
     quant = detail["quantization_parameters"]
     scales, zero_points = np.atleast_1d(quant["scales"]), np.atleast_1d(quant["zero_points"])
     if len(scales) != 1 or float(scales[0]) == 0.0:
@@ -128,7 +131,9 @@ def _parameters(detail: dict[str, Any]) -> tuple[float | None, int]:
 
 
 def _dequantized(raw: Array, detail: dict[str, Any]) -> Array:
-    """Real values of stored values; unchanged without per-tensor parameters."""
+    """Real values of stored values; unchanged without per-tensor parameters. `raw`: the stored
+    values. `detail`: the tensor's description by the runtime.
+    """
     scale, zero_point = _parameters(detail)
     if scale is None or raw.dtype.kind not in "iu":
         return raw
@@ -170,7 +175,7 @@ class _LiteRT(Engine):
         """How many operators of subgraph 0 a delegate runs; empty without a delegate."""
         if self._kernels != "xnnpack":
             return {}
-        return _delegated(self._interpreter._get_ops_details())  # noqa: SLF001 - no public way
+        return _delegated(self._interpreter._get_ops_details())  # noqa: SLF001 - there is no public function for it
 
 
 def _delegated(nodes: list[dict[str, Any]]) -> dict[str, str]:

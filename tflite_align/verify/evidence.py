@@ -15,8 +15,8 @@ from .variants import Ran
 
 __all__ = ["CONSTANTS", "DECLARED", "Evidence", "reference_db"]
 
-DECLARED = "declared"  # the form that computes both declared readings
-CONSTANTS = "twin:after"  # the form that shows what re-expressed constants alone lose
+DECLARED = "declared"  # name of the form that computes both declared readings
+CONSTANTS = "twin:after"  # name of the form that shows the loss by re-expressed constants only
 
 
 class Evidence(Record, frozen=True, kw_only=True):
@@ -31,7 +31,7 @@ class Evidence(Record, frozen=True, kw_only=True):
     ran: Mapping[str, Ran]
     kernels: tuple[str, ...]
     seed: int
-    certified: bool = False  # what kernels compute is shown for every input: none were run
+    certified: bool = False  # a certificate covers the kernels for every input: they were not run
     wide: Evidence | None = None  # twin and declared readings on more samples, where they were run
 
     def readings(
@@ -79,20 +79,22 @@ class Evidence(Record, frozen=True, kw_only=True):
         range do not count as signal.
 
         Logits are also clipped to the other file's range: beyond it they only saturate further,
-        which their readers cannot distinguish.
+        which their readers cannot distinguish. `probe`: index of the compared tensor.
         """
         before, after = self.before.probes[probe], self.after.probes[probe]
         return (before.limits, after.limits) if before.feeds else (before.limits,)
 
     def levels(self, form: str, probe: int) -> Iterable[float | None]:
-        """SQNR in dB of one variant at a probe, for each kind of samples; None if unknown."""
+        """SQNR in dB of one variant at a probe, for each kind of samples; None if unknown. `form`:
+        the variant's name.
+        """
         for sample_kind in self.samples.kinds:
             level = self.powers(form, probe, sample_kind=sample_kind)
             yield sqnr(level) if level is not None else None
 
     def worst_db(self, form: str, probe: int) -> float | None:
         """The least SQNR in dB of one variant at a probe over the kinds of samples; None if none is
-        known.
+        known. `form`: the variant's name.
         """
         return min((level for level in self.levels(form, probe) if level is not None), default=None)
 

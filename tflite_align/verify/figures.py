@@ -47,7 +47,7 @@ def _figured(evidence: Evidence, score: OutputScore, probe: int, *, ranked: bool
 
     def figures(form: str) -> tuple[float | None, float | None]:
         """(largest error as real value, top-1 agreement in 0..1) of one variant against the twin;
-        None where not computed.
+        None where not computed. `form`: the variant's name.
         """
         twin, other = _rows(evidence, "twin", probe), _rows(evidence, form, probe)
         if twin is None or other is None or twin.shape != other.shape or not twin.size:
@@ -55,7 +55,7 @@ def _figured(evidence: Evidence, score: OutputScore, probe: int, *, ranked: bool
         for low, high in filter(None, evidence.limits(probe)):
             twin, other = twin.clip(low, high), other.clip(low, high)
         off = other - twin
-        most = max(float(off.max()), -float(off.min()))  # not a number where one of them is not
+        most = max(float(off.max()), -float(off.min()))  # NaN if one of them is NaN
         largest = most if math.isfinite(most) else None
         if not ranked or twin.ndim != 2:
             return largest, None
@@ -74,11 +74,15 @@ def _figured(evidence: Evidence, score: OutputScore, probe: int, *, ranked: bool
 
 
 def _run(run: FidelityScore, found: tuple[float | None, float | None]) -> FidelityScore:
-    """The score of a runtime with these figures."""
+    """The score of a runtime with these figures. `found`: (largest error as real value, top-1
+    agreement).
+    """
     return replace(run, largest=found[0], top1=found[1])
 
 
 def _rows(evidence: Evidence, form: str, probe: int) -> Array | None:
-    """Outputs of one variant at a probe, [samples, elements]; None if it did not run."""
+    """Outputs of one variant at a probe, [samples, elements]; None if it did not run. `form`: the
+    variant's name.
+    """
     ran = evidence.ran.get(form)
     return None if ran is None or ran.outputs is None else ran.outputs[probe]

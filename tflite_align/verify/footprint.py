@@ -61,7 +61,9 @@ def _each(model: Any) -> Iterator[Footprint]:
 
 
 def _listed(numbers: Any) -> list[int]:
-    """A vector of the file, which may be left out, as Python's integers."""
+    """A vector of the file, which may be left out, as Python's integers. `numbers`: the vector;
+    None if left out.
+    """
     return [] if numbers is None else [int(index) for index in numbers]
 
 

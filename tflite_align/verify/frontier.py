@@ -57,22 +57,24 @@ class Probe(Record, frozen=True, kw_only=True):
 
     tensor: int
     name: str
-    output: int | None  # position among the graph outputs, where it is one
-    behind_jump: bool  # compared, but never a reason to fail
-    saturates: bool  # the input of its saturating operator is a probe too, and is more sensitive
-    feeds: bool  # it is such an input
+    output: int | None  # index among the graph outputs; None if it is not a graph output
+    behind_jump: bool  # behind a discontinuous operator: compared, but never a reason to fail
+    saturates: (
+        bool  # its operator saturates; that operator's input is a probe too, and is more sensitive
+    )
+    feeds: bool  # it is the input of a saturating operator
     limits: tuple[float, float] | None  # the tensor's range, real values; None: float
     own: float  # the tensor's step, real value; 0: float
-    step: float  # the coarsest that its values are rounded to, real value; 0: float
+    step: float  # the coarsest step to which its values are rounded, real value; 0: float
     parts: tuple[Part, ...]  # the operands of the CONCATENATION that writes it, judged one by one
-    narrowed: float  # step of the narrower integers that a QUANTIZE makes them of; 0: of none
+    narrowed: float  # step of the narrower type to which a QUANTIZE converts it; 0: none
 
 
 class Frontier(Record, frozen=True, kw_only=True):
     """Everything to compare in one file, in an order that two versions of a model share."""
 
     probes: tuple[Probe, ...]
-    dropped: frozenset[int]  # operators that no interpreter here can run, or that need those
+    dropped: frozenset[int]  # operators without a kernel in this process, and their readers
     notes: tuple[str, ...]
 
 
@@ -141,7 +143,9 @@ class _Walk:
         self.fed: set[int] = set()
 
     def output(self, position: int, tensor: int) -> None:
-        """Add the tensors to compare for one output."""
+        """Add the tensors to compare for one output. `position`: index among the graph outputs;
+        `tensor`: its index.
+        """
         if tensor in self.real and tensor not in self.missing:
             self._probe(tensor, position, is_behind=tensor in self.behind)
         if tensor in self.behind:

@@ -20,7 +20,7 @@ ACTIVATIONS: Mapping[int, str] = {
     Activation.TANH: "TANH",
 }
 _CLAMPS = frozenset({Activation.RELU, Activation.RELU_N1_TO_1, Activation.RELU6})
-# The activations that kernels honour. Others of these operators' names are left as they are.
+# Activations that kernels of these operators apply. Other activations are not changed.
 _HONOURED: Mapping[str, frozenset[int]] = {
     **dict.fromkeys(("CONCATENATION", "L2_NORMALIZATION"), frozenset[int]()),
     **dict.fromkeys(

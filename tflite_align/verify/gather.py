@@ -24,10 +24,14 @@ from .variants import run_forms, sample_records
 
 __all__ = ["Gathered", "gather", "gather_readings", "with_constants"]
 
-_SPREAD = 0.1  # part of the inputs' declared ranges to try when every kind is too much
-_PILOT = 8  # samples to try it on
+_SPREAD = 0.1  # share of the inputs' declared ranges to try if every kind of inputs overflows
+_PILOT = 8  # number of samples for that try
 _WORTH_DB = 2.0
-_READINGS = ("declared:before", DECLARED, "declared:after")  # the original's, or of one file
+_READINGS = (
+    "declared:before",
+    DECLARED,
+    "declared:after",
+)  # names of forms: of the original, of both files, of one file
 
 
 class Gathered(Record, frozen=True, kw_only=True):
@@ -214,6 +218,7 @@ def _steps(
     or why there are none.
 
     The original's operators are compared too if some deviate, or if figures of both are requested.
+    `given`: inputs and prepared original's steps; None if there are none.
     """
     if after.why:
         return None, f"operator by operator: not done: {after.why}"

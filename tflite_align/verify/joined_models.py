@@ -15,7 +15,7 @@ from .unpacked import operator_name
 __all__ = ["join"]
 
 _RANGE = frozenset({"min", "max"})  # recorded at calibration; no kernel reads them
-# In names of operators that give something else each time, or may.
+# Parts of names of operators whose results can differ from run to run.
 _STATEFUL = ("VARIABLE", "VAR_HANDLE", "CALL_ONCE", "HASHTABLE", "RANDOM", "MULTINOMIAL", "CUSTOM")
 
 

@@ -22,7 +22,7 @@ __all__ = ["JUDGES", "JUDGE_SECONDS", "Judge", "available", "judge_file", "place
 _UNREGISTERED = re.compile(
     r"unresolved custom op|Select TensorFlow op\(s\)|Failed to get registration from op code CUSTOM"
 )
-JUDGE_SECONDS = 300.0  # for acceptance; forms.RUN_SECONDS where samples are run
+JUDGE_SECONDS = 300.0  # default time limit for acceptance; RUN_SECONDS where samples are run
 
 
 class Judge(Record, frozen=True, kw_only=True):
@@ -39,7 +39,9 @@ class Judge(Record, frozen=True, kw_only=True):
 
 
 def _entry(name: str, what: str, room: object, *, runs: bool) -> Judge:
-    """The entry of a judge whose functions are in the module `room`."""
+    """The entry of a judge whose functions are in the module `room`. `what`: its title; `runs`:
+    whether it runs models.
+    """
     return Judge(
         name=name,
         what=what,
@@ -126,7 +128,7 @@ def placed(found: Acceptance, data: bytes | memoryview) -> Acceptance:
     if found.operator is None:
         return found
     if not 0 <= found.operator < len(names):
-        return replace(found, operator=None)  # a number of the tool's own: a delegate's node
+        return replace(found, operator=None)  # the tool's own numbering: a node of a delegate
     return replace(found, place=f"subgraph[0]/operator[{found.operator}] {names[found.operator]}")
 
 

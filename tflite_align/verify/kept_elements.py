@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 __all__ = ["kept_elements"]
 
-_KEPT = 65536  # of one output and one sample: enough for an SQNR, small enough to hold
+_KEPT = 65536  # largest number of elements kept of one output and one sample
 
 
-@cache  # few sizes, requested with every sample
+@cache  # few different sizes, requested for every sample
 def kept_elements(size: int) -> npt.NDArray[Any] | None:
     """Indices of the elements of a flat output of `size` elements that are compared, ascending: the
     same for every variant of a model. None: all.

@@ -22,11 +22,13 @@ from typing import NoReturn
 __all__ = ["main"]
 
 _DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of <sys/prctl.h>
-_GRACE = 5  # seconds from SIGXCPU, which gives the reason, to SIGKILL
+_GRACE = 5  # seconds between SIGXCPU, which tells the reason, and SIGKILL
 
 
 def main(arguments: list[str]) -> NoReturn:
-    """Never returns. Raises SystemExit if the caller has ended, OSError without a COMMAND."""
+    """Never returns. Raises SystemExit if the caller has ended, OSError without a COMMAND.
+    `arguments`: process id of the caller, limits, COMMAND.
+    """
     parent, space, cpu, file, *command = arguments
     if sys.platform == "linux":
         _die_with_parent()
@@ -39,12 +41,13 @@ def main(arguments: list[str]) -> NoReturn:
         _limit(resource.RLIMIT_CPU, int(cpu), _GRACE)
         _limit(resource.RLIMIT_FSIZE, int(file))
         _limit(resource.RLIMIT_AS, int(space))
-    os.execv(command[0], command)  # noqa: S606 - there is no shell, and none is wanted
+    os.execv(command[0], command)  # noqa: S606 - deliberately without a shell
 
 
 def _limit(resource_id: int, value: int, grace: int = 0) -> None:
     """Set a soft limit of `value` and a hard one of `value` + `grace`. A lower existing limit is
-    kept; systems without this kind of limit are ignored.
+    kept; systems without this kind of limit are ignored. `resource_id`: a constant of the module
+    resource.
     """
     import resource
 
@@ -52,7 +55,7 @@ def _limit(resource_id: int, value: int, grace: int = 0) -> None:
     soft, hard = resource.getrlimit(resource_id)
     lower = value if soft == none else min(value, soft)
     upper = value + grace if hard == none else min(value + grace, hard)
-    with suppress(OSError, ValueError):  # macOS knows RLIMIT_AS and may refuse to set it
+    with suppress(OSError, ValueError):  # macOS defines RLIMIT_AS but may refuse to set it
         resource.setrlimit(resource_id, (min(lower, upper), upper))
 
 

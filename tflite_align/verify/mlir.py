@@ -21,7 +21,7 @@ from .process import Ended, acceptance, run_tool, useful_line, workspace
 __all__ = ["available", "judge", "parse_words", "verdict"]
 
 PACKAGE = "tosa-converter-for-tflite"
-# What its script runs, without needing it on the PATH.
+# The code of the tool's script, which need not be on the PATH.
 _RUN = "from tosa_converter_for_tflite.cli import main; main()"
 # The last line of the tool's output shows how far it came: not into the dialect, or no further.
 _NOT_LOADED = "Could not convert the TFLite model to its MLIR representation"
@@ -32,7 +32,7 @@ _ESCAPED = re.compile(rb"\\([0-9A-Fa-f]{2}|.)")
 _KIND = re.compile(r"^'tfl\.(\w+)' op ")
 # !quant.uniform<i8:f32, 0.05:-128>: per tensor, also with a narrow range.
 _PARAMETERS = re.compile(r"!quant\.uniform<[iu]\d+(?:<[^>]*>)?:f32, ([-+.\dEe]+)(?::(-?\d+))?>")
-# Where the dialect's name is not the schema's in small letters.
+# Dialect's operator name -> schema name, where it is not the schema name in lower case.
 _OTHER_NAMES = {"BASIC_LSTM": "LSTM"}
 
 
@@ -97,7 +97,8 @@ def _plain(name: str) -> str:
 
 def _operator(names: tuple[str, ...], words: str, data: bytes | memoryview) -> int | None:
     """The index of the operator of subgraph 0 to which the error refers, if exactly one fits: its
-    type, a tensor that it writes, and the printed parameters. None otherwise.
+    type, a tensor that it writes, and the printed parameters. None otherwise. `names`: locations in
+    the message; `words`: its text.
     """
     operator_match = _KIND.match(words)
     if operator_match is None and not names:

@@ -61,7 +61,7 @@ def schema() -> ModuleType:
 
 @cache
 def _names(enumeration: str) -> dict[int, str]:
-    """The names of an enum's values."""
+    """The names of an enum's values. `enumeration`: the enum's name."""
     values = vars(getattr(schema(), enumeration))
     return {value: key for key, value in values.items() if isinstance(value, int)}
 
@@ -72,7 +72,9 @@ def builtin_name(code: int) -> str:
 
 
 def type_name(code: int) -> str:
-    """`int8`, `float32`, ...; `type#57` for a value the installed schema does not know."""
+    """`int8`, `float32`, ...; `type#57` for a value the installed schema does not know. `code`:
+    number of the type.
+    """
     return _names("TensorType").get(code, f"type#{code}").lower()
 
 
@@ -94,7 +96,7 @@ class _Unpacked(Record, frozen=True, kw_only=True):
 
     def copy(self) -> Any:
         """A new, mutable copy of the unpacked model."""
-        return pickle.loads(self.pickled, buffers=self.arrays)  # noqa: S301 - our own, of this process
+        return pickle.loads(self.pickled, buffers=self.arrays)  # noqa: S301 - pickled by this process
 
 
 _held: ContextVar[dict[int, _Unpacked] | None] = ContextVar("_held", default=None)

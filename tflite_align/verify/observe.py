@@ -133,7 +133,7 @@ def _watched(
     request: Mapping[str, Any], folder: Path, count: int, report: Callable[[float], None]
 ) -> Ended:
     """As call_worker; while the worker runs, `report` is called with the fraction done, in this
-    thread. `count`: number of samples.
+    thread. `count`: number of samples. `request`: as call_worker's.
     """
     with children_pool(1) as pool:
         future = pool.submit(call_worker, request, folder, seconds=RUN_SECONDS)

@@ -38,9 +38,9 @@ __all__ = [
     "score_outputs",
 ]
 
-_HALF_DB = 3.0  # of the noise, at least, is that of the constants
-_GROSS = 4.0  # times the tolerance
-_SAME_DB = 1.0  # a gap that the original's kernels show too is not the alignment's
+_HALF_DB = 3.0  # dB: at least half of the noise comes from the constants
+_GROSS = 4.0  # multiple of the tolerance that counts as a gross deviation
+_SAME_DB = 1.0  # dB: difference up to which a gap counts as that of the original's kernels
 _BY_CHANCE = "maybe by chance"
 _RANK: dict[Word, int] = {"failed": 3, "inconclusive": 2, "skipped": 1}
 Steps = tuple[StepCheck | None, str]  # the check, or why there is none
@@ -64,7 +64,7 @@ class _Place(Record, frozen=True, kw_only=True):
         return self.evidence.before.probes[self.probe].own
 
     def powers(self, form: str) -> Powers | None:
-        """Signal and noise powers of one variant for these values."""
+        """Signal and noise powers of one variant for these values. `form`: the variant's name."""
         return self.evidence.powers(form, self.probe, sample_kind=self.kind, part=self.part)
 
 
@@ -83,7 +83,11 @@ def score_outputs(evidence: Evidence, steps: Steps) -> tuple[tuple[OutputScore, 
         for score in (first, *_parts(evidence, steps, probe_index, first))
     ]
     clean = any(not probe.behind_jump for probe in probes)
-    return (tuple(scores), "") if clean else (tuple(scores), "every output lies behind a jump")
+    return (
+        (tuple(scores), "")
+        if clean
+        else (tuple(scores), "every output lies behind a discontinuous operator")
+    )
 
 
 def score_kinds(evidence: Evidence) -> tuple[OutputScore, ...]:
@@ -125,7 +129,7 @@ def _place(evidence: Evidence, steps: Steps, probe: int, part: Part | None = Non
 
 def _parts(evidence: Evidence, steps: Steps, probe: int, whole: OutputScore) -> list[OutputScore]:
     """Scores of an output's parts, without silent parts; empty for a skipped output. `whole`: the
-    score of the output.
+    score of the output. `probe`: index of the compared tensor.
     """
     if whole.word == "skipped":
         return []
@@ -194,7 +198,7 @@ def _score_kind(
     word, why = loss.word, loss.why
     runs = tuple(_run(spot, kernels, readings) for kernels in evidence.kernels)
     if word == "failed" and _by_constants(spot, aligned_db):
-        word, why = "verified", "what is lost are roundings of constants re-expressed"
+        word, why = "verified", "the loss is rounding of constants in new parameters"
     if word == "verified" and not evidence.certified:
         word, gap = _fidelity_word(runs)
         why = gap or why
@@ -203,11 +207,11 @@ def _score_kind(
     elif word == "inconclusive":
         word, why = _by_steps(word, why, spot.steps)
     if word == "skipped":
-        why = f"{why}, and so is what both files declare"
+        why = f"{why}, and both files' declared readings are zero too"
     elif probe.behind_jump and word != "verified":
         word, why = _behind(why, spot.steps)
     elif probe.saturates and word == "inconclusive" and _too_low(original_db):
-        word, why = "skipped", f"saturates: judged at what feeds it; {why}"
+        word, why = "skipped", f"saturates: judged at its input; {why}"
     return OutputScore(
         name=probe.name,
         part=spot.part.name if spot.part is not None else "",
@@ -238,10 +242,10 @@ def _pairs(evidence: Evidence, scores: list[OutputScore]) -> list[OutputScore]:
             and score.word in ("inconclusive", "failed")
             and (low or readable)
         ):
-            why = f"judged at what it feeds; {score.why}"
+            why = f"judged at its reader's output; {score.why}"
             scores[probe_index] = replace(score, word="skipped", why=why)
         elif score.word == "verified" and fed.word == "inconclusive" and CHANCE in fed.why:
-            why = f"saturates: judged at what feeds it; {fed.why.replace(CHANCE, _BY_CHANCE)}"
+            why = f"saturates: judged at its input; {fed.why.replace(CHANCE, _BY_CHANCE)}"
             scores[probe_index - 1] = replace(fed, word="skipped", why=why)
     return scores
 
@@ -265,7 +269,7 @@ def _noise_as_before(original_db: float | None, aligned_db: float | None) -> boo
 
 def _by_operators(why: str, runs: tuple[FidelityScore, ...], steps: Steps) -> tuple[Word, str]:
     """(word, reason) for an output that is noise: verified if every operator was compared and none
-    deviates.
+    deviates. `why`: the reason so far. `runs`: scores of the runtimes.
     """
     word, reason = _fidelity_word(runs)
     checks = steps[0]
@@ -275,7 +279,9 @@ def _by_operators(why: str, runs: tuple[FidelityScore, ...], steps: Steps) -> tu
 
 
 def noise_notes(scores: tuple[OutputScore, ...]) -> tuple[str, ...]:
-    """Notes on outputs whose declared reading is already noise in the original."""
+    """Notes on outputs whose declared reading is already noise in the original. `scores`: of the
+    outputs.
+    """
     return tuple(
         f"{score.title}: on these inputs the given file declares noise:"
         f" {score.declared_original_db:.1f} dB against the float twin; its operators are judged"
@@ -288,12 +294,12 @@ def noise_notes(scores: tuple[OutputScore, ...]) -> tuple[str, ...]:
 
 def _behind(why: str, steps: Steps) -> tuple[Word, str]:
     """(word, reason) for an output after a discontinuity, where SQNR means nothing: failed if
-    operators deviate.
+    operators deviate. `why`: the reason so far.
     """
     mine = our_deviations(steps)
     if mine:
         return "failed", f"{why}; {named(mine)}"
-    return "skipped", "behind a jump (ARG_MAX, NMS ...): judged at the tensors that feed it"
+    return "skipped", "behind a discontinuous operator (ARG_MAX, NMS ...): judged at its inputs"
 
 
 def _run(
@@ -343,7 +349,7 @@ def _beyond(gap: float, allowed_gap: float | None, steps: Steps) -> tuple[Word, 
 
 
 def _fidelity_word(runs: tuple[FidelityScore, ...]) -> tuple[Word, str]:
-    """(word, reason) over the scores of all runtimes."""
+    """(word, reason) over the scores of all runtimes. `runs`: scores of the runtimes."""
     for word in ("failed", "inconclusive", "unchanged"):
         for run in runs:
             if run.word == word:
@@ -357,7 +363,9 @@ def _fidelity_word(runs: tuple[FidelityScore, ...]) -> tuple[Word, str]:
 
 
 def _by_steps(word: Word, why: str, steps: Steps) -> tuple[Word, str]:
-    """(word, reason), or "failed" if an operator that alignment changed deviates."""
+    """(word, reason), or "failed" if an operator that alignment changed deviates. `why`: the reason
+    so far.
+    """
     mine = our_deviations(steps)
     if mine:
         return "failed", f"{why}; {named(mine)}"
@@ -378,7 +386,7 @@ def named(deviations: tuple[StepDeviation, ...]) -> str:
     """A clause about the largest of the deviations and the number of others."""
     worst = max(deviations, key=lambda deviation: deviation.lsb)
     more = f" and {len(deviations) - 1} more" if len(deviations) > 1 else ""
-    return f"{worst.address} is {worst.lsb:.1f} LSB off what its inputs give{more}"
+    return f"{worst.address} is {worst.lsb:.1f} LSB off the result for its inputs{more}"
 
 
 def _what_steps_say(steps: Steps) -> str:

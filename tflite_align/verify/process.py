@@ -54,11 +54,13 @@ from tflite_align.verify.worker import main
 sys.exit(main(sys.argv[1:3]))
 """
 _LAUNCH = str(_HERE / "launch.py")
-# How a worker ends that is over one of its jobs for too long.
+# Exit of a worker that exceeds the time limit of a job.
 _OUT_OF_TIME = -getattr(signal, "SIGALRM", 0) or None
 _WINDOWS_FAULT = 0xC0000000  # NTSTATUS errors, which is how a crash looks on Windows
 _GARBAGE = re.compile(r"(params\.scale\)*) \(-?\d+ != -?\d+\)")
-_GLUED = re.compile(r"(?<=\S)(?=Node number|failed to delegate )")  # one message after another
+_GLUED = re.compile(
+    r"(?<=\S)(?=Node number|failed to delegate )"
+)  # messages without a separator between them
 _NOISE = ("INFO:", "WARNING:", "W0000", "I0000", "Traceback", "  File ", "    ")
 
 
@@ -66,8 +68,10 @@ _NOISE = ("INFO:", "WARNING:", "W0000", "I0000", "Traceback", "  File ", "    ")
 # a multiple of the file's size, for packed weights, arenas, a compiler's graph.
 _SPACE = 8 << 30
 _SPACE_A_BYTE = 8
-_FILE = 1 << 30  # bytes of one file it may write, and a multiple of the model for compiled ones
-_LOG = 4 << 20  # bytes of its streams that are read, from the end
+_FILE = (
+    1 << 30
+)  # bytes: largest file that a judge may write, besides a multiple of the model's size
+_LOG = 4 << 20  # bytes that are read from the end of each output stream
 # Environment variables that a tool may see: locations of programs and libraries, and the language.
 _SEEN = frozenset({
     "DYLD_LIBRARY_PATH", "HOME", "LANG", "LANGUAGE", "LD_LIBRARY_PATH", "PATH", "PYTHONHOME",
@@ -87,7 +91,7 @@ class Ended(Record, frozen=True, kw_only=True):
 
     code: int | None
     errors: str  # its stderr (and stdout, for tools)
-    answer: Mapping[str, Any]  # a worker's response; empty when it wrote none
+    answer: Mapping[str, Any]  # a worker's response; empty if it wrote none
     seconds_allowed: float
 
 
@@ -107,7 +111,7 @@ def workspace() -> Iterator[Path]:
         code = error.errno or errno.EIO
         raise OSError(code, error.strerror or str(error), gettempdir()) from error
     finally:
-        # Twice: a process that was killed may have been making a file.
+        # Twice: a killed process may have created a file during the first deletion.
         for _ in range(2):
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -150,7 +154,9 @@ def call_jobs(
 
 
 def _in_one_process(jobs: Sequence[Mapping[str, Any]], folder: Path, seconds: float) -> list[Ended]:
-    """How those jobs ended that one process finished, and the one during which it ended."""
+    """How those jobs ended that one process finished, and the one during which it ended. `seconds`:
+    time limit.
+    """
     largest = max((Path(job["model"]) for job in jobs), key=lambda path: path.stat().st_size)
     request = {
         "task": "several",
@@ -189,7 +195,7 @@ def run_tool(
     At the time limit, or on an interrupt, it is ended with all its child processes. Its limits are
     those of `limited`, its temporary folder is `folder`, and it gets only the environment variables
     listed above. `command[0]` is a path; `model`: the file that determines the limits, by default
-    in `folder`.
+    in `folder`. `seconds`: time limit.
     """
     log = folder / "log.txt"
     code: int | None = None
@@ -212,7 +218,7 @@ def run_tool(
 
 def _begun(command: Sequence[str], folder: Path, stream: BinaryIO) -> subprocess.Popen[bytes]:
     """The started process, registered among those that run. Raises OSError while these are being
-    ended.
+    ended. `command`: program and arguments; `stream`: file for its output.
     """
     with _running_lock:
         if _ending.is_set():
@@ -225,7 +231,7 @@ def _begun(command: Sequence[str], folder: Path, stream: BinaryIO) -> subprocess
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # a group of its own, which can be ended as a whole
+            start_new_session=True,  # a separate process group, which can be ended as a whole
         )
         _running.add(child)
     return child
@@ -236,7 +242,7 @@ def limited(command: Sequence[str], files: Sequence[Path], *, seconds: float) ->
     `files`, processor time by `seconds` on all cores.
     """
     if sys.platform == "win32":
-        return list(command)  # no such limits; the time limit ends it there too
+        return list(command)  # this system has no such limits; only the time limit applies
     largest = max((path.stat().st_size for path in files if path.is_file()), default=0)
     limits = (
         os.getpid(),
@@ -268,13 +274,13 @@ def _end_of(log: Path) -> str:
 
 _running: set[subprocess.Popen[bytes]] = set()
 _running_lock = threading.Lock()
-_ending = threading.Event()  # set while all that run are ended: no other begins
+_ending = threading.Event()  # set while all processes are being ended: no new one starts
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
     """End the child's process group, which includes the processes that it started."""
     if child.poll() is not None:
-        return  # its number may be another's by now
+        return  # its process id may belong to another process by now
     if sys.platform == "win32":
         tree = ["taskkill", "/T", "/F", "/PID", str(child.pid)]
         subprocess.run(tree, capture_output=True, check=False)
@@ -288,6 +294,7 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 def children_pool(workers: int) -> Iterator[ThreadPoolExecutor]:
     """Threads that wait for child processes. An error or Ctrl-C inside the block ends all running
     children, as they are in process groups of their own and do not get the terminal's signals.
+    `workers`: number of threads.
     """
     try:
         with ThreadPoolExecutor(workers) as pool:
@@ -316,7 +323,7 @@ def useful_line(text: str) -> str:
 
 def steady(reason: str) -> str:
     """The tool's message without numbers that differ between runs: LiteRT prints scales as integers
-    when it compares them, which shows uninitialised memory.
+    when it compares them, which shows uninitialised memory. `reason`: the message.
     """
     spaced = _GLUED.sub(" ", reason)
     return _GARBAGE.sub(r"\1", spaced)
@@ -342,7 +349,9 @@ def acceptance(ended: Ended) -> Acceptance:
 
 
 def _signal_name(code: int) -> str:
-    """The name of the signal or exception that ended a process, from its exit status."""
+    """The name of the signal or exception that ended a process, from its exit status. `code`: exit
+    status.
+    """
     if code >= 0:
         return f"exception {code:#010x}"
     try:

@@ -21,9 +21,9 @@ Array = npt.NDArray[Any]
 
 _WHOLE, _MIDDLE, _SPARSE, _NORMAL = "whole range", "its middle", "sparse", "normal"
 KINDS = (_WHOLE, _MIDDLE, _NORMAL, _SPARSE)
-_MIDDLE_PART = 0.3  # of the range, around its zero
+_MIDDLE_PART = 0.3  # share of the range around zero
 _SIGMAS = 8.0  # standard deviations that a range calibrated on normal values spans
-_SPARSE_PART = 0.1  # of the elements
+_SPARSE_PART = 0.1  # share of elements that are not zero
 _LEAVES = 120
 
 
@@ -38,7 +38,7 @@ class GraphInput(Record, frozen=True, kw_only=True):
     label: Label | None
     low: float
     high: float
-    whole: bool  # integers without parameters: indices, raw pixels
+    whole: bool  # integers without parameters, e.g. indices or raw pixels
 
     @property
     def index(self) -> bool:
@@ -74,7 +74,9 @@ def _drawn(
     spread: float,
     linked: bool,
 ) -> Array:
-    """`count` samples of one input, see draw. `linked`: consecutive samples resemble each other."""
+    """`count` samples of one input, see draw. `linked`: consecutive samples resemble each other.
+    `kind_name`: kind of distribution. `spread`: share of the input's range to use, 0 to 1.
+    """
     shape = tuple(size if size >= 0 else 1 for size in graph_input.shape)
     if 0 in shape:
         return np.zeros((count, *shape), np.float32)
@@ -102,7 +104,7 @@ def _drawn(
 
 def _part(graph_input: GraphInput, spread: float) -> tuple[float, float]:
     """(lower end, width) of a part of the input's range, around zero or, for whole numbers, around
-    its middle.
+    its middle. `spread`: share of the input's range to use, 0 to 1.
     """
     width = (graph_input.high - graph_input.low) * spread
     middle = (graph_input.low + graph_input.high) / 2 if graph_input.whole else 0.0
@@ -145,7 +147,7 @@ def mixtures(
 
 
 def _stored(values: Array, dtype: np.dtype[Any]) -> Array:
-    """Values in a stored type; rounded for integers."""
+    """Values in a stored type; rounded for integers. `dtype`: the numpy type."""
     whole: Array = np.rint(values) if dtype.kind in "iu" else values
     return whole.astype(dtype)
 

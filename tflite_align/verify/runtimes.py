@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 __all__ = ["processor", "runtimes"]
 
-_LITERT = ("ai-edge-litert", "tensorflow")  # the first that is installed is the one that is used
+_LITERT = ("ai-edge-litert", "tensorflow")  # the first installed package is used
 _PACKAGES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("litert", "litert-ref", "xnnpack"), _LITERT),
     "tflm": ("tflite-micro",),

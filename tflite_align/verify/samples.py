@@ -27,8 +27,8 @@ __all__ = ["Kind", "Samples", "make_samples"]
 Array = npt.NDArray[Any]
 
 SEQUENCE = 16  # consecutive invokes between two resets, for models with variables
-_MORE = 4  # times as many invokes where only whole sequences are independent
-_BYTES = 8  # bytes per element of a sample: drawn as a double, kept in its own type
+_MORE = 4  # factor on the number of invokes where only whole sequences are independent
+_BYTES = 8  # bytes per element of a sample, which is drawn as float64
 _RAW = {"uint8": (0, 256), "int8": (-128, 128), "int16": (-32768, 32768), "bool": (0, 2)}
 
 
@@ -130,7 +130,10 @@ def _joined(
     random: bool,
     count: int,
 ) -> Samples:
-    """The samples of several kinds, (name, arrays) in `parts`, one after the other."""
+    """The samples of several kinds, (name, arrays) in `parts`, one after the other. `inputs`: the
+    graph inputs; `what`: description for reports; `stateful`: the model has variables; `random`:
+    the samples are random; `count`: their number.
+    """
     kinds: list[Kind] = []
     sequences: list[tuple[int, int]] = []
     for name, arrays in parts:
@@ -154,7 +157,9 @@ def _joined(
 
 
 def _check_size(inputs: tuple[GraphInput, ...], count: int, memory: int) -> None:
-    """Raise UnsupportedError if `count` samples need more than `memory` bytes."""
+    """Raise UnsupportedError if `count` samples need more than `memory` bytes. `inputs`: the graph
+    inputs.
+    """
     elements = sum(math.prod(max(size, 1) for size in graph_input.shape) for graph_input in inputs)
     if elements * count * _BYTES > memory:
         raise UnsupportedError(
@@ -213,7 +218,9 @@ def _range(tensor_type: str, label: Label) -> tuple[float, float]:
 
 
 def _float_range(model: Any, index: int) -> tuple[float, float]:
-    """The range for a float input, real values: that of the QUANTIZE that reads it, else [-1, 1]."""
+    """The range for a float input, real values: that of the QUANTIZE that reads it, else [-1, 1].
+    `index`: the input's tensor.
+    """
     graph = model.subgraphs[0]
     for operator in graph.operators:
         if operator_name(model, operator) == "QUANTIZE" and index in operator.inputs:
@@ -299,7 +306,7 @@ def _calibrated(
 
 
 def _aliases(model: Any, position: int) -> tuple[str, ...]:
-    """The input's names in the signatures of subgraph 0."""
+    """The input's names in the signatures of subgraph 0. `position`: the input's index."""
     return tuple(
         (mapping.name or b"").decode(errors="replace")
         for definition in model.signatureDefs or []

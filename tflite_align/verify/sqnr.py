@@ -35,29 +35,30 @@ __all__ = [
 
 Array = npt.NDArray[Any]
 
-# Beyond this, what differs is the float kernels themselves (float32 sums), not the model.
+# dB: above this SQNR, differences come from float kernels (order of float32 sums), not from the model.
 CEILING_DB = 100.0
-# A reference below this SQNR is not usable: its noise can hide any loss.
+# dB: a reference below this SQNR is not usable, since its noise can hide any loss.
 REFERENCE_DB = 10.0
-# A requantization more or less, and the float kernels' own noise.
+# dB: loss that one additional requantization and the noise of float kernels can cause.
 LOSS_DB = 1.0
-# Near an input a requantization is more than 1 dB: all the noise there is are one or two roundings.
+# Near a graph input, where the only noise is one or two roundings, one more costs more than 1 dB.
 # Root mean square of what may be added, in steps: half a step, the most that one rounding adds and
 # slightly more than two roundings add if values are uniform between two steps.
 LOSS_STEPS = 0.5
-# A reading without activation noise (floats between operators, or nothing that rounds) has nothing
-# to hold new noise against. Then this is what has to be left: 8-bit weights leave 40 dB.
+# A reading without rounding of activations has no noise with which new noise could be compared.
+# From QUIET_DB on a reading counts as such; FLOOR_DB must remain then. 8-bit weights give 40 dB.
 QUIET_DB = 90.0
 FLOOR_DB = 30.0
-# For logits: the operator that saturates after them shows less.
+# dB: allowed loss of logits, of which a saturating operator behind them shows less.
 LOGITS_LOSS_DB = 3.0
-# An untouched ResNet runs 3 dB off its own declared reading: integer kernels round differently.
+# dB: allowed gap between run and declared reading. Of an unchanged ResNet it is 3 dB, since integer
+# kernels round differently.
 GAP_DB = 3.0
-CHANCE = "which these inputs cannot tell from chance"
-SILENT = "the float twin is silent here"
-_RESAMPLES = 1000
-_BOUND = 0.05
-_FEW = 8  # inputs of one kind; bounds drawn from fewer say nothing
+CHANCE = "which may be chance with these inputs"
+SILENT = "the float twin's output is zero on these inputs"
+_RESAMPLES = 1000  # bootstrap resamples
+_BOUND = 0.05  # quantile of the resamples that is the lower bound
+_FEW = 8  # least number of inputs of one kind from which bootstrap bounds are meaningful
 
 
 class Powers(Record, frozen=True, kw_only=True):
@@ -135,7 +136,9 @@ def fidelity(declared: Powers, run: Powers, seed: int) -> Fidelity | None:
 
 
 def _gap(run: Array, declared: Array, floor: float) -> Array:
-    """The gap in dB between noise powers; both are at least `floor`."""
+    """The gap in dB between noise powers; both are at least `floor`. `run`, `declared`: noise
+    powers, e.g. by sample.
+    """
     ratio = np.maximum(run, floor) / np.maximum(declared, floor)
     return np.asarray(10.0 * np.log10(ratio))
 
@@ -174,7 +177,7 @@ def loss(
     near the original's integers are to that end is chance.
     """
     if original is None or aligned is None:
-        return Lost(word="inconclusive", why="the readings are not finite here")
+        return Lost(word="inconclusive", why="the outputs are not finite on these inputs")
     before, now = sqnr(original), sqnr(aligned)
     if before is None or now is None:
         return _silent(original, aligned, rounding)
@@ -194,7 +197,7 @@ def loss(
         sentence = f"{sentence} beyond its own rounding"
     sentence = f"{sentence}: {before:.1f} dB declared before, {now:.1f} now"
     if _added(original, aligned) <= (LOSS_STEPS * step) ** 2:
-        why = f"{sentence}, by no more than what rounding once or twice more adds"
+        why = f"{sentence}, no more than one or two additional roundings cause"
         return Lost(word="inconclusive", why=why, more=_more(lost, allowed))
     inputs = len(aligned.noise)
     if lost.low_db > allowed and inputs >= _FEW:
@@ -205,13 +208,13 @@ def loss(
 
 def _allowed_loss(apart: float, lost: Fidelity | None, *, floored: bool) -> str:
     """Why a difference of more than LOSS_DB between the readings (`apart`, dB) is accepted; "" if
-    it is not larger.
+    it is not larger. `floored`: the noise was raised to that of the output's own rounding.
     """
     if lost is None or apart <= LOSS_DB:
         return ""
     if floored and lost.gap_db <= LOSS_DB:
-        return "what is lost is less than its own rounding"
-    return f"loses {lost.gap_db:.1f} dB, of which saturating behind it shows less"
+        return "the loss is smaller than the output's own rounding error"
+    return f"loses {lost.gap_db:.1f} dB, less behind its saturating reader"
 
 
 def silent(before: Powers, after: Powers | None, rounding: float) -> bool:
@@ -225,10 +228,12 @@ def silent(before: Powers, after: Powers | None, rounding: float) -> bool:
 
 
 def _silent(original: Powers, aligned: Powers, rounding: float) -> Lost:
-    """The verdict where the twin is zero: skipped if the aligned file is silent too."""
+    """The verdict where the twin is zero: skipped if the aligned file is silent too. `rounding`:
+    the output's step, real value.
+    """
     if silent(original, aligned, rounding):
         return Lost(word="skipped", why=SILENT, tells=False)
-    return Lost(word="inconclusive", why=f"{SILENT}, and the aligned file is not")
+    return Lost(word="inconclusive", why=f"{SILENT}, and the aligned file's is not")
 
 
 def _noise(original: Powers, aligned: Powers, before: float, seed: int) -> Lost:
@@ -236,7 +241,7 @@ def _noise(original: Powers, aligned: Powers, before: float, seed: int) -> Lost:
     aligned file's has more of it, beyond chance.
     """
     loss = fidelity(original, aligned, seed)
-    sentence = f"the original's own declared reading is at {before:.1f} dB, too low to judge by"
+    sentence = f"the original's declared reading has only {before:.1f} dB, too low for a comparison"
     worse = loss is not None and loss.low_db > LOSS_DB
     if loss is not None and worse:
         sentence = f"{sentence}, and alignment loses {loss.gap_db:.1f} dB"

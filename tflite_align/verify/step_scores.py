@@ -12,7 +12,7 @@ from .changed_functions import match_operators
 
 __all__ = ["OutputFigure", "Steps", "score_steps"]
 
-_WORSE = 1.5  # times the original's deviation: 2.4 LSB before and 2.6 now is no new fault
+_WORSE = 1.5  # a deviation up to this multiple of the original's is not a new fault
 
 
 class OutputFigure(Record, frozen=True, kw_only=True):
@@ -27,7 +27,7 @@ class OutputFigure(Record, frozen=True, kw_only=True):
     signal: float
     noise: float
     largest: float
-    arrives: tuple[Histogram, ...]  # over its previous range, if moved
+    arrives: tuple[Histogram, ...]  # histogram over its previous range, if its parameters changed
 
     @property
     def sqnr_db(self) -> float | None:

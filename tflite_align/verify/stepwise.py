@@ -29,9 +29,10 @@ from .variants import RUN_SECONDS, THREADS
 __all__ = ["PreparedSteps", "check_steps", "prepare_steps"]
 
 _SAMPLES = 4
-# LSB of the output, 99.9th percentile. Rounding is 0.5, fixed-point multipliers add up to 1.
+# Tolerance in LSB of the output for the 99.9th percentile of the deviation. Rounding causes 0.5 LSB,
+# fixed-point multipliers up to 1.
 _TOLERANCE = 2.5
-# Kernels that approximate a function by tables or a few Newton steps.
+# Operators whose kernels approximate a function by tables or Newton steps, and their tolerance (LSB).
 _APPROXIMATE = frozenset(
     ["SOFTMAX", "LOG_SOFTMAX", "L2_NORMALIZATION", "HARD_SWISH", "DIV", "RSQRT", "EXP"]
 )
@@ -175,13 +176,15 @@ class _Plan(Record, frozen=True, kw_only=True):
 
 
 def _same(check: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Whether two checked outputs have equal parameters and type."""
+    """Whether two checked outputs have equal parameters and type. `check`, `other`: the plans'
+    entries of the outputs.
+    """
     return all(check[key] == other[key] for key in ("scale", "zero_point", "kind"))
 
 
 def _output_figure(check: dict[str, Any], worst: float, sums: dict[str, Any]) -> OutputFigure:
     """The figure of one checked output. `worst`: largest deviation in steps; `sums`: the worker's
-    sums.
+    sums. `check`: the plan's entry of the output.
     """
     return OutputFigure(
         tensor=check["tensor"],
@@ -199,7 +202,7 @@ def _output_figure(check: dict[str, Any], worst: float, sums: dict[str, Any]) ->
 
 def _plan(data: bytes | memoryview, only: frozenset[int] | None, dropped: frozenset[int]) -> _Plan:
     """Build the float model in which every activation is an input and every operator's outputs are
-    outputs.
+    outputs. `only`: operators to compare, None: all; `dropped`: operators to leave out.
     """
     model = parse(data)
     graph = model.subgraphs[0]
@@ -219,7 +222,7 @@ def _plan(data: bytes | memoryview, only: frozenset[int] | None, dropped: frozen
             not_judged += [index] if checked else []
             continue
         if not checked:
-            continue  # integer bookkeeping and float operators: nothing was quantized here
+            continue  # operators on indices or floats, which have no quantized output
         floats.add(operator)
         used += [t for t in operator.inputs if t >= 0]
         for tensor in checked:

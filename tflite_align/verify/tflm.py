@@ -26,7 +26,7 @@ def available() -> str | None:
 
 def judge(data: bytes | memoryview, kernels: str, seconds: float) -> Acceptance:
     """Load the file, allocate and invoke once on zeros, in at most `seconds`; the arena's size in
-    bytes is reported as a figure.
+    bytes is reported as a figure. `kernels`: name of the kernel set.
     """
     with workspace() as folder:
         model = folder / "model.tflite"

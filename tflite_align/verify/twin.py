@@ -59,7 +59,7 @@ _COMPUTES = frozenset(
         "SQUARED_DIFFERENCE",
     ]
 )
-# Their float kernels want constants where the integer ones have them.
+# Operators whose float kernels need constant operands where their integer kernels have them.
 _WANTS_CONSTANTS = ("LSTM", "SVDF", "RNN", "EMBEDDING", "HASHTABLE", "CUSTOM:")
 _VERSIONS = {"QUANTIZE": 2, "DEQUANTIZE": 5, "CAST": 1, "ADD": 1}
 _VERSIONS |= dict.fromkeys(ACTIVATIONS.values(), 1)
@@ -125,7 +125,7 @@ def declared_model(data: bytes | memoryview, frontier: Frontier) -> Any:
 
 
 def _pairs_at_inputs(floats: FloatGraph, operators: list[Any]) -> None:
-    """Insert a QUANTIZE / DEQUANTIZE pair after each quantized input."""
+    """Add to `operators` a QUANTIZE / DEQUANTIZE pair after each quantized input."""
     graph = floats.graph
     for tensor in dict.fromkeys(graph.inputs):
         if tensor not in floats.declared:
@@ -172,7 +172,7 @@ class FloatGraph(Record, kw_only=True):
     graph: Any
     declared: dict[int, tuple[int, Any]]  # tensor -> (type, quantization)
     prologue: list[Any] = field(default_factory=list)
-    unfused: dict[int, Any] = field(default_factory=dict)  # id of an operator -> its activation
+    unfused: dict[int, Any] = field(default_factory=dict)  # id(operator) -> its fused activation
 
     def label(self, tensor: int) -> tuple[str, float, int]:
         """(type, scale, zero_point) that the file declares for a quantized activation."""
@@ -199,11 +199,11 @@ class FloatGraph(Record, kw_only=True):
             self.unfused[id(operator)] = self.graph.operators[-1]
 
     def insert(self, name: str, inputs: list[int], outputs: list[int]) -> None:
-        """Append a new operator."""
+        """Append a new operator. `inputs`, `outputs`: tensor indices."""
         self.graph.operators.append(_operator(self.model, name, inputs, outputs))
 
     def like(self, tensor: int, suffix: str) -> int:
-        """A new float tensor in the shape of another."""
+        """A new float tensor in the shape of another. `suffix`: end of the new tensor's name."""
         return _copy_tensor(self.graph, tensor, suffix)
 
     def rename_output(self, operator: Any, tensor: int) -> tuple[int, int]:
@@ -218,7 +218,7 @@ class FloatGraph(Record, kw_only=True):
         declarer = target if target in self.declared else source
         tensor_type, scale, zero_point = self.label(declarer)
         if tensor_type not in ACTIVATION_TYPES:
-            self.insert("CAST", [source], [target])  # no float kernel quantizes to that
+            self.insert("CAST", [source], [target])  # no kernel quantizes float to this type
             return
         middle = self.like(source, "integer")
         tensor = self.graph.tensors[middle]
@@ -227,7 +227,7 @@ class FloatGraph(Record, kw_only=True):
             self.insert("QUANTIZE", [source], [middle])
             self.insert("DEQUANTIZE", [middle], [target])
             return
-        # The float kernels know no other zero point: the same grid, moved there and back.
+        # The kernel needs zero point 0: shift the values to such a grid and back.
         tensor.quantization = copy.copy(tensor.quantization)
         tensor.quantization.zeroPoint = [0]
         moved, back = self.like(source, "moved"), self.like(source, "back")
@@ -250,7 +250,7 @@ class FloatGraph(Record, kw_only=True):
 
 
 def _with(quant: Any) -> Any:
-    """A tensor object with these parameters."""
+    """A tensor object with these parameters. `quant`: the parameters, unpacked."""
     tensor = schema().TensorT()
     tensor.quantization = quant
     return tensor
@@ -299,7 +299,7 @@ def _float_operator(model: Any, graph: Any, operator: Any) -> None:
 
 
 def _operator(model: Any, name: str, inputs: list[int], outputs: list[int]) -> Any:
-    """A new operator object."""
+    """A new operator object. `inputs`, `outputs`: tensor indices."""
     operator = schema().OperatorT()
     operator.opcodeIndex = opcode(model, name)
     operator.inputs, operator.outputs, operator.intermediates = inputs, outputs, []
@@ -315,7 +315,7 @@ def _operator(model: Any, name: str, inputs: list[int], outputs: list[int]) -> A
 
 
 def _copy_tensor(graph: Any, index: int, suffix: str) -> int:
-    """Add a float tensor of the same shape; its index."""
+    """Add a float tensor of the same shape; its index. `suffix`: end of the new tensor's name."""
     old, new = graph.tensors[index], schema().TensorT()
     new.shape, new.shapeSignature, new.hasRank = old.shape, old.shapeSignature, old.hasRank
     new.name = (old.name or b"") + b"/" + suffix.encode()
@@ -328,7 +328,9 @@ def _copy_tensor(graph: Any, index: int, suffix: str) -> int:
 
 
 def _float_constant(floats: FloatGraph, index: int, fallback: Any, *, inside: bool) -> None:
-    """Dequantize one constant: by a DEQUANTIZE operator where that saves memory, else here."""
+    """Dequantize constant `index`: by an operator where that saves memory, else here. `fallback`:
+    scales of a bias without declared ones; `inside`: a float kernel needs it as a constant.
+    """
     model, graph = floats.model, floats.graph
     tensor = graph.tensors[index]
     if not inside and can_stay_integer(model, tensor):
@@ -378,7 +380,7 @@ def _constants_for_float_kernels(model: Any, graph: Any) -> set[int]:
 
 
 def stated_clamp(model: Any, operator: Any, quantized: dict[int, tuple[int, Any]]) -> str | None:
-    """RELU or RELU6 if only the output's range implies it, else None."""
+    """RELU or RELU6 if only the output's range implies it; `quantized`: tensor -> its parameters."""
     if operator_name(model, operator) not in _COMPUTES or len(operator.outputs) != 1:
         return None
     if getattr(operator.builtinOptions, "fusedActivationFunction", 0):

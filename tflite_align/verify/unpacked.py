@@ -30,7 +30,7 @@ __all__ = [
     "tensor_name",
 ]
 
-CUSTOM = "CUSTOM:"  # before a custom operator's own name
+CUSTOM = "CUSTOM:"  # prefix of a custom operator's name
 # Operand position of the bias, and the two positions whose scales make the bias scale.
 BIAS_SLOT = {
     "CONV_2D": (2, 0, 1),

@@ -17,13 +17,13 @@ from .samples import Samples
 
 __all__ = ["FLOAT_KERNELS", "RUN_SECONDS", "THREADS", "Form", "Ran", "run_forms", "sample_records"]
 
-# XNNPACK's float kernels are several times faster; the builtin ones serve where it refuses.
+# XNNPACK's float kernels are several times faster; the builtin ones are used where it refuses.
 FLOAT_KERNELS = ("xnnpack", "litert")
 RUN_SECONDS = 1800.0
 _WORKERS = 2
-_LOADED = "?"  # behind the name of a form that is loaded and not run
-# One: LiteRT's float CONV_2D is wrong with more (2x2 input, 2x2 kernel, padding SAME), and two
-# processes with two threads each get in each other's way on two cores.
+_LOADED = "?"  # suffix of the name of a form that is loaded but not run
+# One thread: with more, LiteRT's float CONV_2D is wrong (2x2 input, 2x2 kernel, padding SAME), and two
+# processes with two threads each are slower on two cores.
 THREADS = 1
 
 
@@ -102,7 +102,7 @@ def run_forms(
     `done`: called with the name of each variant that ended. `seconds`: time limit per variant,
     default RUN_SECONDS. `companion`: a job that shares the first process. `separate`: a process for
     each variant and the companion, so that long ones share the processors evenly. `folder` must
-    exist and gets files; `records` are those of `sample_records`.
+    exist and gets files; `records` are those of `sample_records`. `forms`: the variants.
     """
     results: dict[str, Ran] = {}
     batch = _Batch(samples=samples, records=records, folder=folder, seconds=seconds or RUN_SECONDS)
@@ -124,7 +124,8 @@ def run_forms(
 
 def _groups(forms: Sequence[Form], *, separate: bool) -> list[list[Form]]:
     """The variants in groups that share a process. TFLM has one of its own, as it writes its
-    reasons and its arena's size to the process's log.
+    reasons and its arena's size to the process's log. `forms`: the variants. `separate`: one
+    process for each variant.
     """
     groups: dict[str, list[Form]] = {}
     for form in forms:
@@ -151,7 +152,7 @@ def _run(
     forms: Sequence[Form], companions: Sequence[Mapping[str, Any]], batch: _Batch
 ) -> tuple[dict[str, Ran], list[Ended]]:
     """Run one group: (results by name, how the companions ended). A variant that crashes on one
-    kernel set is tried on its next.
+    kernel set is tried on its next. `forms`: the variants.
     """
     folder = batch.folder / (forms[0].name.replace(":", "-") if forms else "companion")
     folder.mkdir()
@@ -182,7 +183,9 @@ def _run(
 
 
 def _loaded(forms: Sequence[Form]) -> list[Form]:
-    """The variants that only load a file, for joined variants that stand for several files."""
+    """The variants that only load a file, for joined variants that stand for several files.
+    `forms`: the variants.
+    """
     return [
         Form(
             name=f"{one.name}{_LOADED}",
@@ -232,6 +235,8 @@ def _read(ended: Ended, outputs: Path, form: Form) -> Ran:
         return Ran(acceptance=found, outputs=arrays, log=ended.errors)
     why = ended.answer.get("run_reason") or found.reason or found.status
     copied = form.accept is not None and ended.answer.get("status") == "accepted"
-    if copied and found.status != "accepted":  # the copy went down, not the file itself
+    if (
+        copied and found.status != "accepted"
+    ):  # the copy that is run ended the process, not the file itself
         found = Acceptance(status="accepted")
     return Ran(acceptance=found, outputs=None, why=why, log=ended.errors)

@@ -21,10 +21,10 @@ ACCELERATORS = {
     "ethos-u65": "ethos-u65-256",
     "ethos-u85": "ethos-u85-256",
 }
-# What `vela` itself runs, without needing its script on the PATH.
+# The code of the script `vela`, which need not be on the PATH.
 _RUN = "import sys; from ethosu.vela.vela import main; sys.exit(main())"
 _OPERATORS = re.compile(r"^([CN]PU operators)\s*=\s+(.*)$", re.MULTILINE)
-# Column of its summary file -> name and unit of the fact. Estimates of a model, not a clock: the
+# Column of Vela's summary file -> (name, unit) of the figure. They are estimates of a model: the
 # same file gives the same figures.
 _COLUMNS = {
     "cycles_total": ("cycles", "{:.0f}"),
@@ -82,7 +82,7 @@ def _summary(compiled: Path) -> tuple[tuple[str, str], ...]:
         try:
             value = float(row.get(column, ""))
         except ValueError:
-            continue  # a column that this version does not write
+            continue  # this version of Vela does not write the column
         if value > 0:
             facts.append((name, form.format(value)))
     return tuple(facts)
@@ -100,7 +100,7 @@ def _operators(compiled: Path) -> tuple[OperatorEstimate, ...]:
         try:
             cycles = round(float(row["Op Cycles"]))
         except (KeyError, ValueError, TypeError):
-            continue  # a column that this version does not write
+            continue  # this version of Vela does not write the column
         estimates.append(
             OperatorEstimate(
                 operator=row.get("Original Operator") or "",
@@ -122,7 +122,7 @@ def _reason(text: str) -> str:
 
 def _operator(reason: str, data: bytes | memoryview) -> int | None:
     """The index of the operator that writes the tensor named in the error; None if that is not
-    clear.
+    clear. `reason`: the error message.
     """
     match = _PLACE.search(reason)
     if match is None:

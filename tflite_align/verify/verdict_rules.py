@@ -10,7 +10,9 @@ from ..verdicts import Acceptance, JudgeVerdict, JudgeWord, OutputScore, Status,
 
 __all__ = ["judge_word", "loaded", "overall"]
 
-_INFORMATIONAL = ("xnnpack",)  # fails us only where it accepted the original
+_INFORMATIONAL = (
+    "xnnpack",
+)  # judges whose refusal fails the file only if they accepted the original
 _NUMBERS = re.compile(r"[-+]?\d[\d.e+-]*")
 
 
@@ -27,21 +29,23 @@ def judge_word(
 def _judge_word(
     judge: str, before: Acceptance, after: Acceptance, edited: frozenset[OperatorId]
 ) -> tuple[JudgeWord, str]:
-    """(word, reason) of a judge."""
+    """(word, reason) of a judge. `before`, `after`: acceptance of both files; `edited`: operators
+    that alignment changed.
+    """
     if after.status == "skipped":
         return "skipped", after.reason
     if after.status == "accepted":
-        return "accepted", "" if before.status == "accepted" else "accepts it now"
+        return "accepted", "" if before.status == "accepted" else "accepts the aligned file only"
     sentence = f"{after.status}: {after.reason}" if after.reason else after.status
     if after.status == "timeout":
         return "inconclusive", sentence
     if before.status == "accepted":
-        return "failed", f"took the original, but not the aligned file: {sentence}"
+        return "failed", f"accepts the original, but not the aligned file: {sentence}"
     if before.status == after.status and _same(before, after):
-        return "unchanged", f"does not take the original either: {sentence}"
+        return "unchanged", f"does not accept the original either: {sentence}"
     if (0, after.operator) in edited and judge not in _INFORMATIONAL:
         return "failed", f"names an operator that was edited: {sentence}"
-    return "inconclusive", f"does not take the original either, for another reason: {sentence}"
+    return "inconclusive", f"does not accept the original either, for another reason: {sentence}"
 
 
 def _same(before: Acceptance, after: Acceptance) -> bool:
@@ -62,7 +66,7 @@ def loaded(judges: Sequence[JudgeVerdict], allowed: frozenset[str]) -> Verificat
 
 def _loaded(acceptances: Sequence[Acceptance]) -> tuple[Word, str]:
     """(word, reason) of an unchanged file. Whether a refusal fails the file depends on the targets,
-    which the caller knows.
+    which the caller knows. `acceptances`: one per judge.
     """
     accepted = any(acceptance.status == "accepted" for acceptance in acceptances)
     order: list[tuple[Status, Word]] = [("timeout", "inconclusive")]
@@ -76,7 +80,7 @@ def _loaded(acceptances: Sequence[Acceptance]) -> tuple[Word, str]:
                     word,
                     f"{status}: {acceptance.reason}" if word == "failed" else acceptance.reason,
                 )
-    return "skipped", "no judge counts"
+    return "skipped", "every judge is allowed to refuse"
 
 
 def overall(
@@ -97,7 +101,9 @@ def overall(
 def _overall(
     judges: Sequence[JudgeVerdict], outputs: Sequence[OutputScore], why: str
 ) -> tuple[Word, str]:
-    """(word, reason) of the whole verification: the worst of its parts."""
+    """(word, reason) of the whole verification: the worst of its parts. `judges`, `outputs`: the
+    parts; `why`: reason if nothing was compared.
+    """
     for verdict in judges:
         if verdict.word == "failed":
             return "failed", f"{verdict.judge} {verdict.why}"
@@ -114,4 +120,4 @@ def _overall(
         return ("inconclusive" if one.after.status == "timeout" else "skipped"), reason
     if counted:
         return "verified", ""
-    return "skipped", why or "nothing could be judged"
+    return "skipped", why or "no judge and no output gave a verdict"

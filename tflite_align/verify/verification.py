@@ -47,15 +47,15 @@ from .verdict_rules import loaded, overall
 __all__ = ["DEFAULT_JUDGES", "verify"]
 
 DEFAULT_JUDGES = ("litert", "xnnpack")
-_LEAST = 64  # inputs; fewer verify nothing
-# More inputs, if the first ones do not decide: as many as take a second or two.
-# Tenths of a second if the first ones show no loss.
-_MORE = 1024  # inputs
-_LEAST_MORE = 4  # times
-_ELEMENTS = 1 << 30  # of all tensors of the main subgraph, over all inputs
-_SURE = 64  # a part of it
-_SHOWN = "kernels were not compared on samples: the certificate is about every input, on "
-_KEPT = 1 << 24  # of all outputs, over all inputs
+_LEAST = 64  # least number of inputs for a verdict
+# Limits for more inputs if the first ones do not decide; these should take one or two seconds.
+# If the first ones show no loss, they should take tenths of a second.
+_MORE = 1024  # largest number of inputs
+_LEAST_MORE = 4  # least factor by which the number of inputs grows
+_ELEMENTS = 1 << 30  # elements of all tensors of the main subgraph, over all inputs
+_SURE = 64  # divisor of _ELEMENTS if the first inputs show no loss
+_SHOWN = "kernels were not compared on samples: the certificate holds for every input, on "
+_KEPT = 1 << 24  # elements of all outputs, over all inputs
 
 Array = npt.NDArray[Any]
 Data = bytes | memoryview
@@ -202,7 +202,7 @@ def _judge(order: Order, case: Case) -> _Scored:
             evidence = with_constants(order, case, evidence, folder / "constants")
             scores, why = score_outputs(evidence, steps)
         times = _times(case, evidence, scores)
-        if times >= _LEAST_MORE:  # bounds come no nearer with a few
+        if times >= _LEAST_MORE:  # a few more inputs do not tighten the bounds
             more = make_samples(
                 model, count=order.count * times, seed=order.seed, spread=evidence.samples.spread
             )
@@ -214,7 +214,9 @@ def _judge(order: Order, case: Case) -> _Scored:
 
 
 def _times(case: Case, evidence: Evidence, scores: Sequence[OutputScore]) -> int:
-    """The factor by which more inputs are run, because the first ones do not decide; 1: none."""
+    """The factor by which more inputs are run, because the first ones do not decide; 1: none.
+    `scores`: of the outputs.
+    """
     if not evidence.samples.random or any(s.word == "failed" and s.index >= 0 for s in scores):
         return 1
     chance = any(score.word == "inconclusive" for score in scores)

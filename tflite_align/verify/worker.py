@@ -36,9 +36,9 @@ __all__ = ["main"]
 
 Array = npt.NDArray[Any]
 
-_BINS = 64  # of a histogram
+_BINS = 64  # number of bins of a histogram
 _BYTES = 256  # values of a type of one byte
-_TELL_SECONDS = 0.5  # between two words about progress
+_TELL_SECONDS = 0.5  # seconds between two progress messages
 _OPERATOR = re.compile(r"Node number (\d+) \((?!TfLite)|Node \w+ \(number (\d+)f?\)|node #(\d+)")
 
 
@@ -73,10 +73,12 @@ def _answer(request: dict[str, Any], answer: dict[str, Any], save: Any) -> None:
 
 
 def _several(jobs: list[dict[str, Any]], answer: dict[str, Any], save: Any) -> None:
-    """Run several jobs; `ended` in an answer marks it as complete."""
+    """Run several jobs; `ended` in an answer marks it as complete. `save`: function that writes the
+    answer to its file.
+    """
     answer["jobs"] = []
     for job in jobs:
-        if hasattr(signal, "setitimer"):  # its signal ends the process, wherever it is
+        if hasattr(signal, "setitimer"):  # its signal ends the process also inside native code
             signal.setitimer(signal.ITIMER_REAL, job["seconds"])
         mine: dict[str, Any] = {}
         answer["jobs"].append(mine)
@@ -87,7 +89,7 @@ def _several(jobs: list[dict[str, Any]], answer: dict[str, Any], save: Any) -> N
 
 def _refusal(error: Exception, request: dict[str, Any], stage: str) -> dict[str, Any]:
     """The answer for an exception: refused or skipped, with the reason. `stage`: prefix of its
-    names.
+    names. `request`: the job, see the module.
     """
     if isinstance(error, (MemoryError, OverBudgetError)):
         said = str(error) if isinstance(error, OverBudgetError) else f"out of memory: {error}"
@@ -101,7 +103,9 @@ def _refusal(error: Exception, request: dict[str, Any], stage: str) -> dict[str,
 
 
 def _last_words(request: dict[str, Any]) -> str:
-    """The reason of a failure: TFLM prints it on stderr only, LiteRT puts it into the exception."""
+    """The reason of a failure: TFLM prints it on stderr only, LiteRT puts it into the exception.
+    `request`: the job, see the module.
+    """
     if request.get("kernels") not in ("tflm", ["tflm"]):
         return ""
     noise = ("[Recording", "Input index", "Output index")
@@ -111,7 +115,7 @@ def _last_words(request: dict[str, Any]) -> str:
 
 def _accept(request: dict[str, Any], answer: dict[str, Any], save: Any) -> Engine:
     """Load the model and invoke it once on zeros; adds the acceptance to `answer` and returns the
-    engine.
+    engine. `request`: the job, see the module. `save`: function that writes the answer to its file.
     """
     engine = open_engine(request["model"], request["kernels"], threads=request["threads"])
     for index, spec in enumerate(engine.inputs):
@@ -126,7 +130,9 @@ def _accept(request: dict[str, Any], answer: dict[str, Any], save: Any) -> Engin
 
 
 def _run(request: dict[str, Any], answer: dict[str, Any], save: Any) -> None:
-    """Run the samples on the first kernel set that can."""
+    """Run the samples on the first kernel set that can. `request`: the job, see the module. `save`:
+    function that writes the answer to its file.
+    """
     *alternatives, last = request["kernels"]
     for kernels in alternatives:
         try:
@@ -139,7 +145,7 @@ def _run(request: dict[str, Any], answer: dict[str, Any], save: Any) -> None:
 
 
 def _run_on(kernels: str, request: dict[str, Any], answer: dict[str, Any], save: Any) -> None:
-    """Run the samples on one kernel set and save the outputs."""
+    """Run the samples on one kernel set and save the outputs. `request`: the job, see the module."""
     request = {**request, "kernels": kernels}
     try:
         engine = _accept({**request, "model": request["accept"]}, answer, save)
@@ -149,7 +155,7 @@ def _run_on(kernels: str, request: dict[str, Any], answer: dict[str, Any], save:
         answer |= _refusal(error, request, "")
         engine = None
     if request["accept"] != request["model"] or request["stateful"]:
-        engine = None  # another model, or one with state from earlier inputs
+        engine = None  # the engine has another model, or state from earlier inputs
     samples = [_Samples(record) for record in request["inputs"]]
     kept = _Kept(request["sequences"][-1][1])
     for first, last in request["sequences"]:
@@ -180,7 +186,9 @@ class _Kept:
             if self.outputs[index].shape[1:] == values.shape:
                 self.outputs[index][sample] = values
             else:
-                self.outputs[index] = np.zeros((0, 0), np.float32)  # its size depends on the values
+                self.outputs[index] = np.zeros(
+                    (0, 0), np.float32
+                )  # the output's size depends on its values
 
     def save(self, folder: Path) -> None:
         """Write one file per output."""
@@ -198,7 +206,9 @@ class _Samples:
         self._tables: dict[Any, Array] = {}
 
     def value(self, sample: int, spec: Any) -> Array:
-        """One sample, converted to the type of a variant's input."""
+        """One sample, converted to the type of a variant's input. `sample`: its index; `spec`: the
+        input's type and parameters.
+        """
         stored = np.asarray(self.array[sample])
         if stored.shape != tuple(spec.shape) and stored.size == int(np.prod(spec.shape)):
             stored = stored.reshape(spec.shape)
@@ -231,7 +241,8 @@ class _Samples:
 
 def _observe(request: dict[str, Any], answer: dict[str, Any], save: Any) -> None:
     """Record the least (`low`) and greatest (`high`) value of each output over the samples, and the
-    fraction `done`.
+    fraction `done`. `request`: the job, see the module. `save`: function that writes the answer to
+    its file.
     """
     samples = [_Samples(record) for record in request["inputs"]]
     engine = open_engine(request["model"], request["kernels"], threads=request["threads"])
@@ -261,7 +272,7 @@ def _observe(request: dict[str, Any], answer: dict[str, Any], save: Any) -> None
 def _stepwise(request: dict[str, Any], answer: dict[str, Any], save: Any) -> None:
     """Record for each checked output the largest deviation in LSB over the samples (99.9th
     percentile) and its figures: signal and noise power, largest deviation, histogram of arriving
-    values.
+    values. `request`: the job, see the module. `save`: function that writes the answer to its file.
     """
     samples = [_Samples(record) for record in request["inputs"]]
     real = open_engine(request["model"], request["kernels"], threads=request["threads"], keep=True)
@@ -287,7 +298,9 @@ def _stepwise(request: dict[str, Any], answer: dict[str, Any], save: Any) -> Non
 
 
 def _real_values(raw: Array, record: dict[str, Any]) -> Array:
-    """Real values of a tensor's stored values, by the record's parameters."""
+    """Real values of a tensor's stored values, by the record's parameters. `raw`: the stored
+    values.
+    """
     if record["scale"] is None:
         return raw
     real = (raw.astype(np.float64) - record["zero_point"]) * record["scale"]
@@ -296,7 +309,7 @@ def _real_values(raw: Array, record: dict[str, Any]) -> Array:
 
 def _deviation(actual: Array, expected: Array, check: dict[str, Any]) -> float:
     """|actual - expected| in LSB of the output (99.9th percentile), with `expected` clipped to the
-    type's range; infinite for different sizes.
+    type's range; infinite for different sizes. `check`: the record of the output.
     """
     if actual.size != expected.size:
         return float("inf")
@@ -340,7 +353,9 @@ class _Figures:
         self.arriving = [_Arriving(held) for held in (check, check.get("was")) if held]
 
     def take(self, actual: Array, expected: Array) -> None:
-        """Add one sample: real values of the output, and of its recomputation."""
+        """Add one sample: real values of the output, and of its recomputation. `actual`: real
+        values of the output; `expected`: of its recomputation.
+        """
         if actual.size != expected.size:
             return
         real = expected.reshape(-1).astype(np.float64)

@@ -80,14 +80,18 @@ def accumulate_double_second_tie_up_float32_scale(
 def accumulate_float64(
     a: Integers, input_scale: float, weight_scale: float, output: Affine
 ) -> Integers:
-    """Accumulator times multiplier in float64, rounded to nearest with ties away from zero."""
+    """Accumulator times multiplier in float64, rounded to nearest with ties away from zero. `a`:
+    accumulators. `input_scale`, `weight_scale`: real values per step.
+    """
     return _out(float64_product(a, _real(input_scale, weight_scale, output)), output)
 
 
 def accumulate_float32(
     a: Integers, input_scale: float, weight_scale: float, output: Affine
 ) -> Integers:
-    """Each step in float32, rounded to nearest with ties to even."""
+    """Each step in float32, rounded to nearest with ties to even. `a`: accumulators. `input_scale`,
+    `weight_scale`: real values per step.
+    """
     real = float32(_real_of_float32(input_scale, weight_scale, output))
     return _out(float32_product(a, real), output)
 

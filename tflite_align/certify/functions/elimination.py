@@ -31,7 +31,7 @@ def one_choice(index: int) -> int:
     from the end, a second name for the same choice.
     """
     if index < 0:
-        raise IndexError(f"{index} is no index")
+        raise IndexError(f"label {index} does not exist")
     return index
 
 
@@ -41,7 +41,7 @@ def chosen_cost(row: Row) -> int:
     chosen = row["chosen"]
     cost = sum(int(costs[tuple(one_choice(chosen[g]) for g in scope)]) for scope, costs in factors)
     if 2 * cost > excluded:
-        raise CostsError("what is chosen is excluded")
+        raise CostsError("the chosen labels are excluded by a rule")
     return cost
 
 
@@ -50,7 +50,7 @@ def smallest_cost(row: Row) -> int:
     factors, _ = _factors(row)
     sizes = [len(group["candidates"]) for group in row["groups"]]
     if sorted(row["order"]) != list(range(len(sizes))):
-        raise CostsError("its order does not name each group once")
+        raise CostsError("its elimination order does not name each group exactly once")
     for group in row["order"]:
         around = [factor for factor in factors if group in factor[0]]
         factors = [factor for factor in factors if group not in factor[0]]
@@ -83,7 +83,7 @@ def _factors(row: Row) -> tuple[list[Factor], int]:
     finite = [abs(int(cell)) for _, rows in tables for line in rows for cell in line if cell != "-"]
     shared = [int(one["cost"]) * len(one["readers"]) for one in row["quantize"]]
     if min(shared, default=0) < 0:
-        raise CostsError("a QUANTIZE costs less than nothing")
+        raise CostsError("the cost of a QUANTIZE is negative")
     excluded = 1 + 2 * (sum(finite) + sum(shared))
     if excluded * (len(tables) + 2) >= _GREATEST:
         raise CostsError("its costs are too large")

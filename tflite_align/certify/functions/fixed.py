@@ -20,12 +20,12 @@ Array = NDArray[np.int64]
 
 _ONE = 2**31 - 1  # largest Q0 number, about 1
 _BITS = 4  # integer bits of the rescaled input
-# exp(-2^k) in Q0 for k from -2: factors for the bits of an exponent above its last quarter.
+# exp(-2^k) as Q0 numbers for k = -2, -1, ...: factors for the exponent's bits from 1/4 upwards.
 _POWERS = (1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242)
 
 
 def _times(a: Array, b: Array | int) -> Array:
-    """The product of two Q0 numbers, or of a Qm and a Q0 number; ties up."""
+    """The product of two Q0 numbers, or of a Qm and a Q0 number; ties up. `a`, `b`: int32 arrays."""
     return np.asarray((a * b + 2**30) >> 31, dtype=np.int64)
 
 
@@ -73,20 +73,24 @@ def _reciprocal(a: Array) -> Array:
 
 
 def _logistic(a: Array) -> Array:
-    """The logistic function of numbers with `_BITS` integer bits, in Q0."""
+    """The logistic function of numbers with `_BITS` integer bits, in Q0. `a`: int32 array in that
+    form.
+    """
     above = _left(_reciprocal(_exp(-abs(a), _BITS)), 1)
     return np.where(a == 0, 2**30, np.where(a > 0, above, _ONE - above))
 
 
 def _tanh(a: Array) -> Array:
-    """The hyperbolic tangent of numbers with `_BITS` integer bits, in Q0."""
+    """The hyperbolic tangent of numbers with `_BITS` integer bits, in Q0. `a`: int32 array in that
+    form.
+    """
     above = _left(_reciprocal(_exp(-abs(a), _BITS + 1)) - 2**29, 2)
     return np.where(a == 0, 0, np.where(a < 0, -above, above))
 
 
 def _rescaled(x: Array, scale: float) -> tuple[Array, int]:
     """The input steps `x` as numbers with 4 integer bits, and the number of steps from which on the
-    output is saturated.
+    output is saturated. `scale`: of the input, real value per step.
     """
     fraction, shift = math.frexp(scale * 2.0 ** (31 - _BITS))
     by = Multiplier(math.floor(fraction * 2**31 + 0.5), shift)

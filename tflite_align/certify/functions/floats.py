@@ -19,7 +19,7 @@ Array = NDArray[np.int64]
 
 def _out(steps: NDArray[np.floating[Any]], output: Affine) -> Array:
     """The output integers for rounded results in steps: zero point added, then clamped."""
-    # Conversions beyond int32 depend on the processor; values are clamped before that.
+    # The conversion of values beyond int32 depends on the processor, so they are clamped before it.
     whole = np.clip(steps.astype(np.float64), INT32[0] + 2**17, INT32[1] - 2**17).astype(np.int64)
     return np.clip(whole + output.zero_point, output.low, output.high)
 

@@ -32,7 +32,9 @@ def _step(real: float, output: Affine, *, even: bool) -> float:
 
 
 def _limits(activation: str, output: Affine, *, even: bool) -> Affine:
-    """The output's parameters, with `low` and `high` narrowed to an activation's real limits."""
+    """The output's parameters, with `low` and `high` narrowed to an activation's real limits.
+    `even`: round ties to even instead of away from zero.
+    """
     low, high = (_step(real, output, even=even) for real in LIMITS[activation])
     least, most = max(output.low, low), min(output.high, high)
     return output._replace(low=int(least), high=int(most))
@@ -48,5 +50,7 @@ def activation_limits_away(activation: str, output: Affine) -> Affine:
 
 
 def activation_limits_even(activation: str, output: Affine) -> Affine:
-    """As activation_limits_away, as XNNPACK's kernels compute the limits: ties to even."""
+    """As activation_limits_away, as XNNPACK's kernels compute the limits: ties to even.
+    `activation`: schema name, such as RELU6.
+    """
     return _limits(activation, output, even=True)

@@ -72,7 +72,7 @@ def common_once(
     a: Integers, b: Integers, first: Affine, second: Affine, bits: int
 ) -> tuple[Integers, Integers, float]:
     """As `common`, but each operand is shifted before it is multiplied, so that it is rounded once
-    or twice.
+    or twice. `bits`: the left shift of both operands.
     """
     twice = 2 * max(first.scale, second.scale)
     return _by_one(a, first, bits, twice), _by_one(b, second, bits, twice), twice
@@ -87,7 +87,7 @@ def _floored(x: Integers, operand: Affine, bits: int, twice: float) -> Integers:
 def _common_floored(
     a: Integers, b: Integers, first: Affine, second: Affine, bits: int
 ) -> tuple[Integers, Integers, float]:
-    """As `common`, but the second rounding is down."""
+    """As `common`, but the second rounding is down. `bits`: the left shift of both operands."""
     twice = 2 * max(first.scale, second.scale)
     return _floored(a, first, bits, twice), _floored(b, second, bits, twice), twice
 
@@ -227,7 +227,7 @@ def smaller(a: Integers, b: Integers, first: Affine, second: Affine, output: Aff
 
 def _ratio(scale: float, output: Affine, least: float, beyond: float) -> float:
     """Ratio of an operand's scale to the output's, float32. Raises NotTakenError beyond XNNPACK's
-    limits.
+    limits. `least`, `beyond`: the allowed interval [least, beyond) of the ratio.
     """
     ratio = float32(scale / output.scale)
     if not least <= ratio < beyond:

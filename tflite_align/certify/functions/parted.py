@@ -87,7 +87,7 @@ def _product(first: Affine, second: Affine, output: Affine, real: float) -> Part
     )
 
 
-# Function -> the operator that it is a kernel of, and its parts.
+# Function name -> the operator that it computes, and the function's parts.
 PARTED: Mapping[str, tuple[str, Callable[[Affine, Affine, Affine], Parted]]] = {
     "add_double_16": ("ADD", lambda a, b, y: _sum(a, b, y, pairs.common, 1)),
     "add_double_once_16": ("ADD", lambda a, b, y: _sum(a, b, y, pairs.common_once, 1)),

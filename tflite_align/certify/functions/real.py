@@ -28,7 +28,7 @@ def _sigmoid(x: Array) -> Array:
 
 
 def _gelu(x: Array, options: Mapping[str, Any]) -> Array:
-    """GELU, or its approximation by tanh with the option `approximate`."""
+    """GELU, or its approximation by tanh with the option `approximate`. `x`: real values, float64."""
     if options.get("approximate"):
         return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
     return 0.5 * x * (1 + _elementwise(math.erf)(x / math.sqrt(2)))

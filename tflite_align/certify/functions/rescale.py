@@ -39,7 +39,7 @@ class Multiplier(NamedTuple):
 
 def fixed_point(real: float) -> Multiplier:
     """A non-negative float64 multiplier as a fixed-point number with 31 fraction bits, ties up; 0
-    for one below 2^-32. DomainError for a negative or infinite one.
+    for one below 2^-32. DomainError for a negative or infinite one. `real`: the multiplier.
     """
     if not 0 <= real < math.inf:
         raise DomainError(f"multiplier: {real} is negative or not finite")

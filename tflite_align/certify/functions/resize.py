@@ -26,8 +26,8 @@ __all__ = [
 
 Array = NDArray[Any]
 _F = np.float32
-_MOST = 2**24  # weights of an axis: output elements x input elements
-# What float32 adds, LSB: nine roundings of at most 2^-24 of 256, and some.
+_MOST = 2**24  # largest number of weights of one axis: output size x input size
+# Error of float32 arithmetic in LSB: nine roundings of at most 2^-24 x 256, with a margin.
 _ROUNDED = 2.0**-24 * 256 * 16
 
 
@@ -49,6 +49,7 @@ Along = Callable[..., PlacesAlong]
 def _along_integer(given: int, taken: int, *, align_corners: bool, half_pixel: bool) -> PlacesAlong:
     """Positions with 10 bits of fraction. The step between elements is rounded too, so that its
     error adds up along the axis. `given`, `taken`: numbers of input and output elements.
+    `align_corners`, `half_pixel`: the operator's options.
     """
     one, corner = 1 << 10, int(align_corners and taken > 1)
     step = (one * (given - corner) + (taken - corner) // 2) // (taken - corner)
@@ -59,7 +60,9 @@ def _along_integer(given: int, taken: int, *, align_corners: bool, half_pixel: b
 
 
 def _along_float32(given: int, taken: int, *, align_corners: bool, half_pixel: bool) -> PlacesAlong:
-    """Positions in float32. `given`, `taken`: numbers of input and output elements."""
+    """Positions in float32. `given`, `taken`: numbers of input and output elements.
+    `align_corners`, `half_pixel`: the operator's options.
+    """
     corner = int(align_corners and taken > 1)
     step = _F(given - corner) / _F(taken - corner)
     place = np.arange(taken).astype(_F)
@@ -71,7 +74,8 @@ def _along_float32(given: int, taken: int, *, align_corners: bool, half_pixel: b
 
 def _along_shifted(given: int, taken: int, *, align_corners: bool, half_pixel: bool) -> PlacesAlong:
     """Positions as XNNPACK computes them: in float32, clamped to the image, then 11 bits of
-    fraction, ties to even. `given`, `taken`: numbers of input and output elements.
+    fraction, ties to even. `given`, `taken`: numbers of input and output elements. `align_corners`,
+    `half_pixel`: the operator's options.
     """
     corner = int(align_corners and taken > 1)
     step = _F(given - corner) / _F(taken - corner)
@@ -93,7 +97,9 @@ _ALONG: Mapping[str, tuple[Along, float]] = {
 
 
 def _exact(given: int, taken: int, *, align_corners: bool, half_pixel: bool) -> PlacesAlong:
-    """The exact positions, in float64. `given`, `taken`: numbers of input and output elements."""
+    """The exact positions, in float64. `given`, `taken`: numbers of input and output elements.
+    `align_corners`, `half_pixel`: the operator's options.
+    """
     corner = int(align_corners and taken > 1)
     place = (np.arange(taken) + 0.5 * half_pixel) * (given - corner) / (taken - corner)
     place = np.clip(place - 0.5 * half_pixel, 0, given - 1)
@@ -107,7 +113,7 @@ def _matrix(axis: PlacesAlong, given: int) -> Array:
     large for this.
     """
     if axis.lower.size * given > _MOST:
-        raise DomainError("resize: its image is too large to look at each weight")
+        raise DomainError("resize: the image is too large to compute every weight")
     if np.any(axis.lower >= given):
         raise DomainError("resize: the kernel reads outside the image")
     weights, rows = np.zeros((axis.lower.size, given)), np.arange(axis.lower.size)
@@ -133,7 +139,7 @@ def weight_error(
     flags = {"align_corners": bool(options["align_corners"])}
     flags["half_pixel"] = bool(options["half_pixel_centers"])
     if all(flags.values()):
-        raise DomainError("resize: corners and centers of pixels cannot both be aligned")
+        raise DomainError("resize: align_corners and half_pixel_centers cannot both be set")
     off = 0.0
     for size, elements in zip(given, taken, strict=True):
         weights = _matrix(along(size, elements, **flags), size)
@@ -147,6 +153,7 @@ def _parts(
 ) -> tuple[list[list[Array]], list[Array], list[Array]]:
     """For each output element: the four input elements [upper, lower][left, right], the two rows'
     weights, the two columns' weights. `along`: how positions are computed; `flags`: its keywords.
+    `x`: input integers, [height, width, channels]. `size`: (height, width) of the output.
     """
     rows, columns = (along(x.shape[axis], size[axis], **flags) for axis in (0, 1))
     if np.any(rows.lower >= x.shape[0]) or np.any(columns.lower >= x.shape[1]):
@@ -158,13 +165,18 @@ def _parts(
 
 
 def _summed(x: Array, size: tuple[int, int], along: Along, flags: Mapping[str, bool]) -> Array:
-    """The weighted sum of the four input elements for each output element, in int64."""
+    """The weighted sum of the four input elements for each output element, in int64. `x`: input
+    integers, [height, width, channels]. `size`: (height, width) of the output. `along`: how
+    positions are computed; `flags`: its keywords.
+    """
     at, down, across = _parts(np.asarray(x, dtype=np.int64), size, along, flags)
     return _total(at[i][j] * down[i] * across[j] for i in (0, 1) for j in (0, 1))
 
 
 def _total(parts: Iterable[Array]) -> Array:
-    """The sum of arrays, added from left to right, as rounding depends on the order."""
+    """The sum of arrays, added from left to right, as rounding depends on the order. `parts`: the
+    arrays, of one shape.
+    """
     first, *rest = parts
     for part in rest:
         first = first + part
@@ -180,7 +192,8 @@ def resize_integer(
     x: Array, size: tuple[int, int], output: Affine, *, align_corners: bool, half_pixel: bool
 ) -> Array:
     """RESIZE_BILINEAR of int8 and int16 in LiteRT, of int8 in TFLM: 10 bits of weight along each
-    axis, ties away from zero.
+    axis, ties away from zero. `x`: input integers, [height, width, channels]. `size`: (height,
+    width) of the output. `align_corners`, `half_pixel`: the operator's options.
     """
     flags = {"align_corners": align_corners, "half_pixel": half_pixel}
     total = _summed(x, size, _along_integer, flags)
@@ -191,7 +204,10 @@ def resize_integer(
 def resize_shifted(
     x: Array, size: tuple[int, int], output: Affine, *, align_corners: bool, half_pixel: bool
 ) -> Array:
-    """RESIZE_BILINEAR of int8 and uint8 in XNNPACK: 11 bits of weight along each axis, ties up."""
+    """RESIZE_BILINEAR of int8 and uint8 in XNNPACK: 11 bits of weight along each axis, ties up.
+    `x`: input integers, [height, width, channels]. `size`: (height, width) of the output.
+    `align_corners`, `half_pixel`: the operator's options.
+    """
     flags = {"align_corners": align_corners, "half_pixel": half_pixel}
     return _within((_summed(x, size, _along_shifted, flags) + (1 << 21)) >> 22, output)
 
@@ -200,7 +216,9 @@ def resize_float32(
     x: Array, size: tuple[int, int], output: Affine, *, align_corners: bool, half_pixel: bool
 ) -> Array:
     """RESIZE_BILINEAR of uint8 in LiteRT's reference kernels: every step in float32; an element is
-    multiplied by its row's weight and then by its column's; ties up.
+    multiplied by its row's weight and then by its column's; ties up. `x`: input integers, [height,
+    width, channels]. `size`: (height, width) of the output. `align_corners`, `half_pixel`: the
+    operator's options.
     """
     flags = {"align_corners": align_corners, "half_pixel": half_pixel}
     at, down, across = _parts(np.asarray(x, dtype=_F), size, _along_float32, flags)
@@ -212,7 +230,8 @@ def resize_float32_weights(
     x: Array, size: tuple[int, int], output: Affine, *, align_corners: bool, half_pixel: bool
 ) -> Array:
     """RESIZE_BILINEAR of uint8 in LiteRT's builtin kernels: every step in float32; the row's and
-    column's weights are multiplied first; ties up.
+    column's weights are multiplied first; ties up. `x`: input integers, [height, width, channels].
+    `size`: (height, width) of the output. `align_corners`, `half_pixel`: the operator's options.
     """
     flags = {"align_corners": align_corners, "half_pixel": half_pixel}
     at, down, across = _parts(np.asarray(x, dtype=_F), size, _along_float32, flags)

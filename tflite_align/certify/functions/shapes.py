@@ -47,13 +47,15 @@ def is_eightfold(given: Shape, taken: Shape) -> bool:
 
 
 def is_over_image(shape: Shape, axes: Sequence[int]) -> bool:
-    """Whether a reduction of a 4-dimensional tensor of this shape is over exactly height and width."""
+    """Whether a reduction of a 4-dimensional tensor of this shape is over exactly height and width.
+    `axes`: the reduced axes.
+    """
     return len(shape) == _IMAGE and sorted({int(axis) % _IMAGE for axis in axes}) == [1, 2]
 
 
 def window_counts(shape: Shape, options: Mapping[str, Any]) -> list[int]:
     """The numbers of elements that a pooling window can have inside the image; fewer at the
-    borders. `shape`: NHWC of the input.
+    borders. `shape`: NHWC of the input. `options`: the operator's options by schema name.
     """
     along = [
         _valid(shape[axis], int(options[f"filter_{name}"]), int(options[f"stride_{side}"]), options)
@@ -63,7 +65,9 @@ def window_counts(shape: Shape, options: Mapping[str, Any]) -> list[int]:
 
 
 def _valid(size: int, window: int, stride: int, options: Mapping[str, Any]) -> set[int]:
-    """Along one axis: the numbers of a window's elements that can lie inside `size` elements."""
+    """Along one axis: the numbers of a window's elements that can lie inside `size` elements.
+    `window`, `stride`: in elements. `options`: the operator's options by schema name.
+    """
     if stride < 1:
         raise DomainError("a window without a stride")
     same = int(options.get("padding", 0)) != _VALID

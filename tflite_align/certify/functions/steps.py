@@ -26,7 +26,7 @@ def step_ends(
     ends = np.array([low, high])
     first, last = (int(v) for v in kernel(ends))
     if last - first > _MOST_STEPS:
-        raise DomainError("it has too many outputs to look at")
+        raise DomainError("it has too many output values to try them all")
     outputs = np.arange(first, last)
     expected = np.clip((outputs + 0.5 - zero) / by if by else outputs * 0.0, low, high)
     accumulators = np.clip(np.rint(expected).astype(np.int64)[:, None] + _WINDOW, low, high)
@@ -43,7 +43,9 @@ def step_ends(
 
 
 def _bisected(kernel: Callable[[Array], Array], outputs: Array, low: int, high: int) -> Array:
-    """For each output value, the first integer between `low` and `high` whose output is larger."""
+    """For each output value, the first integer between `low` and `high` whose output is larger.
+    `kernel`: the non-decreasing integer function; `outputs`: output integers.
+    """
     below, above = np.full(outputs.shape, low), np.full(outputs.shape, high)
     while np.any(above - below > 1):
         middle = (above + below) // 2

@@ -51,7 +51,7 @@ def mean_double(total: Integers, count: int, operand: Affine, output: Affine) ->
 
 
 def sum_double(total: Integers, count: int, operand: Affine, output: Affine) -> Integers:
-    """SUM: multiplier from float64 scales, rounded twice."""
+    """SUM: multiplier from float64 scales, rounded twice. `count`: the number of summed elements."""
     by = fixed_point(operand.scale / output.scale)
     return integer_of(double(total - count * operand.zero_point, by), output)
 
@@ -61,7 +61,7 @@ def _biased(count: int, operand: Affine, output: Affine) -> tuple[Multiplier, in
     product.
 
     The sum includes zero points; the constant compensates them and is rounded once, ties away from
-    zero.
+    zero. `count`: the number of summed elements.
     """
     zero = float32(float32(operand.zero_point * operand.scale) / output.scale)
     bias = math.trunc(float32(zero + 0.5) if zero > 0 else float32(zero - 0.5))
@@ -73,7 +73,8 @@ def mean_double_bias(total: Integers, count: int, operand: Affine, output: Affin
     """MEAN over height and width: sum with zero points times multiplier, rounded twice, plus a
     constant.
 
-    The constant compensates the zero points and is rounded once.
+    The constant compensates the zero points and is rounded once. `count`: the number of summed
+    elements.
     """
     by, bias = _biased(count, operand, output)
     return clamped(double(total, by) + bias, output.low, output.high)
@@ -82,7 +83,9 @@ def mean_double_bias(total: Integers, count: int, operand: Affine, output: Affin
 def mean_double_second_tie_up_bias(
     total: Integers, count: int, operand: Affine, output: Affine
 ) -> Integers:
-    """As mean_double_bias, but the second rounding's ties are up."""
+    """As mean_double_bias, but the second rounding's ties are up. `count`: the number of summed
+    elements.
+    """
     by, bias = _biased(count, operand, output)
     return clamped(double_second_tie_up(total, by) + bias, output.low, output.high)
 
@@ -101,21 +104,27 @@ def _in_float32(total: Integers, real: float, bias: float, *, even: bool) -> Int
 
 
 def sum_float32(total: Integers, count: int, operand: Affine, output: Affine) -> Integers:
-    """LiteRT's SUM: each step in float32, ties away from zero."""
+    """LiteRT's SUM: each step in float32, ties away from zero. `count`: the number of summed
+    elements.
+    """
     real = float32(operand.scale / output.scale)
     bias = float32(float32(-operand.zero_point * real) * count)
     return integer_of(_in_float32(total, real, bias, even=False), output)
 
 
 def sum_float32_even(total: Integers, count: int, operand: Affine, output: Affine) -> Integers:
-    """XNNPACK's SUM: each step in float32, the zero point added before rounding, ties to even."""
+    """XNNPACK's SUM: each step in float32, the zero point added before rounding, ties to even.
+    `count`: the number of summed elements.
+    """
     real = float32(operand.scale / output.scale)
     zero = float32(output.zero_point - float32(count * operand.zero_point * real))
     return clamped(_in_float32(total, real, zero, even=True), output.low, output.high)
 
 
 def mean_float32(total: Integers, count: int, operand: Affine, output: Affine) -> Integers:
-    """XNNPACK's MEAN: each step in float32, the zero point added before rounding, ties to even."""
+    """XNNPACK's MEAN: each step in float32, the zero point added before rounding, ties to even.
+    `count`: the number of summed elements.
+    """
     real = float32(float32(operand.scale / output.scale) * float32(1 / count))
     zero = float32(output.zero_point - float32(count * operand.zero_point * real))
     return clamped(_in_float32(total, real, zero, even=True), output.low, output.high)

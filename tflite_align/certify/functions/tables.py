@@ -31,7 +31,7 @@ __all__ = [
 
 
 def _where(condition: Any, first: Integers, second: Integers) -> Integers:
-    """numpy.where for arrays and for single integers."""
+    """numpy.where for arrays and for single integers. `condition`: Boolean array or bool."""
     if isinstance(first, np.ndarray):
         return np.where(condition, first, second)
     return first if condition or isinstance(second, np.ndarray) else second
@@ -96,7 +96,7 @@ def _leaky(x: Integers, operand: Affine, output: Affine, reals: tuple[float, flo
 
 
 def leaky_relu_double(x: Integers, operand: Affine, output: Affine, alpha: float) -> Integers:
-    """LEAKY_RELU: multipliers from float64 scales, rounded twice."""
+    """LEAKY_RELU: multipliers from float64 scales, rounded twice. `alpha`: the slope below 0."""
     reals = operand.scale / output.scale, operand.scale * alpha / output.scale
     return _leaky(x, operand, output, reals)
 
@@ -104,7 +104,7 @@ def leaky_relu_double(x: Integers, operand: Affine, output: Affine, alpha: float
 def leaky_relu_double_float32_scale(
     x: Integers, operand: Affine, output: Affine, alpha: float
 ) -> Integers:
-    """LEAKY_RELU: multipliers from float32 operations, rounded twice."""
+    """LEAKY_RELU: multipliers from float32 operations, rounded twice. `alpha`: the slope below 0."""
     below = float32(float32(operand.scale * alpha) / output.scale)
     return _leaky(x, operand, output, (float32(operand.scale / output.scale), below))
 
@@ -135,7 +135,7 @@ def requantize_shifted(x: Integers, operand: Affine, output: Affine) -> Integers
 
 
 def leaky_relu_shifted(x: Integers, operand: Affine, output: Affine, alpha: float) -> Integers:
-    """XNNPACK's LEAKY_RELU: multipliers with 8 fraction bits, ties up."""
+    """XNNPACK's LEAKY_RELU: multipliers with 8 fraction bits, ties up. `alpha`: the slope below 0."""
     above = _ratio(operand, output)
     below = float32(above * alpha)
     if not (-127.99609375 <= below <= 128 and abs(below) >= 2.0**-8):

@@ -88,7 +88,7 @@ def bind(
 
 def _cuts(rows: Mapping[str, OperatorRow], targets: Sequence[Target]) -> dict[str, Requantizing]:
     """By tensor type, within which a QUANTIZE can requantize on every target: the limits of that
-    QUANTIZE.
+    QUANTIZE. `rows`: rules by operator name.
     """
     row = rows.get(CUT)
     selected = [

@@ -25,12 +25,12 @@ __all__ = [
     "per_tensor",
 ]
 
-# Severities of a rule, by target.
+# (target name, severity and behaviour) pairs of a rule.
 Requirements = tuple[tuple[str, Requirement], ...]
 
-# The operator that separates a reader from a tensor.
+# The operator inserted between a tensor and its reader.
 CUT = "QUANTIZE"
-# The option field that states a clamp.
+# The option with the fused activation.
 FUSED = "fused_activation_function"
 
 
@@ -57,7 +57,8 @@ class Requantizing(Record, frozen=True):
 
     def between(self, source: float) -> float:
         """The scale between two QUANTIZE in a row, the smallest that the first can write: 0.1 %
-        above the limit, so that float32 rounding cannot fall below it.
+        above the limit, so that float32 rounding cannot fall below it. `source`: scale of the first
+        one's input.
         """
         return 1.001 * source / self.ratio
 

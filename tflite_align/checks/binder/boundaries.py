@@ -15,11 +15,13 @@ __all__ = ["bind_boundaries", "bind_variables"]
 
 
 def bind_variables(collector: Collector, rows: Mapping[str, OperatorRow]) -> None:
-    """Tie the slots that write or read one variable, across subgraphs."""
+    """Tie the slots that write or read one variable, across subgraphs. `rows`: rules by operator
+    name.
+    """
     names = resource_names(collector.model, rows)
     _check_types(collector, names)
     by_resource: dict[str, list[Slot]] = {}
-    # A handle that cannot be followed may be any variable's: then none of them may move.
+    # A computed handle may belong to any variable: then no variable's parameters may change.
     unnamed = None in names.values()
     for slot, name in names.items():
         tensor = collector.tensor(slot)
@@ -63,7 +65,9 @@ def _check_types(collector: Collector, names: Mapping[Slot, str | None]) -> None
 
 
 def _tie(collector: Collector, rule_id: str, slots: list[Slot]) -> None:
-    """Add the constraint that the slots share one label; of different types they are rigid instead."""
+    """Add the constraint that the slots share one label; of different types they are rigid instead.
+    `rule_id`: id of the rule that ties them.
+    """
     types = {tensor.type for slot in slots if (tensor := collector.tensor(slot)) is not None}
     if len(slots) < 2:
         return
@@ -89,7 +93,7 @@ def bind_boundaries(
 ) -> None:
     """Tie the operands of an operator that calls a subgraph (WHILE, CALL) to that subgraph's inputs
     and outputs. Other subgraph inputs and outputs are rigid, unless `free_io` lets those of the
-    model change.
+    model change. `rows`: rules by operator name.
     """
     model = collector.model
     calls = called_subgraphs(model, rows)

@@ -24,9 +24,9 @@ from .operators import bind_operator, family_of, mirrored_slots
 
 __all__ = ["BindingCache", "Templates"]
 
-_MOST = 10_000  # looks that are remembered: two kilobytes each
+_MOST = 10_000  # number of cached templates, of about two kilobytes each
 
-# Makes a constraint, or a flow, of the slots of one operator.
+# Function from the slots of one operator to a constraint or a flow.
 _Maker = Callable[[Sequence[Slot]], Any]
 _Place = tuple[SlotKind, int]
 
@@ -107,7 +107,7 @@ class Templates(Record):
                     if len(self.learnt.templates) < _MOST:
                         self.learnt.templates[key] = template
                 self._apply(collector, operator_id, template)
-                if row.family_axes:  # read from a constant, which no template looks at
+                if row.family_axes:  # read from a constant, which is not part of a template's key
                     collector.families[operator_id] = family_of(
                         collector, graph.index, operator, row
                     )
@@ -195,7 +195,9 @@ def _looks(
 def _template(
     collector: Collector, subgraph: int, operator: Operator, row: OperatorRow
 ) -> _Template:
-    """The template of this operator's signature, made by binding the operator alone."""
+    """The template of this operator's signature, made by binding the operator alone. `subgraph`:
+    its index.
+    """
     alone = Collector(collector.model, collector.targets, graded=collector.graded)
     bind_operator(alone, subgraph, operator, row)
     numbers: dict[Slot, int] = {}

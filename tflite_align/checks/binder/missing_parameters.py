@@ -19,7 +19,7 @@ _KINDS: tuple[SlotKind, ...] = ("inputs", "intermediates", "outputs")
 
 
 def all_slots(subgraph: int, operator: Operator) -> Iterable[Slot]:
-    """The operator's slots that hold a tensor: inputs, then outputs."""
+    """The operator's slots that hold a tensor: inputs, then outputs. `subgraph`: its index."""
     for slot_kind in _KINDS:
         for index, tensor in enumerate(operator.operands(slot_kind)):
             if tensor >= 0:
@@ -27,7 +27,9 @@ def all_slots(subgraph: int, operator: Operator) -> Iterable[Slot]:
 
 
 def select(subgraph: int, operator: Operator, patterns: Iterable[SlotPattern]) -> list[Slot]:
-    """Slots that the patterns name and that hold a tensor, each once, in order."""
+    """Slots that the patterns name and that hold a tensor, each once, in order. `subgraph`: its
+    index.
+    """
     chosen: dict[Slot, None] = {}
     operator_index = operator.index
     for pattern in patterns:
@@ -75,6 +77,7 @@ def add_missing(
 def bind_unknown(collector: Collector, subgraph: int, operator: Operator, row: OperatorRow) -> None:
     """Add a violated constraint for each integer operand without parameters that the kernel
     combines with quantized ones. Copied operands, and operands that a rule covers, are left out.
+    `subgraph`: its index.
     """
     passed = {*select(subgraph, operator, (*row.ignored, *row.rigid))}
     passed |= {c.slot for c in collector.constraints if isinstance(c, WellFormed)}
@@ -115,7 +118,7 @@ def _tied(collector: Collector, rule: SameRule, slots: Iterable[Slot]) -> Iterab
         kind = collector.operand(slot).type
         if kind not in rule.types:
             continue
-        # Known for each rule and type; levels without the user's grades are searched for.
+        # Severities are cached by rule and type; without user grades they are looked up in the targets.
         levels = (target.level(rule.id, kind) for target in collector.targets)
         if collector.requirements(rule.id, kind) or any(one.severity != "off" for one in levels):
             yield slot

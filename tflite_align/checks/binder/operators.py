@@ -44,7 +44,9 @@ __all__ = ["bind_operator", "family_of", "mirrored_slots"]
 
 
 def family_of(collector: Collector, subgraph: int, operator: Operator, row: OperatorRow) -> Family:
-    """The operator's family: its row's, unless that is for other axes (a constant inputs[1])."""
+    """The operator's family: its row's, unless that is for other axes (a constant inputs[1]).
+    `subgraph`: its index.
+    """
     if not row.family_axes:
         return row.family
     source, axes = (collector.tensor(Slot(subgraph, operator.index, "inputs", i)) for i in (0, 1))
@@ -60,7 +62,7 @@ def bind_operator(
     collector: Collector, subgraph: int, operator: Operator, row: OperatorRow
 ) -> None:
     """Add everything that the row says of this operator to the collector: family, rigid slots, one
-    constraint for each rule that applies, flows and ranges.
+    constraint for each rule that applies, flows and ranges. `subgraph`: its index.
     """
     collector.families[OperatorId(subgraph, operator.index)] = family_of(
         collector, subgraph, operator, row
@@ -94,7 +96,7 @@ def mirrored_slots(
 ) -> list[Slot]:
     """The two operands that a kernel copies by negating integers (NEG), if they have opposite zero
     points other than 0 and equal scales: then the kernel is correct, and they keep their
-    parameters. Otherwise empty: rules on the zero point apply.
+    parameters. Otherwise empty: rules on the zero point apply. `subgraph`: its index.
     """
     slots = select(subgraph, operator, row.mirror)
     labels = [collector.operand(slot).label for slot in slots]
@@ -107,7 +109,7 @@ def mirrored_slots(
 
 def _concerned(collector: Collector, subgraph: int, operator: Operator, rule: Rule) -> bool:
     """Whether a rule applies to the operator: operands in `when` are present, those in `unless` are
-    absent, and those in `where` have the given types.
+    absent, and those in `where` have the given types. `subgraph`: its index.
     """
     if rule.when is not None and not select(subgraph, operator, (rule.when,)):
         return False
@@ -122,7 +124,7 @@ def _concerned(collector: Collector, subgraph: int, operator: Operator, rule: Ru
 
 
 def _bind_rule(collector: Collector, subgraph: int, operator: Operator, rule: Rule) -> None:
-    """Add the constraint of one rule at this operator."""
+    """Add the constraint of one rule at this operator. `subgraph`: its index."""
     match rule:
         case SameRule():
             _bind_same(collector, rule, select(subgraph, operator, rule.slots))
@@ -265,7 +267,8 @@ def _add_bias(collector: Collector, operator: Operator, rule: BiasRule, slot: Sl
 
 def _add_absent(collector: Collector, subgraph: int, operator: Operator, rule: PresentRule) -> None:
     """Add a constraint that is already violated if the operator lacks the bias that the rule
-    requires (left out, or index -1) and its first factor has a type of the rule.
+    requires (left out, or index -1) and its first factor has a type of the rule. `subgraph`: its
+    index.
     """
     index = rule.slot.start
     slot = Slot(subgraph, operator.index, rule.slot.kind, index)
@@ -292,7 +295,9 @@ def _add_absent(collector: Collector, subgraph: int, operator: Operator, rule: P
 
 
 def _add_window(collector: Collector, subgraph: int, operator: Operator, rule: WindowRule) -> None:
-    """Add the constraint on the ratio of scales between the rule's two lists of slots."""
+    """Add the constraint on the ratio of scales between the rule's two lists of slots. `subgraph`:
+    its index.
+    """
     numerator = select(subgraph, operator, rule.numerator)
     denominator = select(subgraph, operator, rule.denominator)
     tensors = [collector.operand(slot) for slot in (*numerator, *denominator)]

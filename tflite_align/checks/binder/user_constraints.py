@@ -48,7 +48,7 @@ def impose(collector: Collector, overrides: ResolvedOverrides) -> dict[Slot, str
 
 def _graded(constraint: Constraint, gradings: Sequence[Grading]) -> Constraint | None:
     """The constraint with the severity that the user gave it, the last override winning; None if it
-    is switched off.
+    is switched off. `gradings`: severities given by the user, by rule and place.
     """
     for grading in reversed(gradings):
         if grading.concerns(constraint.rule) and not grading.slots.isdisjoint(constraint.slots):

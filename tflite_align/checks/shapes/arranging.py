@@ -81,7 +81,7 @@ def reshape(at: Scene) -> list[Shape]:
     elements, fixed = math.prod(shape), math.prod(size for size in sizes if size != -1)
     open_ = sizes.count(-1)
     if open_ > 1:
-        raise ContradictionError("one size of -1 at most", told(tuple(sizes)))
+        raise ContradictionError("at most one size of -1", told(tuple(sizes)))
     if min(sizes, default=0) < -1:
         raise ContradictionError("sizes of 0 or more, or one of -1", told(tuple(sizes)))
     if open_:
@@ -117,7 +117,7 @@ def transpose(at: Scene) -> list[Shape]:
     """TRANSPOSE: the axes in the order of the second input."""
     shape, order = at.shape(0), at.listed(1)
     if len(order) != len(shape):
-        raise ContradictionError(f"{len(order)} axes, as many as are ordered", told(shape))
+        raise ContradictionError(f"{len(order)} axes, one per permuted axis", told(shape))
     axes = [axis_of(axis, len(shape)) for axis in order]
     if sorted(axes) != list(range(len(shape))):
         raise UnknownShapeError
@@ -145,7 +145,7 @@ def concatenation(at: Scene) -> list[Shape]:
     axis = axis_of(at.option("axis"), len(first))
     around = {(len(part), part[:axis], part[axis + 1 :]) for part in parts}
     if len(around) > 1:
-        raise ContradictionError(f"shapes that differ along axis {axis} alone", told(*parts))
+        raise ContradictionError(f"shapes that differ only along axis {axis}", told(*parts))
     return [(*first[:axis], sum(part[axis] for part in parts), *first[axis + 1 :])]
 
 
@@ -186,7 +186,9 @@ def split_v(at: Scene) -> list[Shape]:
         rest = shape[axis] - sum(sizes) - 1
         sizes = [rest if size == -1 else size for size in sizes]
     if min(sizes, default=0) < 0 or sum(sizes) != shape[axis]:
-        raise ContradictionError(f"{sum(sizes)} along axis {axis}", told(shape))
+        raise ContradictionError(
+            f"size {sum(sizes)} (the sum of the parts) along axis {axis}", told(shape)
+        )
     return [(*shape[:axis], size, *shape[axis + 1 :]) for size in sizes]
 
 
@@ -194,7 +196,7 @@ def slice_(at: Scene) -> list[Shape]:
     """SLICE: sizes from the third input; -1 means up to the end."""
     shape, begin, size = at.shape(0), at.listed(1), at.listed(2)
     if not len(shape) == len(begin) == len(size):
-        counted = f"{len(begin)} axes, as many as have a beginning and a size"
+        counted = f"{len(begin)} axes, one for each begin and size"
         raise ContradictionError(counted, told(shape))
     rows = list(zip(shape, begin, size, strict=True))
     sizes_found = tuple(full - start if size == -1 else size for full, start, size in rows)
@@ -202,7 +204,7 @@ def slice_(at: Scene) -> list[Shape]:
         start < 0 or start + got > full
         for (full, start, _), got in zip(rows, sizes_found, strict=True)
     ):
-        raise ContradictionError(f"sizes {list(sizes_found)} from {begin} on", told(shape))
+        raise ContradictionError(f"sizes {list(sizes_found)} with begin {begin}", told(shape))
     return [sizes_found]
 
 
@@ -218,7 +220,7 @@ def tile(at: Scene) -> list[Shape]:
     """TILE: each size times the number of repetitions."""
     shape, times = at.shape(0), at.listed(1)
     if len(shape) != len(times):
-        raise ContradictionError(f"{len(times)} axes, as many as multiples", told(shape))
+        raise ContradictionError(f"{len(times)} axes, one for each multiple", told(shape))
     return [tuple(size * count for size, count in zip(shape, times, strict=True))]
 
 
@@ -229,7 +231,7 @@ def pad(at: Scene) -> list[Shape]:
     """PAD and PADV2: each size plus its two borders."""
     shape, border = at.shape(0), at.listed(1)
     if len(border) != 2 * len(shape):
-        raise ContradictionError(f"{len(border) // 2} axes, as many as borders", told(shape))
+        raise ContradictionError(f"{len(border) // 2} axes, one per pair of paddings", told(shape))
     return [
         tuple(
             size + before + after
@@ -241,10 +243,10 @@ def pad(at: Scene) -> list[Shape]:
 def mirror_pad(at: Scene) -> list[Shape]:
     """MIRROR_PAD: as `pad`; a border may not be wider than the mirrored part."""
     padded, shape, border = pad(at), at.shape(0), at.listed(1)
-    spare = at.option("mode")  # REFLECT, 0, leaves the edge itself out
+    spare = at.option("mode")  # mode REFLECT (0) does not repeat the edge element
     for size, sides in zip(shape, zip(border[::2], border[1::2], strict=True), strict=True):
         if max(sides) > size - (1 - spare):
-            raise ContradictionError(f"borders of {size - 1 + spare} or less", f"{max(sides)}")
+            raise ContradictionError(f"paddings of {size - 1 + spare} or less", f"{max(sides)}")
     return padded
 
 
@@ -264,7 +266,7 @@ def space_to_batch(at: Scene) -> list[Shape]:
         raise UnknownShapeError
     full = [s + border[2 * i] + border[2 * i + 1] for i, s in enumerate(inner)]
     if any(size % block for size, block in zip(full, blocks, strict=True)):
-        raise ContradictionError(f"multiples of {blocks} with the borders", told(shape))
+        raise ContradictionError(f"padded sizes that are multiples of {blocks}", told(shape))
     sizes = (size // block for size, block in zip(full, blocks, strict=True))
     return [(shape[0] * math.prod(blocks), *sizes, shape[-1])]
 
@@ -291,7 +293,7 @@ def space_to_depth(at: Scene) -> list[Shape]:
     if block < 1:
         raise UnknownShapeError
     if shape[1] % block or shape[2] % block:
-        raise ContradictionError(f"a height and a width that {block} divides", told(shape))
+        raise ContradictionError(f"a height and a width that are multiples of {block}", told(shape))
     return [(shape[0], shape[1] // block, shape[2] // block, shape[3] * block * block)]
 
 

@@ -95,7 +95,7 @@ def batch_matmul(at: Scene) -> list[Shape]:
 
 def _slid(at: Scene, size: int, window: int, stride: int, dilation: int = 1) -> int:
     """The number of positions of a window along an axis of `size` elements. Raises _TooLargeError
-    if it fits nowhere.
+    if it fits nowhere. `window`, `stride`, `dilation`: in elements.
     """
     if stride < 1 or window < 1 or dilation < 1:
         raise UnknownShapeError
@@ -142,7 +142,7 @@ def depthwise(at: Scene) -> list[Shape]:
     """DEPTHWISE_CONV_2D: weights [1, height, width, out]."""
     shape, weights = at.ranked(0, 4), at.ranked(1, 4)
     if shape[3] < 1 or weights[3] % shape[3]:
-        raise ContradictionError(f"channels that divide {weights[3]}", told(shape))
+        raise ContradictionError(f"a number of channels that divides {weights[3]}", told(shape))
     _biased(at, 2, weights[3])
     return [(shape[0], *_fitting(at, shape, weights[1:3]), weights[3])]
 
@@ -172,7 +172,9 @@ def _fitting(at: Scene, shape: Shape, windows: Shape) -> Shape:
     try:
         return _windows(at, shape, windows)
     except _TooLargeError:
-        raise ContradictionError(f"an image that {list(windows)} fits in", told(shape)) from None
+        raise ContradictionError(
+            f"an image of at least the window's size {list(windows)}", told(shape)
+        ) from None
 
 
 def pooling(at: Scene) -> list[Shape]:

@@ -19,6 +19,7 @@ def foldable(model: Model, subgraph: int, *, resized: bool) -> Mapping[int, NDAr
 
     `resized`: an application may resize inputs whose signature leaves sizes open. Empty if the
     model has metadata that may refer to operators by position, as then none can be removed.
+    `subgraph`: its index.
     """
     if unknown_metadata(model):
         return {}

@@ -18,7 +18,7 @@ from .scene import ContradictionError, Scene, Shape, ShapeFunction, UnknownShape
 
 __all__ = ["FUNCTIONS", "Clash", "EarlierState", "Inferred", "inferred", "settled"]
 
-# Name in a row of the table -> shape function.
+# Function name in schema/shapes.toml -> shape function.
 FUNCTIONS: Mapping[str, ShapeFunction] = {
     name.rstrip("_").replace("_", " "): getattr(module, name)
     for module in (arranging, computing)
@@ -65,7 +65,7 @@ def inferred(model: Model, subgraph: int, earlier: EarlierState | None = None) -
 
 def settled(model: Model, subgraph: int) -> Inferred:
     """The shapes and values that hold for every input size that an application may choose: nothing
-    is inferred from tensors whose `shape_signature` leaves sizes open.
+    is inferred from tensors whose `shape_signature` leaves sizes open. `subgraph`: its index.
     """
     return _known(model, subgraph, "settled shapes", opened=True)
 

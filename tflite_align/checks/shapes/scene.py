@@ -25,7 +25,7 @@ __all__ = [
 
 Shape = tuple[int, ...]
 
-_MOST_VALUES = 256  # elements of a tensor whose values are followed
+_MOST_VALUES = 256  # largest number of elements of a tensor whose values are computed
 _COUNTED = frozenset({"int32", "int64"})
 
 
@@ -59,11 +59,13 @@ class Scene(Record):
     values: dict[int, NDArray[Any] | None] = field(default_factory=dict)
 
     def has(self, index: int) -> bool:
-        """Whether the input at this position is present."""
+        """Whether the input at this position is present. `index`: the input's position."""
         return index < len(self.operator.inputs) and self.operator.inputs[index] >= 0
 
     def shape(self, index: int = 0) -> Shape:
-        """The shape of the input at this position; UnknownShapeError if it is not known."""
+        """The shape of the input at this position; UnknownShapeError if it is not known. `index`:
+        the input's position.
+        """
         inputs = self.operator.inputs
         found = self.shapes.get(inputs[index]) if index < len(inputs) else None
         if found is None:
@@ -73,7 +75,7 @@ class Scene(Record):
     def ranked(self, index: int, *ranks: int) -> Shape:
         """The shape of an input that must have one of these numbers of dimensions;
         ContradictionError otherwise. UnknownShapeError for a shape without dimensions, which may
-        have been left out of the file.
+        have been left out of the file. `index`: the input's position.
         """
         shape = self.shape(index)
         if not shape:
@@ -89,7 +91,7 @@ class Scene(Record):
 
     def value(self, index: int) -> NDArray[Any]:
         """The integers of the input at this position, in its shape; UnknownShapeError if they are
-        not known.
+        not known. `index`: the input's position.
         """
         tensor = self.operator.inputs[index] if self.has(index) else -1
         if tensor not in self.values:
@@ -101,13 +103,13 @@ class Scene(Record):
 
     def listed(self, index: int) -> list[int]:
         """The integers of the input at this position as a flat list; UnknownShapeError if they are
-        not known.
+        not known. `index`: the input's position.
         """
         return [int(item) for item in self.value(index).reshape(-1)]
 
     def single(self, index: int) -> int:
         """The only integer of the input at this position; UnknownShapeError if it is unknown or one
-        of several.
+        of several. `index`: the input's position.
         """
         items = self.listed(index)
         if len(items) != 1:
@@ -115,7 +117,9 @@ class Scene(Record):
         return items[0]
 
     def _constant(self, index: int) -> NDArray[Any] | None:
-        """The integers of a constant without scale; None for another tensor."""
+        """The integers of a constant without scale; None for another tensor. `index`: the input's
+        position.
+        """
         tensor = self.graph.tensors[index]
         quant = tensor.quant
         if tensor.type not in _COUNTED or tensor.sparse or (quant is not None and quant.scale):
@@ -140,7 +144,7 @@ class Scene(Record):
             self.values[tensor.index] = value.astype(DTYPES[tensor.type])
 
 
-# Shapes of the outputs, the first ones; raises one of the two errors above.
+# Returns the shapes of the first outputs; raises one of the two errors above.
 ShapeFunction = Callable[[Scene], Sequence[Shape]]
 
 

@@ -73,7 +73,7 @@ def _operator(subject: Subject, value: Sequence[str]) -> _Words:
     operator = subject.operator
     if operator is None or operator.name in value:
         return None
-    return "an operator that the target knows", " ".join(
+    return "an operator that the target supports", " ".join(
         filter(None, (operator.name, operator.custom_code))
     )
 
@@ -169,7 +169,7 @@ def _axes(subject: Subject, value: Mapping[str, Any]) -> _Words:
 
 def _named_axes(subject: Subject, slot: SlotPattern, rank: int) -> list[int] | None:
     """The axes in a constant operand, counted from the end (-1 is the last); None if they are
-    computed.
+    computed. `rank`: the tensor's number of dimensions.
     """
     named = subject.tensors(slot)
     integers = subject.integers(named[0]) if named else None
@@ -194,7 +194,7 @@ def _growth(subject: Subject, value: Mapping[str, Any]) -> _Words:
         return None
     for old, new in zip(before[0].shape, after[0].shape, strict=False):
         if old > 0 and new > value["at_most"] * old:
-            return f"a size at most {value['at_most']:g} times as large", f"{old} to {new}"
+            return f"a size at most {value['at_most']:g} times as large", f"{old} resized to {new}"
     return None
 
 

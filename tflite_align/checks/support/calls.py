@@ -32,7 +32,7 @@ def distinct_outputs(subject: Subject, value: Sequence[str]) -> tuple[str, str] 
     """
     fault_text = next(filter(None, _called(subject, value, _doubled)), "")
     return (
-        ("outputs of the called subgraph that are tensors of their own", fault_text)
+        ("a different tensor for each output of the called subgraph", fault_text)
         if fault_text
         else None
     )
@@ -57,7 +57,10 @@ def carried_in_order(subject: Subject, value: Sequence[str]) -> tuple[str, str] 
     """
     fault_text = next(filter(None, _called(subject, value, _handed_on)), "")
     return (
-        ("values handed on by an operator, or to an earlier place", fault_text)
+        (
+            "an output that an operator computes, or that returns an input at the same or an earlier position",
+            fault_text,
+        )
         if fault_text
         else None
     )

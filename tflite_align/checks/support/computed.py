@@ -32,7 +32,7 @@ def foldable_limits(
             alone = " and ".join(name for name, _ in limit.requirements)
             removable = (
                 f"; the signature leaves its size open, and applications may change it in"
-                f" {' and '.join(resizing)}: aligned for {alone} alone it becomes a constant"
+                f" {' and '.join(resizing)}: aligned for {alone} only, this operator becomes a constant"
             )
             yield replace(limit, sentence=f"{limit.sentence}{removable}")
         else:

@@ -50,7 +50,9 @@ def outputs_equal(subject: Subject, value: str) -> _Words:
     outputs = len(subject.operator.outputs) if subject.operator is not None else 0
     stated = subject.option(value)
     return (
-        None if outputs == stated else (f"as many outputs as {value} says, {stated}", f"{outputs}")
+        None
+        if outputs == stated
+        else (f"as many outputs as the option {value}, {stated}", f"{outputs}")
     )
 
 
@@ -124,7 +126,11 @@ def strided_axes(subject: Subject, value: Mapping[str, Any]) -> _Words:
         for index, stride in enumerate(values)
     )
     axes = ", ".join(str(axis) for axis in value["axes"])
-    return None if allowed else (f"positive strides, 1 but along axes {axes}", f"strides {values}")
+    return (
+        None
+        if allowed
+        else (f"positive strides, and 1 except along axes {axes}", f"strides {values}")
+    )
 
 
 def upscale(subject: Subject, value: Mapping[str, Any]) -> _Words:
@@ -166,7 +172,7 @@ def around(subject: Subject, value: Sequence[str]) -> _Words:
     row's operators, which is thereby dilated, and no other operator reads the tensors between them.
     """
     operator = subject.operator
-    expected = f"its counterpart behind a {' or '.join(value)}"
+    expected = f"the matching operator behind a {' or '.join(value)}"
     if operator is None or not operator.inputs or not operator.outputs:
         return expected, "none"
     operators = subject.model.subgraphs[subject.subgraph].operators
@@ -231,4 +237,4 @@ def outputs_inside(subject: Subject, _: object) -> _Words:
     outside = set(outputs) & set(subject.model.subgraphs[subject.subgraph].outputs)
     if not outside:
         return None
-    return "an output that the subgraph keeps to itself", "an output of the subgraph"
+    return "a tensor that is not an output of the subgraph", "an output of the subgraph"

@@ -150,7 +150,7 @@ def _verdicts(case: _Asked, judged: _Judged) -> Iterator[_Verdict]:
     """The violations of one operator: unknown, version, or types."""
     name = case.operator.name
     if len(case.rows) < len(case.target.kernels):
-        yield _unknown(case, "the operator is not known to this target", name)
+        yield _unknown(case, "support of the operator by this target is unknown", name)
         return
     version = _version(case, right=judged.right)
     if version is not None:
@@ -164,31 +164,33 @@ def _verdicts(case: _Asked, judged: _Judged) -> Iterator[_Verdict]:
             slot=case.slot,
             severity="error",
             behaviour=f"no kernel of this operator in {case.names(case.rows)}: the model is refused",
-            expected="an operator that there is a kernel for",
+            expected="an operator with a kernel",
             actual=name,
             sources=case.sources,
         )
     elif of_the_bias(case.target, case.graph, case.operator, judged.nearest):
-        return  # its own rule reports and repairs it
+        return  # reported and repaired by another rule
     elif (
         judged.nearest is not None
         and "wrong" not in judged.outcomes.values()
         and not types <= measured_types(name)
     ):
-        words = "whether a kernel takes these operand types is not known to this target"
+        words = "support of these operand types by this target is unknown"
         yield _unknown(case, words, str(case.given))
     else:
         yield _types(case, judged)
 
 
 def _unknown(case: _Asked, behaviour: str, actual: str) -> _Verdict:
-    """The violation of an operator without a row; `actual`: text of what was found."""
+    """The violation of an operator without a row; `actual`: text of what was found. `behaviour`:
+    what the runtime does, as text.
+    """
     return _Verdict(
         rule=f"support/{case.operator.name}/unknown",
         slot=case.slot,
         severity="warning",
         behaviour=behaviour,
-        expected="an operator, and operand types, that the rows of this target know",
+        expected="an operator and operand types listed for this target",
         actual=actual,
     )
 
@@ -238,7 +240,7 @@ def _types(case: _Asked, judged: _Judged) -> _Verdict:
 def _what(case: _Asked) -> str:
     """The first words of the message about operand types."""
     if not _half_quantized(case):
-        return "no kernel takes these operand types"
+        return "no kernel supports these operand types"
     return "not fully quantized: float activations with quantized weights"
 
 
@@ -279,7 +281,7 @@ def _reachable(case: _Asked, nearest: OperandTypes | None) -> bool:
     if nearest is None or len(nearest.inputs) != len(operand_types.inputs):
         return False
     if any(a != b == "int4" for a, b in zip(operand_types.inputs, nearest.inputs, strict=True)):
-        return False  # 16 steps hold no constant that had more
+        return False  # int4 has too few steps for the constant
     outputs = [
         (a, b) for a, b in zip(operand_types.outputs, nearest.outputs, strict=True) if a != b
     ]

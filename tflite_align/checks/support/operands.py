@@ -63,7 +63,7 @@ def varied(subject: Subject, tensor: Tensor, _: object) -> _Words:
     """The tensor is a constant that holds more than one integer."""
     integers = subject.integers(tensor)
     if integers is None:
-        return "a constant", "a tensor that is computed"
+        return "a constant", "a computed tensor"
     several = integers.size > 0 and bool((integers != integers.flat[0]).any())
     return None if several else ("several values", f"{integers.flat[:1].tolist()} alone")
 
@@ -81,13 +81,13 @@ def static_behind(_: Subject, tensor: Tensor, value: int) -> _Words:
     """All dimensions except the first `value` ones are static."""
     sizes = tensor.shape_signature or tensor.shape
     static = all(size >= 0 for size in sizes[value:])
-    return None if static else ("sizes that are known", f"{list(sizes)}")
+    return None if static else ("a fixed size in every dimension", f"{list(sizes)}")
 
 
 def shaped(subject: Subject, tensor: Tensor, _: object) -> _Words:
     """The tensor has a shape: a computed tensor has at least one dimension."""
     allowed = bool(tensor.shape) or subject.constant(tensor)
-    return None if allowed else ("a shape", "a scalar that is computed")
+    return None if allowed else ("a shape", "a computed scalar")
 
 
 def unit_dimension(_: Subject, tensor: Tensor, value: int) -> _Words:
@@ -104,7 +104,11 @@ def unit_dimension(_: Subject, tensor: Tensor, value: int) -> _Words:
 def affine(_: Subject, tensor: Tensor, __: object) -> _Words:
     """The tensor has no quantization scheme beyond scales and zero points."""
     allowed = tensor.quant is None or not tensor.quant.details
-    return None if allowed else ("scales and zero points alone", "another scheme (blockwise)")
+    return (
+        None
+        if allowed
+        else ("affine parameters (scales and zero points) only", "another scheme (blockwise)")
+    )
 
 
 def per_channel(_: Subject, tensor: Tensor, value: int) -> _Words:
@@ -112,4 +116,4 @@ def per_channel(_: Subject, tensor: Tensor, value: int) -> _Words:
     count = len(tensor.quant.scale) if tensor.quant is not None else 0
     size = tensor.shape[value] if value < len(tensor.shape) else 1
     actual = "1 scale" if count == 1 else f"{count} scales"
-    return None if count == size else (f"{size} scales, one a channel", actual)
+    return None if count == size else (f"{size} scales, one per channel", actual)

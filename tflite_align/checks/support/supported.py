@@ -58,7 +58,7 @@ def supported(
 
 
 def _graded(limit: Supported, levels: tuple[tuple[str, Requirement], ...]) -> Supported:
-    """The limit with other requirements, (target name, requirement)."""
+    """The limit with other requirements, (target name, requirement). `levels`: the pairs."""
     return Supported(
         rule=limit.rule,
         type=limit.type,

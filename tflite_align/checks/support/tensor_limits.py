@@ -14,13 +14,13 @@ from ...format.model import Tensor
 from .subject import Subject
 
 # Text for an operand that should be a constant.
-COMPUTED = ("a tensor that is computed", "axes that are computed")
+COMPUTED = ("a computed tensor", "a computed tensor of axes")
 
 _Words = tuple[str, str] | None
 
 
 def listed(words: Sequence[object]) -> str:
-    """The items as text, joined by commas and `or`."""
+    """The items as text, joined by commas and `or`. `words`: the items."""
     texts = [str(word) for word in words]
     return " or ".join(texts) if len(texts) < 3 else f"{', '.join(texts[:-1])} or {texts[-1]}"
 
@@ -49,7 +49,7 @@ def absent(_: Subject, tensor: Tensor, __: object) -> _Words:
 def static(_: Subject, tensor: Tensor, __: object) -> _Words:
     """No size is open (-1)."""
     static = all(size >= 0 for size in tensor.shape)
-    return None if static else ("sizes that are known", f"{list(tensor.shape)}")
+    return None if static else ("a fixed size in every dimension", f"{list(tensor.shape)}")
 
 
 def ranks(_: Subject, tensor: Tensor, value: Sequence[int]) -> _Words:
@@ -74,7 +74,7 @@ def _innermost_alone(tensor: Tensor, value: int) -> _Words:
     if all(size <= 1 for size in outer):
         return None
     noun = "dimension" if value == 1 else f"{value} dimensions"
-    return f"sizes above 1 in the innermost {noun} alone", f"{list(tensor.shape)}"
+    return f"sizes above 1 only in the innermost {noun}", f"{list(tensor.shape)}"
 
 
 def elements_at_least(_: Subject, tensor: Tensor, value: int) -> _Words:
@@ -104,7 +104,11 @@ def innermost_at_most(_: Subject, tensor: Tensor, value: int) -> _Words:
 def innermost_multiple_of(_: Subject, tensor: Tensor, value: int) -> _Words:
     """The innermost size is a multiple of `value`."""
     size = tensor.shape[-1] if tensor.shape else 1
-    return None if size % value == 0 else (f"an innermost size that {value} divides", f"{size}")
+    return (
+        None
+        if size % value == 0
+        else (f"an innermost size that is a multiple of {value}", f"{size}")
+    )
 
 
 def values(subject: Subject, tensor: Tensor, value: Sequence[int]) -> _Words:

@@ -58,11 +58,13 @@ class Codes:
 
 
 def _table(name: str, version: int) -> NewTable:
-    """The table of a new operator code. Raises UsageError for a name that is no builtin operator."""
+    """The table of a new operator code. Raises UsageError for a name that is no builtin operator.
+    `version`: of the operator.
+    """
     try:
         code = operator_code(name)
     except (KeyError, ValueError):
-        raise UsageError(f"{name!r} is no builtin operator") from None
+        raise UsageError(f"{name!r} is not a builtin operator") from None
     if name == "CUSTOM":
         raise UnsupportedError("a custom operator cannot be added")
     fields: dict[str, Value] = {

@@ -83,7 +83,9 @@ class _GraphDifferences:
     def _added_tensor(self, tensor: Tensor) -> AddTensor:
         """The edit that adds a tensor."""
         if tensor.like is None:
-            raise UsageError(f"subgraph[{self.index}]/tensor[{tensor.index}]: like no other tensor")
+            raise UsageError(
+                f"subgraph[{self.index}]/tensor[{tensor.index}]: an added tensor must have the type and shape of an existing one"
+            )
         # `like` is another new tensor, or a tensor as it is in the file.
         news = tensor.like >= len(self.old.tensors)
         like = (self.new if news else self.old).tensors[tensor.like]
@@ -153,7 +155,9 @@ class _GraphDifferences:
                 yield RemoveOperator(subgraph=self.index, operator=was.index)
 
     def _insertions(self, added: list[Operator], before: int) -> Iterator[Edit]:
-        """The edits that add these operators before the original operator `before`."""
+        """The edits that add these operators before the original operator `before`. `added`: the
+        new operators.
+        """
         for operator in added:
             if operator.options or operator.intermediates or operator.custom_code:
                 raise UnsupportedError(
@@ -190,7 +194,7 @@ class _GraphDifferences:
     def _boundary(
         self, side: Literal["inputs", "outputs"], old: tuple[int, ...], new: tuple[int, ...]
     ) -> Iterator[Edit]:
-        """The edits of the subgraph's inputs or outputs."""
+        """The edits of the subgraph's inputs or outputs. `old`, `new`: tensor indices."""
         if len(old) != len(new):
             raise UnsupportedError(f"subgraph[{self.index}]: the number of {side} is fixed")
         for index, (was, tensor) in enumerate(zip(old, new, strict=True)):
@@ -199,7 +203,9 @@ class _GraphDifferences:
 
 
 def _refuse(address: str, names: tuple[str, ...], was: object, now: object) -> None:
-    """Raise UnsupportedError if one of the named fields differs, as these cannot be changed."""
+    """Raise UnsupportedError if one of the named fields differs, as these cannot be changed.
+    `names`: of fields; `was`, `now`: the records to compare. `was`, `now`: the records to compare.
+    """
     changed = [name for name in names if getattr(was, name) != getattr(now, name)]
     if changed:
         raise UnsupportedError(f"{address}: {changed[0]} cannot be changed")

@@ -82,7 +82,7 @@ class FieldValues:
     def _holds(
         self, plan: VtablePlan, pos: int, values: tuple[Any, ...], name: str, value: Value
     ) -> bool:
-        """Whether the field has this value already."""
+        """Whether the field has this value already. `pos`: byte position of the table."""
         field = plan.layout.by_name[name]
         if field.kind == "scalar":
             return bool(values[field.id] == value)
@@ -97,7 +97,7 @@ class FieldValues:
         self, plan: VtablePlan, pos: int, values: tuple[Any, ...], field_id: int, value: Scalars
     ) -> tuple[int, int]:
         """(first byte, element count) of the existing vector that `value` replaces; (0, 0) if the
-        field is absent.
+        field is absent. `pos`: byte position of the table.
         """
         target = self.view.target(plan, pos, values, field_id)
         if target == 0:
@@ -107,7 +107,9 @@ class FieldValues:
     def _places(
         self, plan: VtablePlan, pos: int, values: tuple[Any, ...], changes: dict[int, Value]
     ) -> list[tuple[int, bytes]] | None:
-        """The positions and bytes to overwrite; None if the table has to be rebuilt."""
+        """The positions and bytes to overwrite; None if the table has to be rebuilt. `pos`: byte
+        position of the table. `changes`: field id -> new value.
+        """
         places = []
         for field_id, value in changes.items():
             field = plan.layout.fields[field_id]
@@ -131,7 +133,7 @@ class FieldValues:
         self, plan: VtablePlan, pos: int, values: tuple[Any, ...], field_id: int, value: Scalars
     ) -> tuple[int, bytes] | None:
         """(position, bytes) for overwriting a scalar vector; None unless the old one has the same
-        length and one owner.
+        length and one owner. `pos`: byte position of the table. `field_id`: number of the field.
         """
         start, count = self._vector(plan, pos, values, field_id, value)
         end = start + len(value.data)
@@ -146,7 +148,7 @@ class FieldValues:
         none; None for another.
 
         The remaining references move up, so that they still point forward; unused places at the end
-        remain.
+        remain. `pos`: byte position of the table. `field_id`: number of the field.
         """
         if not isinstance(value, Refs) or not all(isinstance(item, Old) for item in value.items):
             return None
@@ -162,7 +164,7 @@ class FieldValues:
         self, plan: VtablePlan, pos: int, values: tuple[Any, ...], changes: dict[int, Value]
     ) -> NewTable:
         """The table with the changed field values; its other references point into the original
-        bytes.
+        bytes. `pos`: byte position of the table. `changes`: field id -> new value.
         """
         if plan.extra:
             name, field_id = plan.layout.name, plan.extra[0][0]

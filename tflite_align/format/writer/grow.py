@@ -23,7 +23,7 @@ __all__ = ["GRAIN", "grow"]
 GRAIN = 64
 _LIMIT = 2**31 - 1
 _NODES = (NewTable, Scalars, Text, Refs)
-_HEADER = 8  # root reference and file identifier
+_HEADER = 8  # bytes: root reference and file identifier
 
 
 class _Shape(Record, frozen=True):
@@ -108,7 +108,9 @@ def _aligned(node: Node, cursor: int) -> int:
 
 
 def _size(node: Node, shapes: dict[int, _Shape]) -> int:
-    """The bytes of a node, with its length field but without padding."""
+    """The bytes of a node, with its length field but without padding. `shapes`: layouts of new
+    tables by id.
+    """
     if isinstance(node, NewTable):
         return shapes[id(node)].size
     if isinstance(node, Refs):

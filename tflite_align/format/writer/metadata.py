@@ -29,7 +29,7 @@ HARMLESS = frozenset(
 )
 
 _HEADER = struct.Struct("<3i")  # version, subgraph, number of offsets
-_ANYWHERE = -1  # "place this tensor at run time"
+_ANYWHERE = -1  # offset of a tensor that is placed at run time
 
 
 def unknown_metadata(model: Model) -> tuple[str, ...]:
@@ -54,7 +54,7 @@ def memory_plan(
     TFLM's planner places them around the fixed ones.
     """
     if len(data) < _HEADER.size or len(data) % 4:
-        _refuse(f"{len(data)} bytes are no plan")
+        _refuse(f"{len(data)} bytes are not a memory plan")
     version, graph, count = _HEADER.unpack_from(data)
     offsets = struct.unpack_from(f"<{len(data) // 4 - 3}i", data, _HEADER.size)
     sizes = [len(subgraph.tensors) for subgraph in model.subgraphs]
@@ -79,6 +79,6 @@ def memory_plan(
 
 
 def _refuse(why: str) -> NoReturn:
-    """Raise UnsupportedError, since the plan cannot be updated."""
+    """Raise UnsupportedError, since the plan cannot be updated. `why`: the reason."""
     msg = f"metadata {MEMORY_PLAN!r} cannot be kept in step with the edits: {why}"
     raise UnsupportedError(msg)

@@ -13,7 +13,7 @@ from ..model import Model
 
 __all__ = ["Patches", "Written"]
 
-_LONG = 1 << 20  # shortest constant that is not copied
+_LONG = 1 << 20  # bytes: shortest constant that is not copied
 
 
 class Written(Record, frozen=True, kw_only=True):
@@ -41,7 +41,7 @@ class Written(Record, frozen=True, kw_only=True):
         constants = list(self._kept(data, model))
         if not constants:
             return self.join()
-        # Untouched pages of zeros take no memory.
+        # Memory pages of zeros that are never written take no memory.
         whole = np.zeros(sum(len(chunk) for chunk in self.chunks), np.uint8)
         end = 0
         for chunk in self.chunks:

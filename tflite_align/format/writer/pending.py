@@ -104,7 +104,7 @@ class PendingEdits:
         if self.draft.view.buf[start:end] == data:
             return index
         if end - start == len(data) and self._owners[index] <= 1:
-            # Buffers may share bytes without sharing a table; data at an offset is no vector.
+            # Buffers may share bytes without sharing a table; data at an offset is not in a vector.
             overlaps = (self._ranges[0] < end) & (self._ranges[1] > start)
             own_users = (
                 1 if self.draft.current(_BUFFER, self.model.buffers[index].pos, "data") else 0
@@ -131,7 +131,7 @@ class PendingEdits:
         return tensors[index]
 
     def _check_named(self, subgraph: int, index: int) -> None:
-        """Raise UsageError unless the tensor exists or is added by an edit."""
+        """Raise UsageError unless the tensor exists or is added by an edit. `subgraph`: its index."""
         if (subgraph, index) not in self._added:
             self._tensor(subgraph, index)
 
@@ -179,7 +179,7 @@ class PendingEdits:
     def _set_type(self, edit: SetType) -> None:
         tensor = self._tensor(edit.subgraph, edit.tensor)
         if self.model.is_constant(edit.subgraph, edit.tensor):
-            msg = f"subgraph[{edit.subgraph}]/tensor[{edit.tensor}]: its data has a type of its own"
+            msg = f"subgraph[{edit.subgraph}]/tensor[{edit.tensor}]: its data has another type"
             raise UsageError(msg)
         self._want_tensor(edit.subgraph, tensor, type=code_of_type(edit.type))
         self.altered.add((edit.subgraph, edit.tensor))
@@ -189,7 +189,7 @@ class PendingEdits:
         tensor = self._tensor(edit.subgraph, edit.tensor)
         address = f"subgraph[{edit.subgraph}]/tensor[{edit.tensor}]"
         if self.model.is_constant(edit.subgraph, edit.tensor):
-            raise UsageError(f"{address}: its data has a shape of its own")
+            raise UsageError(f"{address}: its data has another shape")
         if bool(edit.signature) != bool(tensor.shape_signature):
             raise UsageError(f"{address}: a signature is neither added nor taken away")
         self._want_tensor(edit.subgraph, tensor, shape=scalars("i", edit.shape))

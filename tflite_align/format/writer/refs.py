@@ -35,7 +35,7 @@ class References:
 
     def __init__(self, view: BufferReader, root: int) -> None:
         self._view = view
-        self._starts: list[Positions] = [np.zeros(1, np.int64)]  # root reference, identifier
+        self._starts: list[Positions] = [np.zeros(1, np.int64)]  # position of the root reference
         self._ends: list[Positions] = [np.full(1, 8, np.int64)]
         self._vtables: set[int] = set()
         self._budget = 4 * view.size + (1 << 16)
@@ -123,7 +123,7 @@ class References:
             self._extent(np.array([vtable]), np.array([vtable + size]))
 
     def _spend(self, amount: int) -> None:
-        """Count references; raise FormatError if they exceed the limit."""
+        """Count references; raise FormatError if they exceed the limit. `amount`: their number."""
         self._budget -= amount
         if self._budget < 0:
             msg = "the file claims many times more content than it has bytes"

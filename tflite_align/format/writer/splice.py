@@ -125,7 +125,7 @@ class _Assembly:
         if unknown and (grown or intake.operators or intake.removed):
             msg = (
                 f"the model carries metadata {unknown[0]!r}, which may count tensors or operators: "
-                f"none can be added or removed. Where it does not, --allow-metadata {unknown[0]} says so"
+                f"none can be added or removed. If it does not, add --allow-metadata {unknown[0]}"
             )
             raise UnsupportedError(msg)
         if not grown and not intake.altered:
@@ -156,7 +156,9 @@ class _Assembly:
                 self.draft.want(parent, _OPERATOR, pos, **{str(key[3]): table})
 
     def _subgraph(self, index: int) -> NewTable | None:
-        """The rebuilt table of a subgraph; None if it was changed in place or not at all."""
+        """The rebuilt table of a subgraph; None if it was changed in place or not at all. `index`:
+        its index.
+        """
         graph = self.model.subgraphs[index]
         remade = self._settled("tensor", index)
         added = self.intake.tensors.get(index, [])

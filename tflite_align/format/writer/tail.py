@@ -26,7 +26,7 @@ _ENTRY = struct.Struct("<4s6H3L5H2L")  # central directory entry
 _END_MAGIC, _ENTRY_MAGIC, _LOCAL_MAGIC = b"PK\5\6", b"PK\1\2", b"PK\3\4"
 _LOCATOR_MAGIC = b"PK\6\7"  # before the end record of a zip64
 _MAX_COMMENT = 0xFFFF
-_ESCAPE = 0xFFFFFFFF  # "see the zip64 record"
+_ESCAPE = 0xFFFFFFFF  # value that refers to the zip64 record
 _LOCATOR_SIZE = 20
 
 
@@ -82,7 +82,7 @@ def _operator_offsets(
     view: BufferReader, model: Model, remade: Collection[tuple[int, int]]
 ) -> list[tuple[int, int]]:
     """(position, value) of every offset of custom options outside the FlatBuffer, except of rebuilt
-    operators.
+    operators. `remade`: (subgraph, operator) of rebuilt operators.
     """
     tables = [
         operator.pos
@@ -145,5 +145,5 @@ def _appended_zip(view: BufferReader) -> _Zip | None:
 
 
 def _u32(view: BufferReader, pos: int) -> int:
-    """The 32-bit unsigned integer at a position."""
+    """The 32-bit unsigned integer at a position. `pos`: in bytes."""
     return int(struct.unpack_from("<I", view.buf, pos)[0])

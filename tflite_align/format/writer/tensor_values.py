@@ -12,7 +12,7 @@ __all__ = ["beyond_affine", "check_size", "code_of_type", "new_quant"]
 
 def beyond_affine(subgraph: int, tensor: int) -> UnsupportedError:
     """The error for changing the parameters of a quantization scheme other than affine, which is
-    preserved but not interpreted.
+    preserved but not interpreted. `subgraph`: its index.
     """
     address = f"subgraph[{subgraph}]/tensor[{tensor}]"
     return UnsupportedError(f"{address}: parameters of a scheme beyond affine cannot be set")
@@ -31,7 +31,7 @@ def code_of_type(name: str) -> int:
     try:
         return type_code(name)
     except (KeyError, ValueError):
-        msg = f"{name!r} is no tensor type"
+        msg = f"{name!r} is not a tensor type"
         raise UsageError(msg) from None
 
 

@@ -34,7 +34,8 @@ def convert_border(
     """Give every real-valued graph input and output the requested type (None: unchanged).
 
     Applies to subgraph 0 and every subgraph that a signature names. Integers without parameters
-    (indices, raw pixels) and other types are unchanged.
+    (indices, raw pixels) and other types are unchanged. `rows`: rules by operator name. `targets`:
+    runtimes for which the result must be legal.
     """
     border = _Border(Draft(model), rows, targets)
     called = {call.subgraph for call in called_subgraphs(model, rows)}
@@ -47,7 +48,7 @@ def convert_border(
             if to_type is None or not border.concerns(slot, to_type):
                 continue
             if subgraph in called:
-                border.refuse(slot, to_type, "its subgraph is called by another one")
+                border.refuse(slot, to_type, "its subgraph is called by another subgraph")
             elif slot_kind == "inputs":
                 border.input(slot, to_type)
             else:
@@ -104,7 +105,7 @@ class _Border:
             return
         readers = self.draft.links(slot.subgraph).readers.get(tensor.index, [])
         if tensor.type != "float32" and not _simple(tensor):
-            self.refuse(slot, to_type, "it has a scale a channel")
+            self.refuse(slot, to_type, "it has one scale per channel")
         elif tensor.type == "float32" or self._same_grid(slot, readers, to_type):
             self._input_behind(slot, to_type, readers)
         else:
@@ -112,7 +113,7 @@ class _Border:
 
     def _same_grid(self, slot: Slot, readers: Sequence[Slot], to_type: str) -> bool:
         """Whether the input is read only by QUANTIZE operators to the requested type that keep
-        every real value.
+        every real value. `readers`: slots that read the input.
         """
         ends = [self._requantized(reader) for reader in readers]
         return bool(ends) and all(
@@ -132,16 +133,16 @@ class _Border:
 
     def _input_behind(self, slot: Slot, to_type: str, readers: Sequence[Slot]) -> None:
         """Remove the leading QUANTIZE operators; their output becomes the graph input, or they read
-        its integers.
+        its integers. `to_type`: name of the new type. `readers`: slots that read the input.
         """
         ends = {reader: self._requantized(reader) for reader in readers}
         for reader, end in ends.items():
             if end is None:
-                why = f"{reader.address(self.model)} reads it, and is no QUANTIZE"
+                why = f"{reader.address(self.model)} reads it and is not a QUANTIZE"
                 return self.refuse(slot, to_type, why)
         labelled = [end for end in ends.values() if end is not None]
         if not labelled:
-            return self.refuse(slot, to_type, "nothing quantizes it")
+            return self.refuse(slot, to_type, "no QUANTIZE reads it")
         first = labelled[0]
         if any((end.type, _label(end)) != (first.type, _label(first)) for end in labelled):
             return self.refuse(slot, to_type, "the QUANTIZE operators that read it differ")
@@ -149,18 +150,18 @@ class _Border:
             return self._without(slot, to_type, list(ends), labelled)
         label = _bordering(first, to_type)
         if label is None or not self._able(to_type, first.type):
-            return self.refuse(slot, to_type, f"behind it the graph is {first.type}")
+            return self.refuse(slot, to_type, f"its QUANTIZE writes {first.type}")
         new = self._new(slot, to_type, label)
         for reader in ends:
             self.draft.rewire(reader, new)
-        self._take(slot, "inputs", new, f"{to_type} {label}", "quantized by the caller")
+        self._take(slot, "inputs", new, f"{to_type} {label}", "the application quantizes it")
         return None
 
     def _without(
         self, slot: Slot, to_type: str, readers: Sequence[Slot], ends: Sequence[Tensor]
     ) -> None:
         """Remove the QUANTIZE operators after an input; the first one's output (`ends`) becomes the
-        graph input, and readers of the others read it.
+        graph input, and readers of the others read it. `to_type`: name of the new type.
         """
         new = ends[0].index
         for reader, end in zip(readers, ends, strict=True):
@@ -169,20 +170,24 @@ class _Border:
                 if end.index != new:
                     self.draft.rewire(other, new)
         after = f"{to_type} {_label(ends[0])}"
-        self._take(slot, "inputs", new, after, "its QUANTIZE is taken out")
+        self._take(slot, "inputs", new, after, "its QUANTIZE is removed")
 
     def _new_input(self, slot: Slot, to_type: str, readers: Sequence[Slot]) -> None:
-        """Add a new graph input of the type, and a QUANTIZE that writes the old one from it."""
+        """Add a new graph input of the type, and a QUANTIZE that writes the old one from it.
+        `readers`: slots that read the input.
+        """
         tensor = self.tensor(slot)
         label = _bordering(tensor, to_type)
         if to_type != "float32" and (label is None or not self._able(to_type, tensor.type)):
-            return self.refuse(slot, to_type, f"it is {tensor.type}, and no QUANTIZE leads there")
+            return self.refuse(
+                slot, to_type, f"it is {tensor.type}, which no QUANTIZE converts without loss"
+            )
         new = self._new(slot, to_type, label)
         first = min((reader.operator for reader in readers if reader.operator >= 0), default=0)
         step = ("QUANTIZE", tensor.type)
         self.draft.add_step(slot.subgraph, new, tensor.index, step, first)
         after = to_type if label is None else f"{to_type} {label}"
-        self._take(slot, "inputs", new, after, "a QUANTIZE stands behind it")
+        self._take(slot, "inputs", new, after, "a QUANTIZE is inserted behind it")
         return None
 
     # --- outputs -------------------------------------------------------------------------------
@@ -200,7 +205,7 @@ class _Border:
         if tensor.type == "float32":
             self._output_before(slot, to_type, source)
         elif not _simple(tensor):
-            self.refuse(slot, to_type, "it has a scale a channel")
+            self.refuse(slot, to_type, "it has one scale per channel")
         elif source is not None and self._is_the_same(source, tensor, to_type):
             self._end_at(slot, to_type, source)
         else:
@@ -244,10 +249,12 @@ class _Border:
         return self._new_output(slot, to_type, source)
 
     def _end_at(self, slot: Slot, to_type: str, source: Tensor) -> None:
-        """Make `source`, the input of the last operator, the graph output."""
+        """Make `source`, the input of the last operator, the graph output. `to_type`: name of the
+        new type.
+        """
         self._drop_writer(slot)
         after = to_type if source.type == "float32" else f"{to_type} {_label(source)}"
-        self._take(slot, "outputs", source.index, after, "the operator behind it is taken out")
+        self._take(slot, "outputs", source.index, after, "the operator behind it is removed")
 
     def _drop_writer(self, place: Slot) -> None:
         """Remove the operator that wrote the output, if no other operator reads it."""
@@ -261,7 +268,9 @@ class _Border:
         """Add a QUANTIZE or DEQUANTIZE of `source` that writes a new output tensor of the type."""
         label = _bordering(source, to_type)
         if to_type != "float32" and (label is None or not self._able(source.type, to_type)):
-            return self.refuse(slot, to_type, f"it is {source.type}, and no QUANTIZE leads there")
+            return self.refuse(
+                slot, to_type, f"it is {source.type}, which no QUANTIZE converts without loss"
+            )
         tensor = self.tensor(slot)
         new = self._new(slot, to_type, label)
         end = len(self.model.subgraphs[slot.subgraph].operators)
@@ -271,7 +280,7 @@ class _Border:
         if source.index != tensor.index:
             self._drop_writer(slot)
         after = to_type if label is None else f"{to_type} {label}"
-        self._take(slot, "outputs", new, after, f"a {name} stands in front of it")
+        self._take(slot, "outputs", new, after, f"a {name} is inserted in front of it")
         return None
 
     # --- both ----------------------------------------------------------------------------------
@@ -289,7 +298,7 @@ class _Border:
         return all(result in target.quantize.get(source, ()) for target in self.targets)
 
     def _remove(self, subgraph: int, operator: int) -> None:
-        """Remove an operator, once."""
+        """Remove an operator, once. `subgraph`: its index."""
         if OperatorId(subgraph, operator) not in self.removed:
             self.removed.add(OperatorId(subgraph, operator))
             self.draft.graph(subgraph).remove(operator)
@@ -303,7 +312,7 @@ class _Border:
         self.draft.rewire(slot, new)
         before = tensor.type if tensor.type == "float32" else f"{tensor.type} {_label(tensor)}"
         key = TensorId(slot.subgraph, tensor.index)
-        why = f"graph {side.removesuffix('s')} as asked: {how}"
+        why = f"graph {side.removesuffix('s')} converted:  {how}"
         self.draft.note("converted", key, before, after, why=why, readers=(slot,))
 
 

@@ -45,7 +45,9 @@ class Converted(Record, frozen=True, kw_only=True):
 def convert(
     given: ModelState, request: Asked, rows: Mapping[str, OperatorRow], targets: Sequence[Target]
 ) -> Converted:
-    """Run the requested conversions one after the other; if one is refused, none is applied."""
+    """Run the requested conversions one after the other; if one is refused, none is applied.
+    `rows`: rules by operator name. `targets`: runtimes for which the result must be legal.
+    """
     state, warnings = given, list[str]()
     for conversion in _conversions(request, rows, targets):
         done = conversion(state.model)
@@ -59,9 +61,11 @@ def convert(
 def _conversions(
     request: Asked, rows: Mapping[str, OperatorRow], targets: Sequence[Target]
 ) -> Iterator[Callable[[Model], Conversion]]:
-    """The requested conversions, in order, as functions of a model."""
+    """The requested conversions, in order, as functions of a model. `rows`: rules by operator name.
+    `targets`: runtimes for which the result must be legal.
+    """
     if request.to is not None:
-        # A side that gets a type of its own later needs no uint8 in between.
+        # A side that is converted to another type later becomes int8 here: uint8 is not kept there.
         sides: tuple[tuple[SlotKind, str | None], ...] = (
             ("inputs", request.inputs),
             ("outputs", request.outputs),

@@ -54,7 +54,8 @@ def convert_to_int8(
 
     uint8 tensors without parameters are raw integers and are unchanged. `free`: whether graph
     inputs, outputs or both become int8 too; the others stay uint8, with a QUANTIZE inside. `fixes`:
-    ids of enabled repairs.
+    ids of enabled repairs. `rows`: rules by operator name. `versions`: operator versions by name.
+    `targets`: runtimes for which the result must be legal.
     """
     work = _Signed(Draft(model), rows, versions, targets, free=free)
     for graph in model.subgraphs:
@@ -69,7 +70,7 @@ def convert_to_int8(
     for conflict in plan_biases(work.draft, bound, work.seen, frozenset(), fixes):
         refused.append(f"{conflict.slots[0].address(model)}: {conflict.message}")
     plan = work.draft.plan()
-    nothing = "--to int8: there is no uint8 tensor that could become int8"
+    nothing = "--to int8: the model has no uint8 tensor that can become int8"
     return Conversion(
         plan=plan,
         refused=tuple(dict.fromkeys(refused)),
@@ -122,7 +123,7 @@ class _Signed:
     # --- operators -----------------------------------------------------------------------------
 
     def operator(self, subgraph: int, operator: Operator) -> None:
-        """Decide whether an operator becomes int8, and raise its version."""
+        """Decide whether an operator becomes int8, and raise its version. `subgraph`: its index."""
         row = self.versions.get(operator.name)
         if row is None or not row.holds(operator) or operator.name not in self.rows:
             return
@@ -131,7 +132,7 @@ class _Signed:
         if not any(_uint8(tensor) for tensor in tensors):
             return
         if any(tensor.type == _FROM and tensor.is_variable for tensor in tensors):
-            return  # a state begins at integer 0, which would be another value
+            return  # a state starts as integer 0, which is another real value after the conversion
         self.moved.add(OperatorId(subgraph, operator.index))
         self.draft.touched.add(OperatorId(subgraph, operator.index))
         version = row.versions[_TO]
@@ -145,7 +146,9 @@ class _Signed:
         tensors is converted.
         """
         links = self.draft.links(graph.index)
-        steps: dict[OperatorId, list[Slot]] = {}  # the other slots of its uint8 tensors
+        steps: dict[
+            OperatorId, list[Slot]
+        ] = {}  # operator -> other slots that use its uint8 tensors
         for operator in graph.operators:
             operator_id = OperatorId(graph.index, operator.index)
             ends = (*operator.inputs, *operator.outputs)
@@ -194,7 +197,9 @@ class _Signed:
             touched = [slot for slot in (producer, *slots) if self._moves(slot)]
             if touched:
                 where = touched[0].address(self.model)
-                self.refused.append(f"{where}: an activation with a scale a channel cannot move")
+                self.refused.append(
+                    f"{where}: an activation with one scale per channel cannot be converted"
+                )
             return
         self._activation(key, producer, readers)
 
@@ -225,7 +230,7 @@ class _Signed:
             self._quantize(key, (key[1], new), _TO, min(places, default=end), readers.moved)
 
     def _retype(self, key: TensorId, slots: tuple[Slot, ...]) -> None:
-        """Make the tensor itself int8, shifted by 128."""
+        """Make the tensor itself int8, shifted by 128. `slots`: readers to report."""
         tensor = self.draft.tensor(*key)
         label = _shifted(tensor)
         self.draft.graph(key[0]).set_tensor(key[1], type=_TO)
@@ -330,7 +335,7 @@ class _Signed:
         return quant, fitted.integers.tobytes(), f"symmetric, {many} ({fitted.noise:.3g} rms off)"
 
     def _note(self, key: TensorId, label: Label, why: str, slots: tuple[Slot, ...]) -> None:
-        """Record the conversion of a tensor."""
+        """Record the conversion of a tensor. `slots`: readers to report."""
         tensor = self.draft.tensor(*key)
         assert tensor.quant is not None
         before = f"{_FROM} {tensor.quant.label}"

@@ -14,7 +14,7 @@ from .draft import Draft, relabelled
 
 __all__ = ["plan_activations"]
 
-_COARSE = 16  # coarser by this factor (four bits), a QUANTIZE is mentioned in the report
+_COARSE = 16  # a QUANTIZE that coarsens the step by this factor (4 bits) is noted in the report
 
 # The rules that require each QUANTIZE inserted at a tensor.
 Because = Mapping[tuple[TensorId, Label], tuple[str, ...]]
@@ -35,7 +35,7 @@ def plan_activations(draft: Draft, solution: Solution, bound: Bound) -> None:
 
 
 def _by_label(solution: Solution, readers: list[Slot]) -> dict[Label, list[Slot]]:
-    """The decided ones of the reading slots, by the label that they get."""
+    """The decided ones of the reading slots, by the label that they get. `readers`: the slots."""
     slots_by_label: dict[Label, list[Slot]] = {}
     for slot in readers:
         if slot in solution.seen:
@@ -116,7 +116,7 @@ def _plan_empty(draft: Draft, key: TensorId, labels: list[Label], producer: Slot
     if len(labels) == 1 and tensor.quant is not None:
         label = tensor.quant.label
         draft.set_quant(*key, relabelled(tensor, labels[0]))
-        why = "a tensor without elements takes its reader's"
+        why = "a tensor without elements gets its reader's parameters"
         draft.note("moved", key, str(label), str(labels[0]), why=why, readers=(producer,))
 
 
@@ -124,7 +124,7 @@ def _apart(slots: list[Slot]) -> list[list[Slot]]:
     """Groups of readers that can share one QUANTIZE: each further graph output needs its own.
 
     LiteRT's IF returns only the last of two outputs that are the same computed tensor; it copies
-    the same input twice.
+    the same input twice. `slots`: readers to report.
     """
     outputs = [slot for slot in slots if slot.operator < 0]
     extra_outputs = set(outputs[1:])
@@ -166,7 +166,7 @@ def _plan_cut(
         between = Label(to_float32(able.between(written.scale)), label.zero_point)
         step = draft.add_tensor(subgraph, index, "_between", relabelled(tensor, between))
         draft.add_quantize(subgraph, source, step, tensor.type, before)
-        why = "so that the QUANTIZE behind it does not wrap"
+        why = "so that the QUANTIZE behind it does not overflow"
         draft.note("cut", key, str(written), str(between), why=why, readers=tuple(slots))
         source, written = step, between
     draft.add_quantize(subgraph, source, target, tensor.type, before)

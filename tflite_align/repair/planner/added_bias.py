@@ -36,7 +36,7 @@ def add_bias(draft: Draft, finding: Finding) -> None:
         slot.subgraph, weights.index, "_bias", quant, data=data, type_name=type_name, shape=(count,)
     )
     draft.rewire(slot, added)
-    why = "its kernels do not run without a bias; zeros add nothing"
+    why = "its kernels need a bias; zeros do not change the result"
     key = TensorId(slot.subgraph, weights.index)
     draft.note("bias", key, "none", f"{count} zeros, {type_name}", why=why, readers=(slot,))
 

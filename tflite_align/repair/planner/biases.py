@@ -74,7 +74,9 @@ def plan_biases(
 
 
 def bias_type(constraints: list[BiasOf], bias: Tensor) -> str:
-    """The bias's own type if all its rules allow it, else the first type that they all allow."""
+    """The bias's own type if all its rules allow it, else the first type that they all allow.
+    `constraints`: the rules of the bias's operators.
+    """
     legal = [
         name
         for name in constraints[0].legal_types
@@ -122,7 +124,7 @@ class _Bias:
     ) -> list[Conflict]:
         """Give each operator the bias it needs: the first request changes the tensor in place,
         unless another operator needs it unchanged; further ones get copies. Returns a conflict for
-        each impossible request.
+        each impossible request. `refused`: slot -> reason, for biases that cannot be changed.
         """
         readers = self.draft.links(self.key[0]).readers.get(self.key[1], [])
         satisfied = [w for w, those in requests.items() if self._holds(w, self._declared(those[0]))]
@@ -163,7 +165,9 @@ class _Bias:
         return conflicts
 
     def _state(self, request: _Wanted, constraints: list[BiasOf]) -> None:
-        """Set the operator's option that names the bias type, if it has one."""
+        """Set the operator's option that names the bias type, if it has one. `constraints`: the
+        rules of the bias's operators.
+        """
         for constraint in constraints:
             if constraint.source.type_option and constraint.stated not in {"", request.type}:
                 option, code = constraint.source.type_option, type_code(request.type)
@@ -171,8 +175,8 @@ class _Bias:
                     constraint.slot.operator, option, code
                 )
                 self.draft.touched.add(constraint.slot.operator_id)
-                before, after = f"stated as {constraint.stated}", f"stated as {request.type}"
-                why = "the operator states the type that its bias has"
+                before, after = f"option: {constraint.stated}", f"option: {request.type}"
+                why = "the option for the bias type must match the bias"
                 slots = (constraint.slot,)
                 self.draft.note("parameters", self.key, before, after, why=why, readers=slots)
 
@@ -184,7 +188,9 @@ class _Bias:
         return scales or product_of(self.bound, constraint, {})
 
     def _holds(self, request: _Wanted, declared: tuple[float, ...]) -> bool:
-        """Whether the bias already has the requested type, scales and zero point."""
+        """Whether the bias already has the requested type, scales and zero point. `declared`: its
+        scales in the file.
+        """
         return (
             request.type == self.tensor.type
             and self.tensor.quant is not None
@@ -216,7 +222,9 @@ class _Bias:
         error: float,
         slots: tuple[Slot, ...],
     ) -> None:
-        """Record the change. `error`: largest rounding error, real value."""
+        """Record the change. `error`: largest rounding error, real value. `declared`: its scales in
+        the file. `slots`: readers to report.
+        """
         has_scale = self.tensor.quant is not None and self.tensor.quant.scale
         before = f"{self.tensor.type}, scale {declared[0]:.7g}" if has_scale else "no scale"
         after = f"{request.type}, scale {request.scales[0]:.7g}"
@@ -225,13 +233,15 @@ class _Bias:
 
 
 def _mismatched(declared: tuple[float, ...], expected: tuple[float, ...], tensor: Tensor) -> bool:
-    """Whether a number of scales is neither 1 nor the number of elements."""
+    """Whether a number of scales is neither 1 nor the number of elements. `declared`: its scales in
+    the file. `expected`: the kernel's scales.
+    """
     count = tensor.elements
     return len(declared) not in (1, count) or len(expected) not in (1, count)
 
 
 def _conflict(slots: tuple[Slot, ...], constraint: BiasOf, message: str) -> Conflict:
-    """The conflict of biases at these slots."""
+    """The conflict of biases at these slots. `message`: its text."""
     return Conflict(slots=slots, rules=(constraint.rule,), message=message)
 
 

@@ -32,7 +32,7 @@ def _clip(draft: Draft, bound: Bound, slot: Slot, label: Label) -> None:
     if tensor.label is None:
         return
     before, quant = tensor.label, relabelled(tensor, label)
-    why = "the sum cannot tell what lies beyond: it is at the end of its range either way"
+    why = "clipped without effect: the sum saturates for all values beyond the new range"
     if data is None:
         copy = draft.add_tensor(*key, "_clipped", quant)
         draft.add_quantize(slot.subgraph, tensor.index, copy, tensor.type, slot.operator)

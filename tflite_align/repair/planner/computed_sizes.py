@@ -10,7 +10,7 @@ from .draft import Draft
 
 __all__ = ["fold_sizes"]
 
-_MOST = 8  # integers that a report shows
+_MOST = 8  # largest number of integers in a message
 
 
 def fold_sizes(draft: Draft, subgraph: int, *, resized: bool) -> None:
@@ -35,7 +35,7 @@ def fold_sizes(draft: Draft, subgraph: int, *, resized: bool) -> None:
             draft.graph(subgraph).set_tensor(tensor, shape=value.shape, shape_signature=())
             draft.touched.update(slot.operator_id for slot in remaining)
             before = f"computed by {operator.name}"
-            why = "the same in every run: it follows from shapes that are known"
+            why = "the same in every run: it is computed from fixed shapes"
             key = TensorId(subgraph, tensor)
             draft.note("folded", key, before, _told(value.flat), why=why, readers=remaining)
 

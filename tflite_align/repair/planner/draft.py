@@ -105,7 +105,7 @@ class Draft(Record):
         return self.wiring[subgraph]
 
     def tensor(self, subgraph: int, index: int) -> Tensor:
-        """A tensor without the changes."""
+        """A tensor without the changes. `subgraph`: its index. `index`: position."""
         return self.model.subgraphs[subgraph].tensors[index]
 
     def standing(self, slot: Slot) -> Tensor | None:
@@ -118,7 +118,9 @@ class Draft(Record):
         return graph.tensors[operands[slot.index]] if exists else None
 
     def content(self, subgraph: int, tensor: Tensor) -> memoryview | None:
-        """The bytes of a constant, as changed so far; None for any other tensor."""
+        """The bytes of a constant, as changed so far; None for any other tensor. `subgraph`: its
+        index.
+        """
         own = self.model.subgraphs[subgraph].tensors
         if tensor.index < len(own) and tensor.buffer == own[tensor.index].buffer:
             return self.model.constant(subgraph, tensor.index)
@@ -129,7 +131,7 @@ class Draft(Record):
         changed.
 
         If `quant` has no calibration ranges, those of the tensor are kept, because the writer can
-        rewrite but not remove them.
+        rewrite but not remove them. `subgraph`: its index. `index`: position.
         """
         old = self.tensor(subgraph, index).quant
         if old is not None and (old.minimum or old.maximum):
@@ -157,7 +159,8 @@ class Draft(Record):
         shape: tuple[int, ...] | None = None,
     ) -> int:
         """Add a tensor with the shape of the tensor `like`, or another shape, and a unique name
-        (its name with `ending`); returns its index. `data`: bytes of a constant.
+        (its name with `ending`); returns its index. `data`: bytes of a constant. `subgraph`: its
+        index.
         """
         shaped = self.tensor(subgraph, like)
         name = self.free_name(subgraph, f"{shaped.name}{ending}")
@@ -166,7 +169,7 @@ class Draft(Record):
 
     def free_name(self, subgraph: int, wanted: str) -> str:
         """The name `wanted`, with a number appended if a tensor has it already; the result is
-        reserved.
+        reserved. `subgraph`: its index.
         """
         if subgraph not in self._names:
             tensors = self.model.subgraphs[subgraph].tensors
@@ -183,7 +186,7 @@ class Draft(Record):
         self, subgraph: int, source: int, target: int, type_name: str, before: int
     ) -> None:
         """Insert a QUANTIZE from tensor `source` to tensor `target`, which has this type, before
-        the operator `before`.
+        the operator `before`. `subgraph`: its index.
         """
         self.add_step(subgraph, source, target, ("QUANTIZE", type_name), before)
 
@@ -191,7 +194,8 @@ class Draft(Record):
         self, subgraph: int, source: int, target: int, step: tuple[str, str], before: int
     ) -> None:
         """Insert an operator from tensor `source` to tensor `target`, before the operator `before`.
-        `step`: QUANTIZE or DEQUANTIZE, and the type that chooses its version.
+        `step`: QUANTIZE or DEQUANTIZE, and the type that chooses its version. `subgraph`: its
+        index.
         """
         name, type_name = step
         operator = Operator(

@@ -22,11 +22,11 @@ __all__ = ["fold_quantizes"]
 
 _WHY = {
     "identity": "the parameters on both sides are the same",
-    "composed": "another QUANTIZE follows: one step does for both",
-    "folded": "its only source writes these parameters itself",
-    "through_float": "it reads the integers that a DEQUANTIZE had made floats of",
+    "composed": "another QUANTIZE follows: one conversion replaces both",
+    "folded": "the operator in front writes these parameters itself",
+    "through_float": "it reads the integers that a DEQUANTIZE converted to float",
 }
-_PASSED = "read past another QUANTIZE, whose range clips nothing here"
+_PASSED = "reads the input of another QUANTIZE, which does not clip these values"
 
 
 def fold_quantizes(
@@ -46,7 +46,7 @@ def fold_quantizes(
     parameters.
     """
     if unknown_metadata(base):
-        return plan  # metadata that may count operators
+        return plan  # unknown metadata that may depend on operator indices
     sizes = [len(graph.tensors) for graph in base.subgraphs]
     scope = Scope(
         decided=lambda key: everywhere or key in decided or key[1] >= sizes[key[0]],
@@ -59,11 +59,13 @@ def fold_quantizes(
 
 
 def _folded(plan: Plan, base: Model, rebind: Callable[[Model], Bound], scope: Scope) -> Plan:
-    """Apply steps while that adds no finding: first many at once, and if that adds one, one by one."""
+    """Apply steps while that adds no finding: first many at once, and if that adds one, one by one.
+    `rebind`: binds a model to the rules.
+    """
     bound = rebind(plan.model)
     barred: set[tuple[str, frozenset[TensorId]]] = set()
     careful = False
-    faults: int | None = None  # of the plan, once it matters
+    faults: int | None = None  # number of findings of the plan's model; None: not counted yet
     while True:
         possible = [s for s in steps(bound, scope) if (s.kind, s.tensors) not in barred]
         chosen = _apart(possible)[: 1 if careful else None]
@@ -81,7 +83,9 @@ def _folded(plan: Plan, base: Model, rebind: Callable[[Model], Bound], scope: Sc
 
 
 def _apart(possible: list[Fold]) -> list[Fold]:
-    """The first steps, in order, of which no two concern the same tensor."""
+    """The first steps, in order, of which no two concern the same tensor. `possible`: the steps
+    found.
+    """
     tensor_ids: set[TensorId] = set()
     chosen = []
     for step in possible:
@@ -98,7 +102,7 @@ class _Step(Record, frozen=True):
     base: Model
 
     def take(self, chosen: list[Fold]) -> Plan:
-        """The plan with these folds applied."""
+        """The plan with these folds applied. `chosen`: the folds."""
         draft = Draft(self.plan.model)
         changes, edited = list(self.plan.changes), set(self.plan.edited)
         for step in chosen:
@@ -231,7 +235,7 @@ def _renumbered(graph: Subgraph, numbers: dict[int, int]) -> Subgraph:
         return None if shaped is None else numbers[shaped]
 
     def renumbered(tensors: tuple[int, ...]) -> tuple[int, ...]:
-        """The new indices."""
+        """The new indices. `tensors`: the old ones."""
         return tuple(numbers.get(tensor, tensor) for tensor in tensors)
 
     return replace(

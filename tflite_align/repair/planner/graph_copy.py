@@ -25,11 +25,11 @@ class GraphCopy:
         self.boundary = {"inputs": list(graph.inputs), "outputs": list(graph.outputs)}
 
     def set_tensor(self, index: int, **fields: Any) -> None:
-        """Set fields of a tensor."""
+        """Set fields of a tensor. `index`: position."""
         self.tensors[index] = replace(self.tensors[index], **fields)
 
     def set_data(self, index: int, data: bytes, type_name: str | None = None) -> None:
-        """Set the bytes of a constant, and its type if given."""
+        """Set the bytes of a constant, and its type if given. `index`: position."""
         new_type = type_name or self.tensors[index].type
         self.set_tensor(index, buffer=self._buffer(data), type=new_type)
 
@@ -44,7 +44,7 @@ class GraphCopy:
         shape: tuple[int, ...] | None = None,
     ) -> int:
         """Add a tensor with the shape of the tensor `like`, or another one; returns its index.
-        `data`: bytes of a constant.
+        `data`: bytes of a constant. `type_name`: its type.
         """
         shaped = self.tensors[like]
         if shape is not None:
@@ -72,18 +72,18 @@ class GraphCopy:
         self.removed.add(operator)
 
     def set_operator(self, index: int, **fields: Any) -> None:
-        """Set fields of an operator."""
+        """Set fields of an operator. `index`: position."""
         self.operators[index] = replace(self.operators[index], **fields)
 
     def set_option(self, index: int, field: str, value: int) -> None:
-        """Set an option of an operator."""
+        """Set an option of an operator. `index`: position. `field`: the option's schema name."""
         self.set_operator(index, options={**self.operators[index].options, field: value})
 
     def set_operand(self, operator: int, slot_kind: SlotKind, index: int, tensor: int) -> None:
         """Let an operand use another tensor; operator -1 stands for the subgraph's own inputs and
         outputs.
 
-        The position after the last operand adds one.
+        The position after the last operand adds one. `index`: position.
         """
         if operator < 0:
             self.boundary[slot_kind][index] = tensor

@@ -79,7 +79,7 @@ def _given(draft: Draft, key: TensorId, finding: Finding, like: Slot | None) -> 
         return
     label = tensor.quant.label
     draft.set_quant(*key, relabelled(draft.tensor(*key), label))
-    why = f"none of its own; its operator copies integers of {tensor.name!r}"
+    why = f"without parameters; its operator copies the integers of {tensor.name!r}"
     draft.note("parameters", key, "none", str(label), why=why, readers=(finding.slot,))
 
 
@@ -89,7 +89,7 @@ def _pointed(draft: Draft, key: TensorId, finding: Finding) -> None:
         return
     draft.set_quant(*key, replace(quant, zero_point=(0,) * len(quant.scale)))
     after = "zero point 0" if len(quant.scale) == 1 else "zero points 0"
-    why = "runtimes take no scale without a zero point"
+    why = "runtimes need a zero point with each scale"
     draft.note("parameters", key, "no zero point", after, why=why, readers=(finding.slot,))
 
 
@@ -97,7 +97,7 @@ def _named(draft: Draft, key: TensorId, finding: Finding) -> None:
     """Give a tensor a unique name."""
     name = draft.free_name(key[0], draft.tensor(*key).name)
     draft.graph(key[0]).set_tensor(key[1], name=name)
-    before, why = draft.tensor(*key).name, "another tensor has the name"
+    before, why = draft.tensor(*key).name, "another tensor has the same name"
     draft.note("parameters", key, before, name, why=why, readers=(finding.slot,))
 
 
@@ -108,7 +108,7 @@ def _ranged(draft: Draft, key: TensorId, finding: Finding) -> None:
         return
     quant = relabelled(tensor, tensor.quant.label)
     draft.set_quant(*key, quant)
-    why = "what scale and zero_point can hold"
+    why = "the range of scale and zero_point"
     shown = [f"{q.minimum[0]:.6g}..{q.maximum[0]:.6g}" for q in (tensor.quant, quant)]
     draft.note("parameters", key, *shown, why=why, readers=(finding.slot,))
 
@@ -123,7 +123,7 @@ def _shaped(draft: Draft, key: TensorId, finding: Finding) -> None:
     elif signature:
         signature = shape
     draft.graph(key.subgraph).set_tensor(key.tensor, shape=shape, shape_signature=signature)
-    why = "what its operator makes of its operands"
+    why = "the shape that its operator computes"
     draft.note("shape", key, finding.actual, finding.expected, why=why, readers=(finding.slot,))
 
 
@@ -132,6 +132,7 @@ def as_run(bound: Bound, findings: Iterable[Finding]) -> Plan:
 
     A bias whose readers compute with different scales gets a copy for each. If the scales of the
     weights lie along the wrong axis, the kernel's scale is unknown and the bias is unchanged.
+    `findings`: those to repair.
     """
     draft = Draft(bound.model)
     broken = {finding.slot for finding in findings if finding.fix == "bias-scale"}
@@ -179,7 +180,7 @@ def _corrected(draft: Draft, key: TensorId, groups: dict[tuple[float, ...], list
             draft.set_quant(*key, quant)
             in_use = True
         before, after = f"scale {tensor.quant.scale[0]:.7g}", f"scale {scales[0]:.7g}"
-        why = "the scale that kernels compute with; the integers stay"
+        why = "the scale that kernels compute with; the integers are unchanged"
         draft.note("parameters", key, before, after, why=why, readers=tuple(slots))
 
 

@@ -59,7 +59,7 @@ def plan_overflows(
     """Raise the weight scales of channels whose bias overflows, or the input scale.
 
     A channel's noise grows with the square of its scale, so only the channels that need it are
-    changed, by the smallest factor.
+    changed, by the smallest factor. `broken`: slots of violated constraints.
     """
     room = Room()
     done: set[Slot] = set()
@@ -100,7 +100,7 @@ def _beyond(draft: Draft, bias: Slot, products: float) -> str | None:
         return None
     return (
         f"bias: room for its values would take products in steps of {products:.6g}, beside an"
-        f" output in steps of {step:.6g}; values so large cannot be meant, and stay as they are"
+        f" output in steps of {step:.6g}; values so large are taken for an error of the file and not changed"
     )
 
 
@@ -140,7 +140,9 @@ def _cut(
 
 
 def _factor(quant: QuantParams, scales: tuple[float, ...]) -> float:
-    """The factor by which the worst channel becomes coarser."""
+    """The factor by which the worst channel becomes coarser. `quant`: present parameters; `scales`:
+    new ones by channel.
+    """
     return max(new / old for new, old in zip(scales, quant.scale, strict=True))
 
 
@@ -149,6 +151,7 @@ def _noises(
 ) -> tuple[float, float] | None:
     """(noise power that coarser weights add over all channels, noise power that a coarser input
     adds); None if unknown. `operands`: input and weights; `scales`: new weight scales by channel.
+    `subgraph`: its index.
     """
     source, weights = operands
     data = draft.content(subgraph, weights)
@@ -217,7 +220,8 @@ def _fit_at_a_glance(
     integers: NDArray[Any], current: NDArray[np.float64], product: NDArray[np.float64], limit: int
 ) -> bool:
     """Quick test: the largest bias integer fits with a factor of 2 to spare even at the smallest
-    scale. `current`, `product`: present and required bias scales; NaN gives False.
+    scale. `current`, `product`: present and required bias scales; NaN gives False. `limit`: the
+    largest integer of the bias type.
     """
     greatest = max(int(integers.max(initial=0)), -int(integers.min(initial=0)))
     largest, least = float(current.max(initial=0.0)), float(product.min(initial=np.inf))

@@ -61,9 +61,9 @@ def _plan_clamps(draft: Draft, solution: Solution) -> None:
         draft.graph(slot.subgraph).set_option(slot.operator, FUSED, activation)
         draft.touched.add(slot.operator_id)
         key = slot.tensor_id(draft.model)
-        why = "the clamp that its range stated, now that the range is wider"
+        why = "the clamp of its former range, which is wider now"
         draft.note(
-            "activation", key, "stated by the range", activation.name, why=why, readers=(slot,)
+            "activation", key, "none (the range clamps)", activation.name, why=why, readers=(slot,)
         )
 
 
@@ -71,7 +71,7 @@ def _plan_states(draft: Draft, bound: Bound, findings: list[Finding]) -> None:
     """Change the parameters of a state tensor that only one operator uses.
 
     A scale that must be a power of two becomes the next larger one, which clips nothing; a zero
-    point that the kernel treats as 0 becomes 0.
+    point that the kernel treats as 0 becomes 0. `findings`: those to repair.
     """
     new: dict[TensorId, tuple[Label, Finding]] = {}
     powers = {(c.rule, c.slot) for c in bound.constraints if isinstance(c, Power)}

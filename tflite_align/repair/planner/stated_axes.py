@@ -20,7 +20,7 @@ _FIXES = ("parameter-axis", "weight-axis")
 def plan_axes(draft: Draft, bound: Bound, findings: Iterable[Finding]) -> None:
     """Correct a quantized_dimension where only one other is possible: the one along which every
     kernel that reads the tensor expects scales, or else the only dimension whose size is the number
-    of scales. Exact: no integer and no scale changes.
+    of scales. Exact: no integer and no scale changes. `findings`: those to repair.
     """
     broken = {finding.tensor_id: finding for finding in findings if finding.fix in _FIXES}
     kernels: dict[TensorId, set[int | None]] = {key: set() for key in broken}
@@ -41,7 +41,7 @@ def plan_axes(draft: Draft, bound: Bound, findings: Iterable[Finding]) -> None:
             key,
             f"quantized_dimension {old}",
             f"quantized_dimension {axis}",
-            why=f"{len(tensor.quant.scale)} scales belong to no other axis",
+            why=f"{len(tensor.quant.scale)} scales fit no other axis",
             readers=(finding.slot,),
         )
 

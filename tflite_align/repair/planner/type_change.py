@@ -6,7 +6,7 @@ from ...numerics import Label, covering_label, label_range
 
 __all__ = ["EIGHT_BITS", "label_in_type"]
 
-# Types with the same integer grid, by their minimum: a conversion only shifts integers.
+# Type -> its smallest integer, for types between which a conversion only shifts integers.
 EIGHT_BITS = {"int8": -128, "uint8": 0}
 
 

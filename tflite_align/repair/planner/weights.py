@@ -30,8 +30,8 @@ class _New(Record, frozen=True):
     """
 
     quant: QuantParams
-    data: bytes | None  # None: the integers stay
-    error: float  # largest, in real units
+    data: bytes | None  # new bytes; None: unchanged
+    error: float  # largest rounding error, real value
 
 
 def plan_weights(
@@ -178,7 +178,7 @@ def _re_expressed(tensor: Tensor, quant: QuantParams, data: memoryview, axis: in
     most = (high - low) // 2
     own = np.asarray(quant.scale)
     if own.size > 1 and quant.quantized_dimension != axis:
-        own = np.zeros(1)  # scales along another axis belong to no channel
+        own = np.zeros(1)  # scales along another axis cannot be assigned to channels
     widest = np.where(top <= own * (most + 0.5), own, top / most)
     scales = tuple(to_float32(value) for value in widest)
     new_axis = axis if axis is not None else 0

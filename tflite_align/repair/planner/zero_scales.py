@@ -68,12 +68,12 @@ def _activations(draft: Draft, groups: list[list[TensorId]]) -> None:
         waiting = [group for group in waiting if group not in ready]
     for key, scale in scales.items():
         quant = draft.tensor(*key).quant
-        assert quant is not None, "it was found for its scale"
+        assert quant is not None, "its finding is about its scale"
         _write(draft, key, replace(quant, scale=(scale,), minimum=(), maximum=()))
 
 
 def _tied(bound: Bound, keys: list[TensorId]) -> list[list[TensorId]]:
-    """The tensors in groups that constraints tie."""
+    """The tensors in groups that constraints tie. `keys`: the tensors."""
     sets, selected = DisjointSets[TensorId](lambda key: key), set(keys)
     for constraint in bound.constraints:
         if isinstance(constraint, Same):
@@ -110,7 +110,7 @@ def _beside(draft: Draft, group: list[TensorId], found: Mapping[TensorId, float]
 def _channels(draft: Draft, bound: Bound, key: TensorId, bias: BiasOf | None) -> None:
     """Set the scales of weight channels that have scale 0, and the zero scales of their bias."""
     quant = draft.tensor(*key).quant
-    assert quant is not None, "it was found for its scales"
+    assert quant is not None, "its finding is about its scales"
     old = np.asarray(quant.scale)
     low = old < SMALLEST_SCALE
     scales = np.where(low, _usual(draft, key, old[~low]), old)

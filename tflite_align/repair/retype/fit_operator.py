@@ -21,7 +21,7 @@ from .other_type import reexpressed
 __all__ = ["fit", "label_in"]
 
 _FLOAT = "float32"
-_FEW = 2  # most operands that may differ: with more, another operator is meant
+_FEW = 2  # largest number of operands that are converted; with more the operator is not repaired
 
 
 def fit(
@@ -32,7 +32,7 @@ def fit(
     targets: Sequence[Target],
 ) -> bool:
     """Give the operator operands of these types; returns False, without changes, if one of them is
-    impossible.
+    impossible. `subgraph`: its index. `targets`: runtimes for which the result must be legal.
     """
     work = _Fit(draft, subgraph, operator, targets)
     steps = work.differing(types)
@@ -173,7 +173,7 @@ class _Fit:
     # --- inputs ----------------------------------------------------------------------------------
 
     def _in_front(self, slot: Slot, tensor: Tensor, to_type: str) -> None:
-        """Insert a QUANTIZE or DEQUANTIZE before the operator."""
+        """Insert a QUANTIZE or DEQUANTIZE before the operator. `to_type`: name of the new type."""
         label = None if to_type == _FLOAT else label_in(tensor, to_type)
         new = self._added(tensor, to_type, label)
         name, type_name = ("DEQUANTIZE", tensor.type) if label is None else ("QUANTIZE", to_type)
@@ -203,7 +203,7 @@ class _Fit:
         self, slot: Slot, tensor: Tensor, to_type: str
     ) -> tuple[Label | None, str] | None:
         """(label of the operator's new output or None for float, name of the operator that converts
-        it back); None if impossible.
+        it back); None if impossible. `to_type`: name of the new type.
         """
         if tensor.is_variable:
             return None
@@ -256,7 +256,7 @@ class _Fit:
     def _note(
         self, slot: Slot, tensor: Tensor, to_type: str, label: Label | None, why: str
     ) -> None:
-        """Record the change for reports."""
+        """Record the change for reports. `to_type`: name of the new type. `why`: the reason."""
         before = tensor.type
         if tensor.quant is not None and tensor.quant.per_tensor:
             before = f"{tensor.type} {tensor.quant.label}"

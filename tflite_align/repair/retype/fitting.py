@@ -30,7 +30,9 @@ __all__ = ["fitting_types", "retype"]
 _TYPES = "types"
 
 
-_Place = tuple[int, int | None, tuple[int, ...]]  # an operator's identity, wherever it is
+_Place = tuple[
+    int, int | None, tuple[int, ...]
+]  # identity of an operator, also after others were inserted
 
 
 def retype(
@@ -45,7 +47,7 @@ def retype(
 
     `checked`: constraints and findings of the state's model. `selected`: picks the findings to
     repair. A repair may change types at neighbours, which wait for the next pass; passes repeat
-    until none changes anything.
+    until none changes anything. `bind`: binds a model to the rules.
     """
     attempted: set[_Place] = set()
     while True:
@@ -93,7 +95,7 @@ def _repair(
     attempted: set[_Place],
 ) -> bool:
     """Repair one operator, unless it was tried before (`attempted`); False if no repair is
-    possible.
+    possible. `targets`: runtimes for which the result must be legal.
     """
     slot = finding.slot
     operator = draft.model.subgraphs[slot.subgraph].operators[slot.operator]

@@ -32,7 +32,7 @@ def reexpressed(model: Model, subgraph: int, tensor: Tensor, to_type: str) -> Re
     """The constant in another type, its real values rounded once. None if that is impossible.
 
     Integers without parameters (indices, shapes) keep their values; None if the new type is too
-    narrow.
+    narrow. `subgraph`: its index.
     """
     values = _values(model, subgraph, tensor)
     if values is None:
@@ -76,7 +76,9 @@ def _plain(values: _Values, to_type: str) -> Reexpressed | None:
 
 
 def _values(model: Model, subgraph: int, tensor: Tensor) -> _Values | None:
-    """Real values of a constant in its shape; None if the number of bytes does not match."""
+    """Real values of a constant in its shape; None if the number of bytes does not match.
+    `subgraph`: its index.
+    """
     data = model.constant(subgraph, tensor.index)
     count = math.prod(tensor.shape)
     if data is None or tensor.sparse or (tensor.quant is not None and tensor.quant.details):
@@ -105,7 +107,7 @@ def _values(model: Model, subgraph: int, tensor: Tensor) -> _Values | None:
 
 def fold_dequantize(draft: Draft, subgraph: int, operator: Operator) -> bool:
     """Replace a DEQUANTIZE of a constant by a float constant. Returns False, without changes, for
-    any other operator.
+    any other operator. `subgraph`: its index.
     """
     if operator.name != _DEQUANTIZE or len(operator.inputs) != 1 or len(operator.outputs) != 1:
         return False
@@ -125,7 +127,7 @@ def fold_dequantize(draft: Draft, subgraph: int, operator: Operator) -> bool:
         draft.rewire(slot, new)
     draft.graph(subgraph).remove(operator.index)
     slot = Slot(subgraph, operator.index, "outputs", 0)
-    why = "a DEQUANTIZE of a constant, done in the file"
+    why = "a DEQUANTIZE of a constant, computed here"
     key = TensorId(subgraph, result.index)
     draft.note("retyped", key, source.type, result.type, why=why, readers=(slot,))
     return True

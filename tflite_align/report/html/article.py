@@ -42,8 +42,8 @@ _OUTCOMES = {
 }
 # Words of a verification that leave no question open.
 _SURE = ("verified", "unchanged", "accepted")
-_OUTPUTS = 2  # outputs in the summary
-_EXAMPLES = 3  # moved tensors in the summary
+_OUTPUTS = 2  # most outputs in the summary
+_EXAMPLES = 3  # most examples of changed tensors in the summary
 _SHORT = 14  # longest cell that is not wrapped
 _LONG = 12  # longest table that is shown expanded
 
@@ -66,7 +66,7 @@ def article(report: Report, index: int) -> Markup:
         _summary(report),
         graph_section(report, index),
         charts(report, index),
-        element("section", element("h2", "Everything in tables"), *tables, class_="tables")
+        element("section", element("h2", "All tables"), *tables, class_="tables")
         if any(tables)
         else "",
         id=f"model-{index}",
@@ -81,7 +81,7 @@ def _badge(report: Report) -> Markup:
     """The outcome, as a coloured badge."""
     outcome = _OUTCOMES[report.outcome]
     if report.outcome == "nothing to align" and (report.open or report.reasons):
-        outcome = _OUTCOMES["not aligned"]  # something is, and it was left as it is
+        outcome = _OUTCOMES["not aligned"]  # there are findings, and the file was not changed
     if report.command == "check":
         outcome = counts(report.open)
         sure = not report.open
@@ -108,7 +108,9 @@ def _summary(report: Report) -> Markup:
 
 
 def _card(title: str, lines: tuple[str, ...], below: str = "") -> Markup:
-    """A card: its first line is emphasised, the others are list items; `below`: HTML after them."""
+    """A card: its first line is emphasised, the others are list items; `below`: HTML after them.
+    `title`: the heading.
+    """
     lead, *points = lines
     body = element("ul", *points) if points else Markup("")
     return element("div", element("h3", title), element("p", lead, class_="lead"), body, below)
@@ -168,7 +170,7 @@ def _verified(report: Report) -> tuple[str, ...]:
     verification = report.verification
     points = [element("li", reason, class_="bad") for reason in report.reasons]
     if verification is None:
-        sentence = "no judge was asked." if report.command == "check" else "it was not verified."
+        sentence = "no judge was run." if report.command == "check" else "it was not verified."
         points += _ways_out(report)
         return (f"Not judged: {sentence}", *points)
     word, _, why = shorten(how_shown(report)).partition(": ")
@@ -193,7 +195,7 @@ def _ways_out(report: Report) -> list[Markup]:
     return [
         element(
             "li",
-            "What would settle it: ",
+            "How to decide it: ",
             *(
                 element("code", part, class_="option") if part.startswith("--") else part
                 for part in re.split(r"(--[\w-]+)", way_out)
@@ -288,14 +290,14 @@ def _table(section: Section) -> Markup:
         return joined(parts)
     title = element("h3", section.title)
     long = len(section.rows) > _LONG
-    # Rows that begin empty go on with the one above them.
+    # A row with an empty first cell continues the row above it.
     count = sum(bool(row[visible[0]]) for row in section.rows) if visible else 0
     summary = element("summary", title, element("span", f" {count:,}") if count else "")
     return element("details", summary, *parts, open=not long)
 
 
 def _head(title: str) -> Markup:
-    """A table heading."""
+    """A table heading. `title`: the heading."""
     return element("th", title, scope="col") if title else element("td", "")
 
 
@@ -305,7 +307,7 @@ def _cell(cell: str) -> Markup:
 
 
 def _word(cell: str) -> Markup:
-    """Text, coloured if it begins with a verdict."""
+    """Text, coloured if it begins with a verdict. `cell`: the text."""
     first = re.split(r"[ :]", cell, maxsplit=1)[0]
     css_class = _WORDS.get(first, "")
     if not css_class:

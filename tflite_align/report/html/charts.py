@@ -73,7 +73,9 @@ def _least(level: float | None) -> float | None:
 
 
 def _output(score: OutputScore, axis: Axis, *, changed: bool) -> Iterator[Markup]:
-    """The rows of one output: declared reading, then each kernel set."""
+    """The rows of one output: declared reading, then each kernel set. `changed`: the alignment
+    changed the file.
+    """
     name = f"output {score.index} " if score.index >= 0 else "inner tensor "
     yield element("h3", name, named(score.title, score.tensor), class_="of")
     if errors := _errors(score, changed=changed):
@@ -87,7 +89,9 @@ def _output(score: OutputScore, axis: Axis, *, changed: bool) -> Iterator[Markup
 def _level(
     name: str, pair: tuple[float | None, float | None], axis: Axis, *, changed: bool
 ) -> Markup:
-    """A row with a bar for each of (before, after), dB; only the second if nothing changed."""
+    """A row with a bar for each of (before, after), dB; only the second if nothing changed. `pair`:
+    (before, after).
+    """
     kinds = ("before", "after") if changed else ("after",)
     levels = pair if changed else pair[1:]
     bars_drawn = [
@@ -108,7 +112,7 @@ def _db(level: float | None) -> str:
 
 def _errors(score: OutputScore, *, changed: bool) -> str:
     """The largest error (real value) and the share of equal top classes, before and after, in one
-    line.
+    line. `changed`: the alignment changed the file.
     """
     parts = []
     pair = (score.largest_original, score.largest_aligned)
@@ -124,13 +128,17 @@ def _errors(score: OutputScore, *, changed: bool) -> str:
 
 
 def _runs(runs: tuple[FidelityScore, ...]) -> str:
-    """The share of equal top classes in each runtime, in parentheses."""
+    """The share of equal top classes in each runtime, in parentheses. `runs`: scores of the
+    runtimes.
+    """
     parts = [f"{run.judge} {_share(run.top1)}" for run in runs if run.top1 is not None]
     return f" (as run: {', '.join(parts)})" if parts else ""
 
 
 def _two(pair: tuple[float | None, float | None], *, changed: bool) -> str:
-    """Figures before and after, joined by an arrow; only the second if nothing changed."""
+    """Figures before and after, joined by an arrow; only the second if nothing changed. `pair`:
+    (before, after).
+    """
     values = pair if changed else pair[1:]
     return " \u2192 ".join("did not run" if value is None else number(value) for value in values)
 
@@ -152,15 +160,15 @@ def _ranges(groups: tuple[GroupView, ...]) -> list[Markup]:
     more = f" The {_MOST} of {len(groups):,} groups that change most." if by_loss[_MOST:] else ""
     moved = any(member.after for group in groups for member in group.members)
     cut = any(member.cuts for group in groups for member in group.members)
-    keys = [("hull", "hull of the group"), ("before", "before" if moved else "the file")]
+    keys = [("hull", "range of the whole group"), ("before", "before" if moved else "the file")]
     keys += [("after", "after")] if moved else []
     keys += [("cut", "behind an inserted QUANTIZE")] if cut else []
     parts = [
-        element("h2", "Where precision goes: range by group"),
+        element("h2", "Loss of precision: ranges by group"),
         element(
             "p",
-            "What each tensor of a group can hold, in real values, against the hull of all of them."
-            f" A tensor that takes a wider range has coarser steps.{more}",
+            "Range of real values of each tensor of a group, and the smallest range that contains all"
+            f" of them. A wider range means coarser steps.{more}",
         ),
         legend(*keys),
         element("div", *shown[:_OPEN], class_="figures"),
@@ -207,7 +215,7 @@ def _member(member: MemberView, axis: Axis) -> Markup:
 
 
 def _bar(span: Range, bar_kind: str) -> DrawnBar:
-    """A bar for a range of real values."""
+    """A bar for a range of real values. `bar_kind`: CSS class of the bar."""
     return DrawnBar(start=span.low, end=span.high, kind=bar_kind)
 
 
@@ -242,11 +250,11 @@ def _strategies(strategies: tuple[Strategy, ...]) -> list[Markup]:
         for at, strategy in enumerate(strategies)
     ]
     return [
-        element("h2", "Cost against PPQ's strategies"),
+        element("h2", "Cost compared with PPQ's strategies"),
         element(
             "p",
-            "One inserted QUANTIZE costs about 1, lost precision costs by the bit; less is better,"
-            " and below 0 precision was gained.",
+            "One inserted QUANTIZE costs about 1, and each lost bit of precision costs more; less is"
+            " better, and a negative cost means that precision was gained.",
         ),
         element("figure", *rows, scale_below(axis), class_="plot"),
     ]

@@ -129,7 +129,9 @@ def _touched(
 
 
 def _mended(graph: SubgraphView, broken: Collection[tuple[int, int]]) -> set[int]:
-    """Indices of operators that had a finding before the alignment."""
+    """Indices of operators that had a finding before the alignment. `broken`: (subgraph, operator)
+    with a finding before.
+    """
     return {
         operator.index for operator in graph.operators if (graph.index, operator.other) in broken
     }
@@ -139,7 +141,7 @@ def _graph(graph: SubgraphView, groups: dict[TensorId, int], touched: set[int]) 
     """The drawing of one subgraph. `vertices`: graph inputs, then operators, then graph outputs.
 
     `folded`: the same with runs of untouched operators as one vertex, if that is shorter. `groups`:
-    group number by tensor.
+    group number by tensor. `touched`: operators to draw as changed or with findings.
     """
     first = len(graph.inputs)
     last = first + len(graph.operators)

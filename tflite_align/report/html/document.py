@@ -14,7 +14,8 @@ def document(
     title: str, body: Iterable[Markup], *, scripts: Iterable[str], styles: Iterable[Markup]
 ) -> str:
     """The HTML text. `scripts`: every inline script that may run in the page or in its frames,
-    which inherit its Content-Security-Policy. `styles`: style elements.
+    which inherit its Content-Security-Policy. `styles`: style elements. `title`: the heading.
+    `body`: the page's elements.
     """
     allowed = " ".join(csp_hash(script) for script in scripts)
     # 'unsafe-inline' for styles only: the graph library sets styles on its elements.

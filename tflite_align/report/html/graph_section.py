@@ -10,16 +10,18 @@ __all__ = ["graph_section"]
 _LEGEND = (
     ("bad", "finding"),
     ("fixed", "repaired"),
-    ("touched", "reads or writes what moved"),
+    ("touched", "reads or writes a tensor whose parameters changed"),
     ("group", "in a group (same colour, same group)"),
     ("cut", "inserted QUANTIZE: a cut"),
     ("gone", "removed"),
-    ("run", "a run of untouched operators"),
+    ("run", "a run of unchanged operators"),
 )
 
 
 def graph_section(report: Report, index: int) -> Markup:
-    """The section with its controls; empty for a report without a view."""
+    """The section with its controls; empty for a report without a view. `index`: number of the
+    report in the page.
+    """
     view = report.view
     if view is None or not any(graph.operators for graph in view.before):
         return Markup("")
@@ -34,7 +36,7 @@ def graph_section(report: Report, index: int) -> Markup:
         ]
         bar.append(element("select", *options, class_="subgraph", aria_label="Subgraph"))
     bar += [
-        element("button", "Fold what is untouched", type="button", class_="fold", hidden=True),
+        element("button", "Fold unchanged operators", type="button", class_="fold", hidden=True),
         element("button", "Whole graph", type="button", class_="fit"),
         element("button", "+", type="button", class_="nearer", aria_label="Zoom in"),
         element("button", "\u2212", type="button", class_="farther", aria_label="Zoom out"),
@@ -65,14 +67,18 @@ def graph_section(report: Report, index: int) -> Markup:
 
 
 def _button(value: str, label: str, *, pressed: bool) -> Markup:
-    """A button that selects a graph (before, after)."""
+    """A button that selects a graph (before, after). `label`: its text; `pressed`: whether it is
+    selected first.
+    """
     return element(
         "button", label, type="button", data_graph=value, aria_pressed=str(pressed).lower()
     )
 
 
 def _side(index: int) -> Markup:
-    """The side panel: a list of operators for keyboard use, and the details of the selected one."""
+    """The side panel: a list of operators for keyboard use, and the details of the selected one.
+    `index`: number of the report in the page.
+    """
     shown = [
         element("option", label, value=value)
         for value, label in (

@@ -94,7 +94,7 @@ def render_index(entries: Iterable[IndexEntry]) -> str:
 
 
 def _rows(listed: list[IndexEntry]) -> list[Any]:
-    """The table's rows as JSON values."""
+    """The table's rows as JSON values. `listed`: the models' entries."""
     return [list(item.row) for item in listed]
 
 
@@ -105,5 +105,5 @@ def _head_row() -> Markup:
 
 
 def _inert(script: str, ident: str) -> Markup:
-    """A script element that the page does not execute, only its frames."""
+    """A script element that the page does not execute, only its frames. `ident`: the element's id."""
     return Markup(f'<script type="text/plain" id="{ident}">{script}</script>')

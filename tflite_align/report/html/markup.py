@@ -57,7 +57,7 @@ def named(name: str, index: int) -> Markup:
 
 def island(value: Any, ident: str) -> Markup:
     """A script element that holds a value as JSON for the page's script; the JSON cannot close the
-    element.
+    element. `ident`: the element's id.
     """
     encoded = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     encoded = encoded.translate(_ESCAPES)

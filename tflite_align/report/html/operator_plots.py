@@ -68,7 +68,7 @@ def by_operator(report: Report) -> list[Markup]:
         element(
             "p",
             f"{plural(len(figures), 'output')} of operators, each against a float recompute of what the"
-            " operator itself received (LiteRT's builtin kernels): no error adds up. 8-bit"
+            " operator itself received (LiteRT's builtin kernels): errors of earlier operators are not included. 8-bit"
             " rounding leaves some 30 to 50 dB; what copies integers is exact, and at the top.",
         ),
         legend(*keys),
@@ -104,7 +104,7 @@ def _plane(x: Axis, y: Axis, marks: Sequence[Markup], count: int) -> Markup:
 
 
 def _worst(figures: Sequence[OperatorFigure]) -> Markup:
-    """The list of the operators with the lowest SQNR."""
+    """The list of the operators with the lowest SQNR. `figures`: of the compared operators."""
     measured = [figure for figure in figures if figure.sqnr_db is not None]
     worst = sorted(measured, key=lambda figure: (figure.sqnr_db, figure.operator))[:_WORST]
     rows = [
@@ -179,11 +179,11 @@ def arriving(report: Report) -> list[Markup]:
     shown = [_histogram(figure) for figure in with_histograms[:_HISTOGRAMS]]
     left = len(with_histograms) - len(shown)
     parts = [
-        element("h2", "What arrives at tensors that moved"),
+        element("h2", "Values of tensors whose parameters changed"),
         element(
             "p",
-            "The values that the written file's operators give, before they are rounded, against"
-            " what the tensor could hold before and can hold now. What lies beyond is clipped."
+            "Real values that the written file's operators compute, before rounding, compared with"
+            " the tensor's range before and after alignment. Values outside the range are clipped."
             + (f" The {len(shown)} of {len(with_histograms):,} that clip most." if left else ""),
         ),
         legend(("before", "range before"), ("after", "range after")),
@@ -224,7 +224,7 @@ def _histogram(figure: OperatorFigure) -> Markup:
         for series_name, histogram in (("before", before), ("after", after))
         if histogram is not None
     ]
-    label = f"Histogram of what arrives at {figure.name}"
+    label = f"Histogram of the values of {figure.name}"
     rows = [
         row(
             series_name,

@@ -19,7 +19,7 @@ __all__ = ["model_body", "render_html"]
 def render_html(reports: Report | Sequence[Report], unread: Sequence[Unread] = ()) -> str:
     """The HTML text of a self-contained page; equal reports give equal text.
 
-    A graph is drawn for each report with a view.
+    A graph is drawn for each report with a view. `unread`: files that could not be read.
     """
     reports = report_list(reports)
     scripts = [*(library(name) for name in LIBRARIES), asset("static/report.js")]
@@ -37,7 +37,9 @@ def model_body(report: Report) -> str:
 
 
 def _body(reports: Sequence[Report], unread: Sequence[Unread]) -> list[Markup]:
-    """The parts of the page's body."""
+    """The parts of the page's body. `reports`: one per file. `unread`: files that could not be
+    read.
+    """
     return [
         element("a", "Skip to the report", href="#main", class_="skip"),
         _header(reports),
@@ -48,14 +50,14 @@ def _body(reports: Sequence[Report], unread: Sequence[Unread]) -> list[Markup]:
 
 
 def _title(reports: Sequence[Report]) -> str:
-    """The page's title."""
+    """The page's title. `reports`: one per file."""
     more = f" and {len(reports) - 1} more" if len(reports) > 1 else ""
     titles = [title_of(report) for report in reports[:1]]
     return f"{''.join(titles) or 'No models'}{more} - tflite_align"
 
 
 def _header(reports: Sequence[Report]) -> Markup:
-    """The page's header, with the button for colours."""
+    """The page's header, with the button for colours. `reports`: one per file."""
     parts = [
         element("span", "tflite_align", class_="brand"),
         element(
@@ -87,7 +89,7 @@ def _articles(reports: Sequence[Report]) -> list[Markup]:
 
 
 def _unread(unread: Sequence[Unread]) -> Markup:
-    """The list of unreadable files; empty without any."""
+    """The list of unreadable files; empty without any. `unread`: files that could not be read."""
     if not unread:
         return Markup("")
     rows = [

@@ -40,7 +40,9 @@ class Axis(Record, frozen=True, kw_only=True):
 
     @classmethod
     def over(cls, values: Iterable[float | None], unit: str = "", *, zero: bool = False) -> Axis:
-        """The axis that spans the finite values, and 0 if `zero`. Its length is never 0."""
+        """The axis that spans the finite values, and 0 if `zero`. Its length is never 0. `unit`:
+        unit of the values, for labels.
+        """
         finite = [value for value in values if value is not None and math.isfinite(value)]
         finite += [0.0] if zero or not finite else []
         low, high = min(finite), max(finite)
@@ -122,13 +124,17 @@ def number(value: float) -> str:
 
 
 def dots(x: Axis, y: Axis, points: Iterable[tuple[float, float]], css_class: str) -> Markup:
-    """A path with one round dot per point, in a 100 by 100 drawing that is stretched."""
+    """A path with one round dot per point, in a 100 by 100 drawing that is stretched. `css_class`:
+    CSS class of the element.
+    """
     places = "".join(f"M{x.at(a):g} {100 - y.at(b):g}h.01" for a, b in points)
     return Markup(f'<path class="dots {css_class}" d="{places}"/>') if places else Markup("")
 
 
 def outline(x: Axis, heights: Sequence[float], span: tuple[float, float], css_class: str) -> Markup:
-    """The outline of a histogram; its bins divide `span` equally, `heights` are 0 to 1."""
+    """The outline of a histogram; its bins divide `span` equally, `heights` are 0 to 1.
+    `css_class`: CSS class of the element.
+    """
     first, last = x.at(span[0]), x.at(span[1])
     width = (last - first) / max(len(heights), 1)
     steps = "".join(
@@ -139,7 +145,7 @@ def outline(x: Axis, heights: Sequence[float], span: tuple[float, float], css_cl
 
 
 def drawing(*parts: Markup, label: str) -> Markup:
-    """An SVG that fills its container, with a text alternative."""
+    """An SVG that fills its container, with a text alternative. `label`: the alternative text."""
     inside = joined(parts)
     return element(
         "svg",

@@ -49,7 +49,7 @@
           made.kind = mark || bad.get(from) || changed(from);
         } else {
           const count = `${(to - from + 1).toLocaleString("en")} operators`;
-          Object.assign(made, { label: `${count}\n${from} to ${to}, untouched`, far: count, kind: "run" });
+          Object.assign(made, { label: `${count}\n${from} to ${to}, unchanged`, far: count, kind: "run" });
         }
       }
       made.far ??= made.label;
