@@ -7,6 +7,7 @@ sleeps. Processes, limit and report are real.
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 import time
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.models import Graph
+from tflite_align import AlignOptions, align
 from tflite_align.cli import main as cli
 from tflite_align.verify.process import run_tool
 
@@ -69,6 +71,14 @@ def test_a_tool_is_ended_with_its_children(tmp_path: Path) -> None:
     started = [int(line) for line in pids.read_text().split()]
     assert len(started) == 1
     assert gone(started)
+
+
+@pytest.mark.parametrize("seconds", [1e12, math.inf])
+def test_a_limit_of_years_is_none(seconds: float, sample: bytes) -> None:
+    """The system's timers take no such numbers: no judge started, and nothing was verified."""
+    verification = align(sample, AlignOptions(judge_seconds=seconds)).report.verification
+    assert verification is not None
+    assert verification.word == "verified", verification.why
 
 
 @pytest.mark.promise(

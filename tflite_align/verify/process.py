@@ -68,6 +68,7 @@ _NOISE = ("INFO:", "WARNING:", "W0000", "I0000", "Traceback", "  File ", "    ")
 # a multiple of the file's size, for packed weights, arenas, a compiler's graph.
 _SPACE = 8 << 30
 _SPACE_A_BYTE = 8
+_LONGEST = 10.0**7  # seconds: the system's timers take no years
 _FILE = (
     1 << 30
 )  # bytes: largest file that a judge may write, besides a multiple of the model's size
@@ -161,7 +162,7 @@ def _in_one_process(jobs: Sequence[Mapping[str, Any]], folder: Path, seconds: fl
     request = {
         "task": "several",
         "model": str(largest),
-        "jobs": [{**job, "seconds": seconds} for job in jobs],
+        "jobs": [{**job, "seconds": min(seconds, _LONGEST)} for job in jobs],
     }
     whole = call_worker(request, folder, seconds=seconds * len(jobs))
     answers = list(whole.answer.get("jobs", []))
@@ -204,9 +205,10 @@ def run_tool(
         try:
             with whole():
                 files = [*folder.iterdir(), *([model] if model else [])]
-                child = _begun(limited(command, files, seconds=seconds), folder, stream)
+                most = min(seconds, _LONGEST)
+                child = _begun(limited(command, files, seconds=most), folder, stream)
             with suppress(subprocess.TimeoutExpired):
-                code = child.wait(timeout=seconds)
+                code = child.wait(timeout=most)
         finally:
             if child is not None:
                 if code is None:
