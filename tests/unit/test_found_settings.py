@@ -110,6 +110,19 @@ def test_isolated_reads_no_file(folder: Path, capsys: pytest.CaptureFixture[str]
     assert sorted(path.name for path in folder.iterdir()) == [".git", "in.tflite", OWN]
 
 
+@pytest.mark.promise(
+    "What `align` starts without being asked, the judges of its targets, are those of the targets"
+    " that the file names; `--no-verify` starts none."
+)
+def test_a_found_file_names_the_targets_whose_judges_align_asks(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / OWN).write_text("target = ['ethos-u55']\n")
+    assert cli.main(["in.tflite", "out.tflite", "--no-verify", "-q"]) == 0
+    assert cli.main(["in.tflite", "out.tflite", "-q"]) == 2
+    assert "Started" in capsys.readouterr().err
+
+
 # --- reports ------------------------------------------------------------------------------------
 
 
