@@ -21,7 +21,7 @@ from tflite_align.certify.functions.cases import (
 from tflite_align.certify.functions.parted import PARTED
 from tflite_align.certify.functions.reach import product_reach, weighted_reach
 from tflite_align.certify.functions.real import BINARY
-from tflite_align.certify.functions.registry import ACCUMULATE, PAIRS, SUMS
+from tflite_align.certify.functions.registry import ACCUMULATE, FLOATS, PAIRS, SUMS
 from tflite_align.certify.functions.stored import ACTIVATION_LIMITS, stored_integers
 from tflite_align.numerics import INTEGER_LIMITS, integers_of, to_float32
 
@@ -135,6 +135,13 @@ def test_rounded_weights_put_the_result_off_by_their_distance() -> None:
     (channel,) = weighted_channels(by, (weights, np.array([0.1]), meant), bias, out)
     assert channel.drift == pytest.approx(128 * 0.5 * 0.03)
     assert (channel.low, channel.high) == (-128 * 10 - 127 * 20 + 7, 127 * 10 + 128 * 20 + 7)
+
+
+@pytest.mark.parametrize("function", sorted(FLOATS))
+def test_a_quotient_beyond_float32_saturates(function: str) -> None:
+    x = np.array([-3e38, 0.0, 3e38], np.float32)
+    out = Affine(0.01, 3, -128, 127)
+    assert np.asarray(FLOATS[function](x, out)).tolist() == [-128, 3, 127]
 
 
 @pytest.mark.parametrize("type_name", ["INT4", "INT8", "UINT8", "INT16", "INT32"])

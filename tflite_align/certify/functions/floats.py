@@ -26,10 +26,11 @@ def _out(steps: NDArray[np.floating[Any]], output: Affine) -> Array:
 
 def quantize_away(x: Floats, output: Affine) -> Array:
     """QUANTIZE of LiteRT and TFLM: x / scale in float32, ties away from zero."""
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):  # an infinite quotient has no fraction
         scaled = x / np.float32(output.scale)
-    whole = np.trunc(scaled)
-    return _out(whole + np.copysign(np.abs(scaled - whole) >= 0.5, scaled), output)
+        whole = np.trunc(scaled)
+        away = np.copysign(np.abs(scaled - whole) >= 0.5, scaled)
+    return _out(whole + away, output)
 
 
 def quantize_even(x: Floats, output: Affine) -> Array:
