@@ -19,8 +19,7 @@ from .check_optimum import CheckedOptimum, check_optimum
 from .check_pair import GraphPair, claims, make_pair
 from .check_read import UnreadableError, read_file
 from .functions.affine import DomainError
-from .functions.operand_slots import WEIGHTED
-from .functions.rounded_constants import is_rounded
+from .functions.operand_slots import SUMMANDS, WEIGHTED
 
 __all__ = ["FORMAT", "REASONS", "CheckedFile", "check"]
 
@@ -160,21 +159,15 @@ def _certified(pair: GraphPair, index: int, row: Row, location: str, proof: Proo
         demand(holds, location, f"in {runtime} it is up to {bound:.6f} LSB off")
     if accumulator:
         _inside(accumulator, row["accumulator"], location)
-    # The bound already includes the rounding of weights and bias.
-    summed = WEIGHTED[operator.name][1:3] if accumulator and operator.name in WEIGHTED else ()
-    _constants(pair, [i for n, i in enumerate(operator.inputs) if n not in summed], location)
+    # The bound already includes the rounding of weights and bias, and of a clipped summand.
+    covered = WEIGHTED[operator.name][1:3] if operator.name in WEIGHTED else ()
+    covered = (0, 1) if operator.name in SUMMANDS else covered
+    _constants(pair, [i for n, i in enumerate(operator.inputs) if n not in covered], location)
     return shown
 
 
 def _constants(pair: GraphPair, indices: Sequence[int], location: str) -> None:
     """A constant with another scale or zero point is the original's value, correctly rounded."""
     for index in indices:
-        tensor, given = pair.written.tensors[index], pair.given(index)
-        if index >= 0 and tensor.data and given.constant != tensor.constant:
-            both = (given, tensor)
-            single = all(len(each.scale) == 1 for each in both)
-            values = [
-                (each.integers(), each.scale[0], each.zero_point[0]) for each in both if single
-            ]
-            what = f"the constant tensor[{index}] is not the original's, rounded"
-            demand(single and is_rounded(*values), location, what)
+        holds = index < 0 or not pair.written.tensors[index].data or pair.operand(index).rounded()
+        demand(holds, location, f"the constant tensor[{index}] is not the original's, rounded")

@@ -32,8 +32,9 @@ from .functions.cases import (
     weighted_channels,
 )
 from .functions.limits import LIMITS, activation_limits_away, activation_limits_even
-from .functions.operand_slots import COPIED, INDEXED, PADDED, WEIGHTED
+from .functions.operand_slots import COPIED, INDEXED, PADDED, SUMMANDS, WEIGHTED
 from .functions.registry import SUMS
+from .functions.rounded_constants import is_rounded
 from .functions.shapes import row_facts, summed_counts
 
 __all__ = [
@@ -105,6 +106,26 @@ class Operand:
         low, high = self.given.declared
         above = high if low == 0 and abs(high - 6) <= _SIX else 0.0 if high == 0 else math.inf
         return (0.0 if low == 0 else -math.inf), above
+
+    def rounded(self, *clipped: int) -> bool:
+        """Whether a constant is the original's, correctly rounded; `clipped`: to these integers."""
+        if self.given.constant == self.tensor.constant:
+            return True
+        if not len(self.given.scale) == len(self.tensor.scale) == 1:
+            return False
+        both = [(t.integers(), t.scale[0], t.zero_point[0]) for t in (self.given, self.tensor)]
+        return is_rounded(both[0], both[1], *clipped)
+
+    @property
+    def meant(self) -> tuple[Array, Array] | None:
+        """The integers of a constant that is clipped to its type, and the original's real values."""
+        if not self.tensor.data or self.rounded():
+            return None
+        if not self.rounded(*self.tensor.limits):
+            raise UnshownError("a constant is not the original's, clipped and rounded")
+        pairs = np.stack([self.tensor.integers().ravel(), self.given.integers().ravel()])
+        written, given = np.unique(pairs, axis=1)
+        return written, (given - self.given.zero_point[0]) * self.given.scale[0]
 
     def off(self, written: Array, real: Array) -> float:
         """How far written values are at most from their segment of correct ones, in written steps: from the
@@ -254,8 +275,11 @@ def _compared(task: Task, cases: Cases) -> ShownBound:
     real = np.clip(
         cases.real, *LIMITS[_FUSED[task.given.options.get("fused_activation_function", 0)]]
     )
-    if not np.all(np.abs(real) <= LARGEST * task.out.scale):
-        raise UnshownError("the scales differ too much for a bound")
+    most = LARGEST * task.out.scale
+    if not np.all(np.abs(real) <= most):
+        if np.any(np.isnan(real)) or max(-operand.needed[0], operand.needed[1]) > most / 2:
+            raise UnshownError("the scales differ too much for a bound")
+        real = np.clip(real, -most, most)  # which only shortens the segment
     real = np.clip(real, *operand.stated)
     written = (cases.written - task.out.zero_point) * task.out.scale
     low, high = operand.tensor.declared
@@ -346,7 +370,9 @@ def _table(task: Task, name: str) -> Iterator[Cases]:
 
 
 def _pairs(task: Task, name: str) -> Iterator[Cases]:
-    return pair_cases(name, task.name, task.input(0).affine, task.input(1).affine, task.out)
+    sides = task.input(0), task.input(1)
+    meant = (sides[0].meant, sides[1].meant) if task.name in SUMMANDS else (None, None)
+    return pair_cases(name, task.name, sides[0].affine, sides[1].affine, task.out, meant=meant)
 
 
 _CLASSES: Mapping[str, Callable[[Task, str], Iterator[Cases]]] = {

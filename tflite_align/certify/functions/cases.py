@@ -35,6 +35,7 @@ __all__ = [
 ]
 
 Array = Any
+Values = tuple[Array, Array]  # integers and real values
 LARGEST = 2.0**26  # LSB: no value in a bound may exceed it
 _PAIRS = 2**17  # most pairs of integers that are enumerated
 
@@ -102,17 +103,31 @@ def table_cases(
 
 
 def pair_cases(
-    function: str, operator: str, first: Affine, second: Affine, output: Affine
+    function: str,
+    operator: str,
+    first: Affine,
+    second: Affine,
+    output: Affine,
+    *,
+    meant: tuple[Values | None, Values | None] = (None, None),
 ) -> Iterator[Cases]:
-    """Of 16-bit operands: by the only integer that the output depends on; of the larger or smaller, by
+    """`meant`: integers and real values of an operand that stands for other values than it has, as a
+    constant that was clipped; the operator is then one of SUMMANDS.
+
+    Of 16-bit operands: by the only integer that the output depends on; of the larger or smaller, by
     the integers that either can be.
     """
     if (first.high - first.low) * (second.high - second.low) <= _PAIRS:
-        a, b = (grid.ravel() for grid in np.meshgrid(_all(first), _all(second)))
-        x = _real(a, first), _real(b, second)
-        _near(np.abs(x), output)
+        own = [(_all(by), _real(_all(by), by)) for by in (first, second)]
+        sides = [values or each for values, each in zip(meant, own, strict=True)]
+        a, b = (grid.ravel() for grid in np.meshgrid(*(integers for integers, _ in sides)))
+        x = [grid.ravel() for grid in np.meshgrid(*(real for _, real in sides))]
+        for real, values in zip(x, meant, strict=True):
+            _near(np.abs(real) * (values is None), output)
         written = np.asarray(PAIRS[function](a, b, first, second, output))
         yield Cases(written, BINARY[operator](*x))
+    elif any(meant):
+        raise DomainError("a constant of 16 bits is not the original's, rounded")
     elif operator in {"MAXIMUM", "MINIMUM"} and first[:2] == second[:2]:
         low, high = min(first.low, second.low), max(first.high, second.high)
         yield from copy_cases(first._replace(low=low, high=high), output)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-__all__ = ["COPIED", "INDEXED", "PADDED", "WEIGHTED", "WeightedSlots"]
+__all__ = ["COPIED", "INDEXED", "PADDED", "SUMMANDS", "WEIGHTED", "WeightedSlots"]
 
 
 class WeightedSlots(NamedTuple):
@@ -51,6 +51,9 @@ COPIED: Mapping[str, slice] = {
     "MAXIMUM": slice(0, 2),
     "MINIMUM": slice(0, 2),
 }  # fmt: skip
+
+# Operators whose bound holds for other real values of a constant than it has.
+SUMMANDS = frozenset({"ADD", "SUB"})
 
 # Operators that write the index of the largest or smallest of their first operand.
 INDEXED = frozenset({"ARG_MAX", "ARG_MIN"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from typing import Any
 
@@ -14,9 +15,11 @@ __all__ = ["is_rounded"]
 Constant = tuple[NDArray[Any], float, int]  # integers, scale, zero point
 
 
-def is_rounded(given: Constant, written: Constant) -> bool:
-    """Whether each written integer is a nearest one to the real value of the original's, in exact
-    fractions. Both arguments: (integers, scale, zero point).
+def is_rounded(
+    given: Constant, written: Constant, low: float = -math.inf, high: float = math.inf
+) -> bool:
+    """Whether each written integer is one nearest to the given one's real value, in exact fractions, or to
+    it clipped to what the integers `low` and `high` stand for.
     """
     (before, scale, zero_point), (after, step, zero) = given, written
     if before.shape != after.shape or step <= 0:
@@ -24,4 +27,4 @@ def is_rounded(given: Constant, written: Constant) -> bool:
     ratio = Fraction(scale) / Fraction(step)
     pairs = np.unique(np.stack([before.ravel(), after.ravel()], 1), axis=0).tolist()
     exact = ((ratio * (q - zero_point) + zero, w) for q, w in pairs)
-    return all(abs(value - w) <= Fraction(1, 2) for value, w in exact)
+    return all(abs(min(max(value, low), high) - w) <= Fraction(1, 2) for value, w in exact)
