@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import tflite_align
 
@@ -93,6 +93,36 @@ def _read(_app: Sphinx, page: str, source: list[str]) -> None:
         source[0] = "\n\n".join([source[0], *navigation(source[0])])
 
 
+_TABLE = re.compile(r"<table class=\"docutils.*?</table>", re.DOTALL)
+_HEAD = re.compile(r"<th class=\"head[^>]*>(.*?)</th>", re.DOTALL)
+_ROW = re.compile(r"<tr class=\"row-(?:odd|even)\"><td.*?</tr>", re.DOTALL)
+_TAG = re.compile(r"<[^>]*>")
+_CODE = re.compile(r"(?<=<span class=\"pre\">)[^<]*")
+
+
+def labelled(table: str) -> str:
+    """A table whose cells carry the name of their column: narrow screens show one cell a line. Ids of
+    rules may be broken after a slash.
+    """
+    names = [_TAG.sub("", head).strip().replace('"', "") for head in _HEAD.findall(table)]
+
+    def row(found: re.Match[str]) -> str:
+        text = _CODE.sub(lambda code: code[0].replace("/", "/<wbr>"), found[0])
+        first, *cells = text.split("<td")
+        pairs = zip(names, cells, strict=False)
+        return first + "".join(f'<td data-label="{name}"{cell}' for name, cell in pairs)
+
+    return _ROW.sub(row, table)
+
+
+def _label(
+    _app: Sphinx, _page: str, _template: str, context: dict[str, Any], _doctree: object
+) -> None:
+    if "body" in context:
+        context["body"] = _TABLE.sub(lambda found: labelled(found[0]), context["body"])
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("source-read", _read)
+    app.connect("html-page-context", _label)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

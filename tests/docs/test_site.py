@@ -90,6 +90,14 @@ def test_code_has_no_typographic_characters(site: Path) -> None:
     assert [page.name for page in pages] == []
 
 
+def test_cells_of_tables_carry_the_name_of_their_column(site: Path) -> None:
+    """Narrow screens show a cell a line, below this name."""
+    text = (site / "messages.html").read_text(encoding="utf-8")
+    assert '<td data-label="rule"><p><code' in text
+    assert "same/<wbr>CONCATENATION" in text
+    assert text.count("<td") == text.count("<td data-label=")
+
+
 def test_a_missing_page_or_link_fails_the_build(tmp_path: Path) -> None:
     folder = project_copy(tmp_path)
     docs = folder / "docs"
