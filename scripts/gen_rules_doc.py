@@ -43,10 +43,15 @@ HEAD = """\
 
 Made by `scripts/gen_rules_doc.py` from `schema/operators.toml` and `schema/targets/`; do not edit.
 
-A rule names operand positions of an operator (*slots*) and the types for which it holds. Each
-target says how grave a broken rule is there: **error** (refused, or silently wrong), warning
-(right there, but outside the specification or in danger elsewhere), off (right there). An operator
-without a row here is rigid: its slots never see other parameters than they saw before.
+Kernels rely on the scales and zero points in a file. A rule is one such assumption: it names operands of an operator (*slots*) and the types for which it holds. A violated rule has a severity on each target:
+
+| severity | meaning |
+|---|---|
+| **error** | the target refuses the file, or computes wrong values |
+| warning | the target computes the right values, but the file is outside the specification, or other runtimes compute wrong values |
+| off | the target computes the right values |
+
+An operator without rules here is *rigid*: an alignment never changes the parameters of its operands.
 
 Sources name a repository and a place in it, and link to the lines of the commit that was read: litert (google-ai-edge/LiteRT), tflm
 (tensorflow/tflite-micro), xnnpack (google/XNNPACK), vela (ethos-u-vela), aeq
@@ -99,11 +104,11 @@ def general() -> Iterator[str]:
     yield "## Rules of every operator"
     yield ""
     yield (
-        "`OPERATOR` is its name as reports print it. Which [operand types](kernels.md) kernels take"
-        " has a page of its own."
+        "`OPERATOR` stands for the operator's name, as in `types/CONV_2D`. The operand types that"
+        " kernels support have [a page of their own](kernels.md)."
     )
     yield ""
-    yield "| rule | asks |"
+    yield "| rule | meaning |"
     yield "|---|---|"
     for start, words in GENERAL.items():
         if start.endswith("/") and sum(other.startswith(start) for other in GENERAL) > 1:
@@ -125,15 +130,25 @@ def grades(rule: Rule, target: Target) -> str:
     return ", ".join(f"{'/'.join(members)} {word}" for word, members in pairs)
 
 
+def severities(rule: Rule, targets: Sequence[Target]) -> str:
+    """The severity of a rule, each with the targets that have it."""
+    names: dict[str, list[str]] = {}
+    for target in targets:
+        names.setdefault(grades(rule, target), []).append(target.name)
+    if len(names) == 1:
+        return f"{next(iter(names))} on all"
+    return "<br>".join(f"{words}: {', '.join(members)}" for words, members in names.items())
+
+
 def table(rows: Sequence[OperatorRow], targets: Sequence[Target]) -> Iterator[str]:
     """The table of operators' rules with their severity on each target."""
-    yield f"| rule | constraint | types | {' | '.join(t.name for t in targets)} |"
-    yield "|" + "---|" * (3 + len(targets))
+    yield "| rule | constraint | types | severity: targets |"
+    yield "|---|---|---|---|"
     for row in rows:
         for rule in row.rules:
-            graded = " | ".join(grades(rule, target) for target in targets)
             text = rule_words(rule) + (f". {rule.note}" if rule.note else "")
-            yield f"| {place(rule.id)}`{rule.id}` | {text} | {' '.join(kinds(rule.types))} | {graded} |"
+            types = " ".join(kinds(rule.types))
+            yield f"| {place(rule.id)}`{rule.id}` | {text} | {types} | {severities(rule, targets)} |"
 
 
 def special(row: OperatorRow) -> Iterator[str]:
@@ -145,9 +160,9 @@ def special(row: OperatorRow) -> Iterator[str]:
         tied = f": `{'`, `'.join(ends)}` are its inputs and outputs" if ends else ""
         yield f"runs the subgraph `{call.option}`{tied}"
     if row.carried:
-        yield "each value is carried from round to round in one pair of parameters"
+        yield "a value has the same scale and zero point in every round of the loop"
     if row.rigid:
-        yield f"kept as they are: {slots(row.rigid)}"
+        yield f"parameters are never changed: {slots(row.rigid)}"
     if row.flow is not None:
         ways = f"{slots(row.flow.inputs)} to {slots(row.flow.outputs)}"
         yield f"values pass from {ways} ({row.flow.kind})"
@@ -157,7 +172,9 @@ def special(row: OperatorRow) -> Iterator[str]:
 
 def operator_entry(row: OperatorRow) -> Iterator[str]:
     """The list entry of one operator, with its sources."""
-    text = "; ".join(special(row)) or ("see the table" if row.rules else "any parameters")
+    text = "; ".join(special(row)) or (
+        "see the table" if row.rules else "correct with any parameters"
+    )
     yield f"- **{row.name}**: {' '.join((text + '.', *row.notes))}"
     sources = [*row.sources, *(s for rule in row.rules for s in rule.sources)]
     yield f"  <br>Sources: {', '.join(map(cited, dict.fromkeys(sources)))}"
@@ -175,12 +192,15 @@ def support(target: Target, placed: set[str]) -> Iterator[str]:
     """The section on the operators that a target supports, one row per limit. `placed`: rules that
     already have an anchor; new ones are added.
     """
-    yield f"## What {target.name} takes"
+    yield f"## What {target.name} supports"
     yield ""
-    yield "Rules `support/OPERATOR/part`; MODEL is the file as a whole. None of them is repaired."
+    yield (
+        "The rules `support/OPERATOR/PART` of this target, with their [limits](targets.md#limits-of-operators)."
+        " MODEL is the file as a whole."
+    )
     yield ""
-    yield "| operators | part | operands | limit | otherwise | sources |"
-    yield "|---|---|---|---|---|---|"
+    yield "| operators | part | operands | limit | if violated, and sources |"
+    yield "|---|---|---|---|---|"
     for row in target.support:
         names = ", ".join(row.operators) + (f" but {', '.join(row.unless)}" if row.unless else "")
         when = f", where {tell_limits(row.when)}" if row.when else ""
@@ -190,7 +210,7 @@ def support(target: Target, placed: set[str]) -> Iterator[str]:
         sources = ", ".join(map(cited, row.sources))
         limit = f"{tell_limits(row.limits)}{when}{note}"
         told = f"{severity}: {row.behaviour}"
-        yield f"| {new_places(row, placed)}{names} | {row.part} | {operands} | {limit} | {told} | {sources} |"
+        yield f"| {new_places(row, placed)}{names} | {row.part} | {operands} | {limit} | {told}<br>{sources} |"
     yield ""
 
 
@@ -200,12 +220,7 @@ def render() -> str:
     targets = [load_target(name) for name in target_names()]
     lines = [HEAD, "## Targets", ""]
     lines += [f"- `{target.name}`: {target.title}" for target in targets]
-    lines += ["", *general()]
-    placed: set[str] = set()
-    for target in targets:
-        if target.support:
-            lines += support(target, placed)
-    lines.pop()
+    lines += ["", *general()][:-1]
     for category in CATEGORIES:
         members = [row for row in rows if row.category == category]
         lines += ["", f"## {category[0].upper()}{category[1:]}", ""]
@@ -213,6 +228,10 @@ def render() -> str:
             lines += [*table(members, targets), ""]
         for row in members:
             lines += operator_entry(row)
+    placed: set[str] = set()
+    for target in targets:
+        if target.support:
+            lines += ["", *support(target, placed)][:-1]
     return "\n".join(lines) + "\n"
 
 
