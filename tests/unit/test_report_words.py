@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
+import pytest
+
 from tests.unit.test_report import REPORT
 from tflite_align.record import replace
 from tflite_align.report.report import Report
@@ -13,6 +17,7 @@ from tflite_align.verdicts import (
     OutputScore,
     Status,
     Verification,
+    Word,
 )
 
 WHY = "litert refuses the file at subgraph[0]/operator[2] ADD: no such ADD"
@@ -95,3 +100,11 @@ def test_no_report_of_a_failure_promises_right_integers() -> None:
     aligned = replace(REPORT, findings=(wrong,), verification=None)
     assert "different, right integers" in render_text(aligned)
     assert "right integers" not in render_text(replace(aligned, reasons=(WHY,)))
+
+
+@pytest.mark.parametrize("word", get_args(Word))
+def test_right_integers_are_promised_where_the_verification_shows_them(word: Word) -> None:
+    wrong = replace(REPORT.findings[0], fix="tied", behaviour="LiteRT computes wrong values")
+    verification = Verification(word=word, why="")
+    said = render_text(replace(REPORT, findings=(wrong,), verification=verification))
+    assert ("right integers" in said) is (word in ("verified", "accepted"))

@@ -265,13 +265,19 @@ def _conflicts(report: Report, view: _RowLimit) -> Section:
     return view.table("Could not be aligned", ("slot", "why", "rules"), rows)
 
 
+# Words of verifications that show what a repair claims.
+_SHOWN = ("verified", "accepted")
+
+
 def _remarks(report: Report) -> list[str]:
     """Lines on accepted findings, repairs, warnings and reasons."""
     lines = []
     if report.accepted:
         lines.append(f"{plural(len(report.accepted), 'finding')} accepted by the baseline")
     wrong = sorted({f.rule for f in report.findings if f.fixable and "wrong" in f.behaviour})
-    if report.outcome == "aligned" and not report.reasons and wrong and _some_took(report):
+    shown = report.verification is None or report.verification.word in _SHOWN
+    aligned = report.outcome == "aligned" and not report.reasons
+    if aligned and wrong and shown and _some_took(report):
         lines.append(
             f"note: a runtime that takes the original computes wrong values there"
             f" ({', '.join(wrong)}): the aligned model gives different, right integers"
