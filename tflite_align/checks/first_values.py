@@ -34,17 +34,13 @@ def first_values(collector: Collector, rows: Mapping[str, OperatorRow]) -> Itera
             name for sibling in entries if sibling != point for name in running.writes(sibling)
         }
         for slot in running.reads(point):
-            tensor = collector.operand(slot)
-            levels = collector.requirements(_RULE, tensor.type)
-            if levels:
-                yield WellFormed(
-                    rule=_RULE,
-                    type=tensor.type,
-                    requirements=levels,
-                    slot=slot,
-                    expected="a value assigned before it is read",
-                    actual="none",
-                )
+            yield from collector.faults(
+                _RULE,
+                slot,
+                collector.operand(slot).type,
+                expected="a value assigned before it is read",
+                actual="none",
+            )
 
 
 class _Running:

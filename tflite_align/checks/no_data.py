@@ -66,14 +66,5 @@ def _slots(
 
 def _told(collector: Collector, rule: str, slot: Slot, tensor: Tensor) -> Iterator[WellFormed]:
     """The violated constraint, on the targets that have the rule."""
-    levels = collector.requirements(rule, tensor.type)
     expected, actual = _WORDS[rule]
-    if levels:
-        yield WellFormed(
-            rule=rule,
-            type=tensor.type,
-            requirements=levels,
-            slot=slot,
-            expected=expected,
-            actual=actual,
-        )
+    yield from collector.faults(rule, slot, tensor.type, expected=expected, actual=actual)

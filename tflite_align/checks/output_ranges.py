@@ -39,13 +39,11 @@ def empty_ranges(collector: Collector) -> Iterator[WellFormed]:
         constraint.slot for constraint in collector.constraints if isinstance(constraint, Fixed)
     }
     for slot, type_name, span, reach in empty:
-        levels = collector.requirements(_RULE, type_name)
-        if slot not in fixed and levels:
-            yield WellFormed(
-                rule=_RULE,
-                type=type_name,
-                requirements=levels,
-                slot=slot,
+        if slot not in fixed:
+            yield from collector.faults(
+                _RULE,
+                slot,
+                type_name,
                 expected=f"a range that overlaps the operator's values, {reach.low:g}..{reach.high:g}",
                 actual=f"a range of {span.low:.6g}..{span.high:.6g}",
             )

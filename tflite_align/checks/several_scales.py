@@ -114,14 +114,12 @@ def _told(
     collector: Collector, slot: Slot, operator: Operator, tensor: Tensor
 ) -> Iterator[WellFormed]:
     """The violated constraint at this operand, on the targets that have the rule."""
-    levels = collector.requirements(_RULE, tensor.type, operator.name)
-    if levels and tensor.quant is not None:
-        yield WellFormed(
-            rule=_RULE,
-            type=tensor.type,
-            requirements=levels,
-            slot=slot,
+    if tensor.quant is not None:
+        yield from collector.faults(
+            _RULE,
+            slot,
+            tensor.type,
+            operator=operator.name,
             expected="one scale",
             actual=f"{len(tensor.quant.scale)} scales",
-            fixable=False,
         )

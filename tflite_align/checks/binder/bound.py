@@ -11,7 +11,7 @@ from ...numerics import Range
 from ...record import Record, field
 from ...rules.families import Policy
 from ...rules.targets import Requirement, Target
-from ..constraints import BoundFlow, Constraint
+from ..constraints import BoundFlow, Constraint, WellFormed
 from ..shapes.inference import EarlierState
 
 __all__ = [
@@ -127,6 +127,37 @@ class Collector(Record):
             known = tuple((name, level) for name, level in graded if level.severity != "off")
             self.graded[rule_id, type_name, operator] = known
         return known
+
+    def faults(
+        self,
+        rule: str,
+        slot: Slot,
+        type_name: str,
+        *,
+        expected: str,
+        actual: str,
+        operator: str = "",
+        fixable: bool = False,
+        like: Slot | None = None,
+    ) -> list[WellFormed]:
+        """The constraint that the rule is violated at this slot; empty if no target requires the
+        rule for this tensor type and operator.
+        """
+        levels = self.requirements(rule, type_name, operator)
+        if not levels:
+            return []
+        return [
+            WellFormed(
+                rule=rule,
+                type=type_name,
+                requirements=levels,
+                slot=slot,
+                expected=expected,
+                actual=actual,
+                fixable=fixable,
+                like=like,
+            )
+        ]
 
     def tensor(self, slot: Slot) -> Tensor | None:
         """The tensor of a slot; None for a left-out operand."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from ...format.model import Slot, SlotKind
 from ...format.wiring import quantized
 from ...rules.rows import OperatorRow
-from ..constraints import Same, WellFormed
+from ..constraints import Same
 from ..subgraph_calls import called_subgraphs, resource_names
 from .bound import Collector, per_tensor
 
@@ -49,19 +49,10 @@ def _check_types(collector: Collector, names: Mapping[Slot, str | None]) -> None
         expected = collector.operand(first.setdefault(name, slot)).type
         if tensor.type == expected:
             continue
-        levels = collector.requirements("variable/type", tensor.type)
-        if levels:
-            collector.constraints.append(
-                WellFormed(
-                    rule="variable/type",
-                    type=tensor.type,
-                    requirements=levels,
-                    slot=slot,
-                    expected=f"{expected}, as at {first[name].address(collector.model)}",
-                    actual=tensor.type,
-                    fixable=False,
-                )
-            )
+        wanted = f"{expected}, as at {first[name].address(collector.model)}"
+        collector.constraints += collector.faults(
+            "variable/type", slot, tensor.type, expected=wanted, actual=tensor.type
+        )
 
 
 def _tie(collector: Collector, rule_id: str, slots: list[Slot]) -> None:

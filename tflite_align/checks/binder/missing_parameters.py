@@ -54,23 +54,20 @@ def add_missing(
     one. `like`: a slot whose parameters a repair may copy. Several rules may report one operand.
     """
     operator = collector.model.subgraphs[slot.subgraph].operators[slot.operator]
-    levels = collector.requirements(rule, tensor.type, operator.name)
     named_already = any(
         isinstance(c, WellFormed) and (c.rule, c.slot) == (rule, slot)
         for c in collector.constraints
     )
-    if levels and not named_already:
-        collector.constraints.append(
-            WellFormed(
-                rule=rule,
-                type=tensor.type,
-                requirements=levels,
-                slot=slot,
-                expected="a scale and a zero_point",
-                actual="none",
-                fixable=like is not None and (tensor.quant is None or not tensor.quant.details),
-                like=like,
-            )
+    if not named_already:
+        collector.constraints += collector.faults(
+            rule,
+            slot,
+            tensor.type,
+            operator=operator.name,
+            expected="a scale and a zero_point",
+            actual="none",
+            fixable=like is not None and (tensor.quant is None or not tensor.quant.details),
+            like=like,
         )
 
 

@@ -32,7 +32,6 @@ from ..constraints import (
     Power,
     Same,
     Weight,
-    WellFormed,
     Window,
     ZeroPoint,
 )
@@ -279,18 +278,14 @@ def _add_absent(collector: Collector, subgraph: int, operator: Operator, rule: P
         return
     if len(factors) != len(rule.factors) or factors[0] is None:
         return
-    levels = collector.requirements(rule.id, factors[0].type)
-    if factors[0].type in rule.types and levels:
-        collector.constraints.append(
-            WellFormed(
-                rule=rule.id,
-                type=factors[0].type,
-                requirements=levels,
-                slot=slot,
-                expected="a bias",
-                actual="no operand" if left_out else "-1",
-                fixable=True,
-            )
+    if factors[0].type in rule.types:
+        collector.constraints += collector.faults(
+            rule.id,
+            slot,
+            factors[0].type,
+            expected="a bias",
+            actual="no operand" if left_out else "-1",
+            fixable=True,
         )
 
 
