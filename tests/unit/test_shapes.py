@@ -124,18 +124,6 @@ def test_a_cut_behind_a_rewritten_tensor_has_its_shape() -> None:
 # --- what is not known ---------------------------------------------------------------------------
 
 
-def test_a_constant_that_an_operator_writes_keeps_the_shape_of_its_data() -> None:
-    graph = Graph()
-    graph.activation("x", 0.05)
-    graph.constant("y", np.zeros(2), "int8", 0.05)
-    graph.add("QUANTIZE", ["x"], ["y"])
-    data = graph.bytes(["x"], ["y"])
-    result = align(data, PLAIN)
-    assert result.data == data
-    (left,) = result.report.remaining
-    assert (left.rule, left.fixable) == ("shape/QUANTIZE", False)
-
-
 def test_shapes_in_called_subgraphs_are_unknown() -> None:
     model = read(dilated())
     other = replace(model.subgraphs[0], index=1)

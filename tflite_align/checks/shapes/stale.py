@@ -23,8 +23,8 @@ def stale_shapes(
     """A violated constraint for each tensor whose stated shape its operator does not compute, and
     for each operator whose operands no kernel takes together.
 
-    A tensor without a stated shape is not compared. A constant that is an operator's output keeps
-    the shape that its data has. `earlier`: a state that was checked, for what is unchanged since.
+    A tensor without a stated shape is not compared. `earlier`: a state that was checked, for what
+    is unchanged since.
     """
     for graph in model.subgraphs:
         yield from _stale(model, graph, requirements, earlier)
@@ -63,5 +63,5 @@ def _stale(
                     slot=Slot(graph.index, operator.index, "outputs", position),
                     expected=f"shape {told(shapes[index])}",
                     actual=f"shape {told(tensor.shape)}",
-                    fixable=not model.is_constant(graph.index, index),
+                    fixable=True,
                 )
