@@ -76,7 +76,7 @@ def _real(integers: Array, by: Affine) -> Array:
 def _near(value: Any, output: Affine) -> None:
     """Whether float64 says enough of a value."""
     if not np.all(value <= LARGEST * output.scale):
-        raise DomainError("steps too far apart to say anything")
+        raise DomainError("the scales differ too much for a bound")
 
 
 def _whole(function: Callable[..., Any], integers: Array, **parameters: Any) -> Array:
