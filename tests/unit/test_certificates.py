@@ -77,6 +77,11 @@ def test_a_model_is_certified_against_its_own_declaration() -> None:
             ("FLOAT32", "INT8"),
             "QUANTIZE float32 > int8: float32 values are not enumerated",
         ),
+        (
+            "UNIDIRECTIONAL_SEQUENCE_LSTM",
+            ("", "INT8"),
+            "UNIDIRECTIONAL_SEQUENCE_LSTM - > int8: a recurrent state, and many operands together",
+        ),
         ("DIV", ("INT8", "INT8"), "DIV int8 > int8: no row matches these types and options"),
     ],
 )
