@@ -98,7 +98,13 @@ def check(original: bytes, written: bytes, certificate: Row, kernels: Kernels) -
 
 
 def _tensor(pair: GraphPair, index: int, observed: Mapping[int, Row], location: str) -> None:
-    """Check the claims about constants and graph inputs, and about what readers distinguish."""
+    """Raise RefutedError unless the certificate's claims about one written tensor hold: the
+    interval of integers of a constant or graph input, and the range `needed` that its readers
+    distinguish.
+
+    `index`: of the tensor; `observed`: index of a graph input -> the certificate's row with its
+    observed integers; `location`: the place, for the message.
+    """
     tensor, claim, needed = pair.written.tensors[index], pair.arrives[index], pair.needed[index]
     if not tensor.quantized:
         untold = claim is None and needed is None
@@ -120,13 +126,21 @@ def _tensor(pair: GraphPair, index: int, observed: Mapping[int, Row], location: 
 
 
 def _inside(reached: Sequence[int], claim: Sequence[int] | None, location: str) -> None:
+    """Raise RefutedError unless the possible integers `reached` (least, greatest) lie in the
+    interval `claim` that the certificate gives; None: it gives none. `location`: the place, for the
+    message.
+    """
     low, high = claim or (1, 0)
     what = f"{reached[0]}..{reached[1]} are possible; the certificate claims {low}..{high}"
     demand(low <= reached[0] and reached[1] <= high, location, what)
 
 
 def _operator(pair: GraphPair, index: int, row: Row, location: str, proof: Proof) -> float | None:
-    """The operator's error bound, None if it is unchanged; RefutedError if neither is true."""
+    """The error bound of one operator in steps (LSB) of its output; None for an unchanged operator
+    without one. RefutedError if the operator changed and has no bound, or if it can write integers
+    outside the claimed intervals. `index`: of the written operator; `row`: its certificate row;
+    `proof`: kernel functions and names of runtimes.
+    """
     outputs, bound = pair.written.operators[index].outputs, None
     reached = [pair.written.tensors[i].limits if pair.tracked(i) else None for i in outputs]
     if row["status"] == "certified":
@@ -141,7 +155,10 @@ def _operator(pair: GraphPair, index: int, row: Row, location: str, proof: Proof
 
 
 def _certified(pair: GraphPair, index: int, row: Row, location: str, proof: Proof) -> Shown:
-    """What the row claims, recomputed; RefutedError if it claims less than that, or above the limit."""
+    """The recomputed bound of one operator. RefutedError if the certificate's `row` claims a
+    smaller bound, other kernels or saturation, or if the bound exceeds the limit of the output's
+    type. `index`: of the written operator; `proof`: kernel functions and names of runtimes.
+    """
     operator = pair.written.operators[index]
     original = pair.origin(index) or operator
     same = {**original.options, **_FREE} == {**operator.options, **_FREE}
@@ -167,7 +184,10 @@ def _certified(pair: GraphPair, index: int, row: Row, location: str, proof: Proo
 
 
 def _constants(pair: GraphPair, indices: Sequence[int], location: str) -> None:
-    """A constant with another scale or zero point is the original's value, correctly rounded."""
+    """Raise RefutedError if a constant has another scale or zero point than the original's and its
+    integers are not the original's real values, correctly rounded. `indices`: of written tensors;
+    `location`: the place, for the message.
+    """
     for index in indices:
         holds = index < 0 or not pair.written.tensors[index].data or pair.operand(index).rounded()
         demand(holds, location, f"the constant tensor[{index}] is not the original's, rounded")

@@ -94,15 +94,16 @@ class Operand:
 
     @cached_property
     def affine(self) -> Affine:
+        """The written tensor's parameters, with the integers that can occur as limits."""
         if len(self.tensor.scale) != 1 or self.tensor.scale[0] <= 0:
-            raise UnshownError("an operand has no single scale above zero")
+            raise UnshownError("an operand does not have one positive scale")
         if self.arrives is None:
-            raise UnshownError("what can arrive in an operand is not known")
+            raise UnshownError("the range of integers of an operand is not known")
         return Affine(self.tensor.scale[0], self.tensor.zero_point[0], *self.arrives)
 
     @cached_property
     def stated(self) -> tuple[float, float]:
-        """The clamp that the original's range implies: at a zero where it begins or ends, or of a RELU6."""
+        """The real values (low, high) at which the original's range clamps; infinite: nowhere."""
         low, high = self.given.declared
         above = high if low == 0 and abs(high - 6) <= _SIX else 0.0 if high == 0 else math.inf
         return (0.0 if low == 0 else -math.inf), above
@@ -128,8 +129,8 @@ class Operand:
         return written, (given - self.given.zero_point[0]) * self.given.scale[0]
 
     def off(self, written: Array, real: Array) -> float:
-        """How far written values are at most from their segment of correct ones, in written steps: from the
-        real result, within the clamp that is stated, to that clipped to what is needed.
+        """The largest error of `written` real values, in steps of the written tensor. Correct is
+        what lies between the exact results (`real`) and these clipped to `needed`.
         """
         clipped = np.clip(real, *self.needed)
         below, above = np.minimum(real, clipped) - written, written - np.maximum(real, clipped)
@@ -137,19 +138,19 @@ class Operand:
 
 
 def upward(bound: float) -> float:
-    """The bound as certificates state it: rounded up to a multiple of `_SLACK`, plus one for float64."""
+    """The bound (steps) rounded up to a multiple of `_SLACK`, plus one `_SLACK` for float64."""
     return round(math.ceil(bound / _SLACK + 1) * _SLACK, 6)
 
 
 def hull(ends: Iterable[tuple[N, N]]) -> tuple[N, N]:
-    """The least and the greatest of all ends."""
+    """The smallest interval that contains all (least, greatest) intervals in `ends`."""
     low, high = zip(*ends, strict=True)
     return min(low), max(high)
 
 
 class ShownBound(NamedTuple):
-    """The largest error in steps, (least, greatest) integer of output and accumulator, and the
-    ends (`low`, `high`) of the output's range that the real result exceeds.
+    """The bound of one output. `worst`: largest error in steps. `ends`, `total`: (least, greatest)
+    integer of output and accumulator. `saturates`: ends of the range that the real result exceeds.
     """
 
     worst: float
@@ -159,8 +160,8 @@ class ShownBound(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """The bound of an operator. `functions`: the integer functions and `bounds`: the largest error in steps
-    of the written output, both by runtime; `outputs`: the bound of each output; `whole`: of all.
+    """The bound of an operator. By runtime: `functions`, names of integer functions; `bounds`,
+    largest error in steps of the output. `outputs`: the bound of each output; `whole`: all joined.
     """
 
     functions: Mapping[str, Sequence[str]]
@@ -199,6 +200,9 @@ class Task:
 
     @property
     def facts(self) -> Mapping[str, Any]:
+        """The options and properties of shapes and scales on which rows of kernels may depend, by
+        name.
+        """
         operands = [(o.tensor.shape, o.tensor.scale) if o else ((), ()) for o in self.inputs]
         operands.append((self.output.tensor.shape, self.output.tensor.scale))
         second = self.inputs[1] if len(self.inputs) > 1 else None
@@ -208,14 +212,15 @@ class Task:
 
     @property
     def copied(self) -> Sequence[Operand]:
-        """The data operands of an operator that copies. What a variable gives was assigned with the same
-        reading; an index stands for an operand's element.
+        """The data operands of an operator that copies integers; of READ_VARIABLE its output, of an
+        operator that returns an index the operand from which the index selects.
         """
         if self.name in {"READ_VARIABLE", *INDEXED}:
             return [self.output]
         return [operand for operand in self.inputs[COPIED[self.name]] if operand is not None]
 
     def input(self, index: int) -> Operand:
+        """The operand at position `index` among the inputs; UnshownError if it is absent."""
         operand = self.inputs[index]
         if operand is None:
             raise UnshownError("an operand is absent")
@@ -223,7 +228,9 @@ class Task:
 
 
 def show(task: Task, kernels: Kernels, runtimes: Sequence[str]) -> Shown:
-    """The operator's bound in all runtimes; UnshownError, KeyError, DomainError where there is none."""
+    """The operator's bound over all kernels that the runtimes (names) may run; UnshownError,
+    KeyError or DomainError without a proof. `kernels`: rows of integer functions.
+    """
     ins = [operand.tensor.type if operand else "" for operand in task.inputs]
     facts, known, functions, bounds = task.facts, dict[Kernel, list[ShownBound]](), {}, {}
     for runtime in runtimes:
@@ -238,6 +245,9 @@ def show(task: Task, kernels: Kernels, runtimes: Sequence[str]) -> Shown:
 
 
 def _joined(bounds: Sequence[ShownBound]) -> ShownBound:
+    """The bound that covers all of `bounds`: largest error, and intervals that contain all of
+    theirs.
+    """
     totals = [bound.total for bound in bounds if bound.total]
     return ShownBound(
         max(bound.worst for bound in bounds),
@@ -248,7 +258,9 @@ def _joined(bounds: Sequence[ShownBound]) -> ShownBound:
 
 
 def _first(task: Task, group: Sequence[Kernel], known: dict[Kernel, list[ShownBound]]) -> Kernel:
-    """The first kernel of a group that accepts the operator's parameters; `known`: each output's bound."""
+    """The kernel of `group` that supports the operator's parameters; UnshownError without one.
+    `known`: kernel -> bound of each output, extended by this call.
+    """
     for kernel in group:
         tasks = [replace(task, kernel=kernel, output=output) for output in task.outputs]
         try:
@@ -271,6 +283,7 @@ def _bound(task: Task) -> ShownBound:
 
 
 def _compared(task: Task, cases: Cases) -> ShownBound:
+    """The bound from cases: integers that a kernel writes, with the exact real results."""
     operand, half = task.output, task.out.scale / 2
     real = np.clip(
         cases.real, *LIMITS[_FUSED[task.given.options.get("fused_activation_function", 0)]]
@@ -296,7 +309,7 @@ def _compared(task: Task, cases: Cases) -> ShownBound:
 
 
 def _copies(task: Task, _: str) -> Iterator[Cases]:
-    """A maximum or minimum of several operands has no larger error than the worst of them."""
+    """The cases of copied integers, of each data operand; PAD also writes its zero point."""
     if any(each.tensor.type != task.output.tensor.type for each in task.copied):
         raise UnshownError("a copy changes the type")
     for source in task.copied:
@@ -306,6 +319,7 @@ def _copies(task: Task, _: str) -> Iterator[Cases]:
 
 
 def _sums(task: Task, name: str) -> Iterator[Cases]:
+    """The cases of a sum or mean over elements with the integer function `name`."""
     source, output = task.input(0).tensor, task.output.tensor
     counts = summed_counts(task.name, source.shape, output.shape, task.operator.options)
     if not counts or max(counts) * (output.limits[1] - output.limits[0] + 1) > 2**31:
@@ -314,6 +328,7 @@ def _sums(task: Task, name: str) -> Iterator[Cases]:
 
 
 def _position(task: Task, name: str) -> Iterator[Cases]:
+    """The cases of an operator that interpolates between elements. `name`: the integer function."""
     source, output, size = task.input(0).tensor, task.output.tensor, task.input(1).tensor
     if not size.data or (*size.integers().flat,) != output.shape[1:3]:
         raise UnshownError("its size operand is not a constant equal to its output's shape")
@@ -324,6 +339,7 @@ def _position(task: Task, name: str) -> Iterator[Cases]:
 
 
 def _accumulate(task: Task, name: str) -> Iterator[Cases]:
+    """The cases of a convolution, matrix product or sum with the integer function `name`."""
     if name in SUMS:
         return _sums(task, name)
     if task.name == "BATCH_MATMUL":
@@ -335,10 +351,11 @@ def _accumulate(task: Task, name: str) -> Iterator[Cases]:
 
 
 def _weighted(task: Task) -> Iterator[SummedChannel]:
+    """The accumulator of each channel of a convolution or matrix product with constant weights."""
     slots = WEIGHTED[task.name]
     x, w = task.input(slots.data), task.input(slots.weights)
     if not w.tensor.data:
-        raise UnshownError("its weights are no constant")
+        raise UnshownError("its weights are not constant")
     centred, scale = _by_channel(w.tensor, slots.axis)
     given, given_scale = _by_channel(w.given, slots.axis)
     added, offset = np.zeros(len(scale), np.int64), np.zeros(len(scale))
@@ -354,7 +371,7 @@ def _weighted(task: Task) -> Iterator[SummedChannel]:
 
 
 def _by_channel(tensor: ReadTensor, axis: int) -> tuple[Array, Array]:
-    """(integers less zero points: channels x taps, scale by channel) of weights."""
+    """(integers minus zero point, [channels, taps]; scale of each channel along `axis`) of weights."""
     whole = np.moveaxis(tensor.integers(), axis, 0)
     whole = whole.reshape(whole.shape[0], -1)
     along = len(tensor.scale) == len(whole) and tensor.axis == axis % len(tensor.shape)
@@ -365,6 +382,7 @@ def _by_channel(tensor: ReadTensor, axis: int) -> tuple[Array, Array]:
 
 
 def _table(task: Task, name: str) -> Iterator[Cases]:
+    """The cases of a function of one operand, from all its integers. `name`: the integer function."""
     options = task.operator.options, task.given.options
     return table_cases(name, task.name, task.input(0).affine, task.out, options)
 

@@ -45,18 +45,21 @@ class Matched(NamedTuple):
 
 
 def demand(holds: object, location: str, what: str) -> None:
+    """Raise RefutedError with `location` and the message `what` unless the condition `holds`."""
     if not holds:
         raise RefutedError(f"{location}: {what}")
 
 
 def _equal(ours: Mapping[str, Any], theirs: Mapping[str, Any], location: str) -> None:
+    """Raise RefutedError at `location` unless both mappings (description -> value) agree."""
     for what, value in ours.items():
         demand(value == theirs[what], location, f"different {what}")
 
 
 def match_files(before: ReadFile, after: ReadFile, claimed: Sequence[Claimed]) -> list[Matched]:
-    """The correspondence of each subgraph. RefutedError where anything else than parameters, QUANTIZE and
-    zero biases differs.
+    """The correspondence of each subgraph. `before`, `after`: original and written file; `claimed`:
+    the certificate's mapping of operators by subgraph. RefutedError if anything else than
+    parameters, inserted or folded QUANTIZE and added biases of zeros differs.
     """
     counts = {len(before.graphs), len(after.graphs), len(claimed)}
     demand(len(counts) == 1, "subgraphs", "their number differs")
@@ -77,6 +80,7 @@ def match_files(before: ReadFile, after: ReadFile, claimed: Sequence[Claimed]) -
 
 
 def _described(file: ReadFile) -> Mapping[str, Any]:
+    """The parts of a file outside its subgraphs that must be equal in both files, by description."""
     return {
         "description, metadata_buffer or further fields": file.other,
         "metadata": [name for name, _ in file.metadata],
@@ -85,7 +89,9 @@ def _described(file: ReadFile) -> Mapping[str, Any]:
 
 
 def _signature(signature: Mapping[str, Any], file: ReadFile) -> Mapping[str, Any]:
-    """A signature with positions in the graph's inputs and outputs in place of tensor indices."""
+    """A signature in which tensor indices are replaced by positions among the graph's inputs and
+    outputs.
+    """
     named, graph = dict(signature), file.graphs[signature["SubgraphIndex"]]
     for key, ends in (("Inputs", graph.inputs), ("Outputs", graph.outputs)):
         pairs = [(entry["Name"], entry["TensorIndex"]) for entry in signature[key]]
@@ -94,8 +100,8 @@ def _signature(signature: Mapping[str, Any], file: ReadFile) -> Mapping[str, Any
 
 
 def _loosened(old_bytes: bytes, new_bytes: bytes) -> bool:
-    """Whether a memory plan keeps each tensor's offset or leaves it to the runtime (-1); the offsets of
-    added tensors are -1.
+    """Whether the memory plan `new_bytes` keeps each tensor's offset of `old_bytes`, or leaves it
+    to the runtime (-1); added tensors must have -1.
     """
     if len(old_bytes) % 4 or len(new_bytes) % 4 or not 12 <= len(old_bytes) <= len(new_bytes):
         return False
@@ -106,7 +112,9 @@ def _loosened(old_bytes: bytes, new_bytes: bytes) -> bool:
 
 
 def moved_through(file: ReadFile) -> set[tuple[int, int]]:
-    """(subgraph, operator) of each that assigns or reads a variable whose values all have one reading."""
+    """(subgraph, operator) of each operator that assigns or reads a variable all of whose values
+    have the same type, scale and zero point. Empty if the handle of some variable is computed.
+    """
     found: dict[Any, list[tuple[tuple[int, int], Any]]] = {}
     for n, graph in enumerate(file.graphs):
         handles = {op.outputs[0]: op.options for op in graph.operators if op.name == "VAR_HANDLE"}
@@ -123,6 +131,9 @@ def moved_through(file: ReadFile) -> set[tuple[int, int]]:
 
 
 def _match(o: ReadGraph, w: ReadGraph, claim: Claimed, location: str) -> Matched:
+    """The correspondence of one subgraph. `o`, `w`: the original's and the written one; `claim`:
+    the certificate's mapping of its operators; `location`: the place, for messages.
+    """
     claimed, folded = tuple(claim[0]), sorted(claim[1])
     count = len(claimed) == len(w.operators)
     demand(count, location, "the certificate has another number of operators")
@@ -153,7 +164,9 @@ def _match(o: ReadGraph, w: ReadGraph, claim: Claimed, location: str) -> Matched
 
 
 def _kept(tensor: ReadTensor, *, added: bool) -> Mapping[str, Any]:
-    """What alignment keeps of a tensor; an added one has a name of its own."""
+    """The parts of a tensor that an alignment must not change, by description. `added`: whether the
+    tensor is new, so that its name may differ.
+    """
     fields, details = tensor.other
     return {
         "shape (shapes are compared, not inferred)": tensor.shape,
@@ -165,6 +178,7 @@ def _kept(tensor: ReadTensor, *, added: bool) -> Mapping[str, Any]:
 
 
 def _moved(o: ReadGraph, w: ReadGraph) -> Iterator[str]:
+    """The graph inputs and outputs, as `inputs[0]`, whose type, scale or zero point changed."""
     for role, ours, theirs in (("inputs", w.inputs, o.inputs), ("outputs", w.outputs, o.outputs)):
         for n, (a, b) in enumerate(zip(ours, theirs, strict=True)):
             if a >= 0 and w.tensors[a].reading != o.tensors[b].reading:
@@ -172,7 +186,9 @@ def _moved(o: ReadGraph, w: ReadGraph) -> Iterator[str]:
 
 
 def _in_order(graph: ReadGraph, location: str) -> None:
-    """RefutedError where a tensor has several producers, or a reader precedes its producer."""
+    """Raise RefutedError if a tensor has several producers, or a reader precedes its producer.
+    `location`: the place, for the message.
+    """
     tensors = list(enumerate(graph.tensors))
     known = {*graph.inputs, *(n for n, t in tensors if t.data or t.variable)}
     free = {-1, *(n for n, t in tensors if t.type == "RESOURCE" or 0 in t.shape)}
@@ -201,12 +217,18 @@ def _standing(
     alias: Mapping[int, int],
     location: str,
 ) -> list[int | None]:
-    """The original's index of each written tensor; None where no operator uses it."""
+    """By written tensor: the index of the original tensor whose values it holds; None if no
+    operator uses it. `claimed`: original operator of each written one; `alias`: output of a folded
+    QUANTIZE -> tensor that is read instead; `location`: the place, for messages.
+    """
     count = len(o.tensors)
     demand(len(w.tensors) >= count, location, "tensors are missing")
     stands: list[int | None] = [n if n < count else None for n in range(len(w.tensors))]
 
     def stand(ours: int, theirs: int, where: str) -> None:
+        """Note that the written tensor `ours` holds the values of the original's `theirs`;
+        RefutedError if it already holds those of another tensor.
+        """
         demand((ours < 0) == (theirs < 0), where, "an operand is absent in one file")
         if ours >= 0:
             theirs = alias.get(theirs, theirs)
@@ -242,13 +264,17 @@ def _standing(
 
 
 def _zero_bias(tensor: ReadTensor, name: str, slot: int) -> bool:
-    """Whether an operand that the original does not have is a bias of zeros."""
+    """Whether an operand that the original lacks is a bias of zeros. `name`: the operator's;
+    `slot`: the operand's position.
+    """
     is_bias = name in WEIGHTED and WEIGHTED[name].bias == slot and tensor.type in {"INT32", "INT64"}
     return is_bias and bool(tensor.data) and not any(tensor.data) and not tensor.variable
 
 
 def _added(operator: ReadOperator, where: str) -> tuple[int, int]:
-    """The operand and the output of an added or folded QUANTIZE."""
+    """(operand, output) of an inserted or folded QUANTIZE, as tensor indices. RefutedError at
+    `where` for any other operator or a QUANTIZE with options.
+    """
     custom, _, large, further = operator.other
     ends = (*operator.inputs, *operator.outputs)
     plain = operator.name == "QUANTIZE" and len(operator.inputs) == len(operator.outputs) == 1

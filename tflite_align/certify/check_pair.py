@@ -44,20 +44,28 @@ class GraphPair:
     through: frozenset[int]
 
     def given(self, index: int) -> ReadTensor:
-        """The original's tensor for a tensor of the written file; that itself if it was inserted."""
+        """The original's tensor for a tensor (index) of the written file; the written tensor if it
+        was inserted.
+        """
         source = self.matched.stands_for[index]
         return self.written.tensors[index] if source is None else self.original.tensors[source]
 
     def origin(self, index: int) -> ReadOperator | None:
+        """The original's operator for the written operator `index`; None for an inserted QUANTIZE."""
         source = self.matched.operators[index]
         return None if source is None else self.original.operators[source]
 
     def declared(self, index: int) -> Interval | None:
-        """The range of real values that the original declares for a tensor of exactly one scale."""
+        """The range of real values that the original declares for a tensor (index in the written
+        file); None if it does not have exactly one scale.
+        """
         tensor = self.given(index)
         return tensor.declared if len(tensor.scale) == 1 and tensor.quantized else None
 
     def operand(self, index: int, given: ReadTensor | None = None) -> Operand:
+        """A tensor as an operand, with the certificate's claims about it. `index`: in the written
+        file; `given`: the original's tensor, if not the corresponding one.
+        """
         return Operand(
             given=given or self.given(index),
             tensor=self.written.tensors[index],
@@ -76,15 +84,19 @@ class GraphPair:
 
     @cached_property
     def produced(self) -> set[int]:
+        """The indices of tensors that an operator of the written file writes."""
         return {index for operator in self.written.operators for index in operator.outputs}
 
     def tracked(self, index: int) -> bool:
-        """Whether the certificate says what arrives in a tensor."""
+        """Whether the certificate gives an interval of integers for the tensor `index` of the
+        written file.
+        """
         return index >= 0 and self.arrives[index] is not None
 
     def check_folded(self, location: str) -> None:
-        """Raise RefutedError if what is read in place of a folded (removed) QUANTIZE's output differs from it
-        by more than 1 LSB, a step of the written tensor; or if the QUANTIZE has not exactly one scale.
+        """Raise RefutedError if the tensor that is read in place of a folded QUANTIZE's output
+        differs from it by more than 1 step (LSB) of the written tensor, or has not exactly one
+        scale. `location`: the place, for messages.
         """
         for output, source in self.matched.folded.items():
             given, where = self.original.tensors[output], f"{location}/tensor[{output}]"
@@ -101,12 +113,16 @@ class GraphPair:
                 demand(off <= 1, f"{where} of the original", what)
 
     def most(self, index: int) -> float:
-        """The largest error of a certified operator, in steps of its written output."""
+        """The largest error that the certified operator `index` may have, in steps of its written
+        output.
+        """
         types = [self.written.tensors[i].type for i in self.written.operators[index].outputs]
         return max(_MOST.get(name, 1.0) for name in types)
 
     def show(self, index: int, kernels: Kernels, runtimes: Sequence[str]) -> Shown:
-        """The operator's error bound; raises one of `REASONS` where there is no proof."""
+        """The error bound of the written operator `index`; raises one of `REASONS` if none can be
+        proved. `kernels`: rows of integer functions; `runtimes`: names.
+        """
         operator, original = self.written.operators[index], self.origin(index)
         # An index is that of an element of the operand, read as the written file reads it.
         chosen = operator.name in INDEXED
@@ -135,7 +151,9 @@ class GraphPair:
         return show(task, kernels, runtimes)
 
     def unchanged(self, index: int) -> bool:
-        """Whether the operator, its operands' parameters and its constants are the original's."""
+        """Whether the written operator `index` is the original's, with equal parameters and
+        constants.
+        """
         operator, original = self.written.operators[index], self.origin(index)
         if original is None:
             return False
@@ -148,8 +166,8 @@ class GraphPair:
         return next(said) == next(said) and all(same)
 
     def narrowest(self, index: int) -> Interval | None:
-        """The smallest interval that the certificate may claim as `needed`: it contains all real values that
-        readers distinguish.
+        """The smallest interval of real values that the certificate may claim as `needed` for a
+        tensor (index in the written file): it contains all values that its readers distinguish.
         """
         declared = self.declared(index)
         if declared is None or index in self.written.outputs:
@@ -158,8 +176,9 @@ class GraphPair:
         return hull(told or [declared])
 
     def _told(self, number: int, slot: int, declared: Interval) -> Interval:
-        """The interval that one reader distinguishes: all that is declared, or, for an operator that
-        copies, what the readers of its outputs distinguish.
+        """The interval of real values that one reader distinguishes: the whole declared range or,
+        for an operator that copies, what the readers of its outputs distinguish. `number`: the
+        reading operator; `slot`: its input; `declared`: the tensor's range.
         """
         operator = self.written.operators[number]
         inserted = operator.name == "QUANTIZE" and self.matched.operators[number] is None
@@ -174,7 +193,9 @@ class GraphPair:
 
 
 def claims(certificate: Row) -> list[Claimed]:
-    """The certificate's rows of operators, by subgraph."""
+    """The certificate's mapping of operators by subgraph: (original index of each written operator,
+    None for an inserted one; indices of folded QUANTIZE).
+    """
     return [
         ([row["original"] for row in graph["operators"]], graph.get("folded", ()))
         for graph in certificate["subgraphs"]
@@ -184,6 +205,7 @@ def claims(certificate: Row) -> list[Claimed]:
 def make_pair(
     before: ReadFile, after: ReadFile, number: int, matched: Matched, certificate: Row
 ) -> GraphPair:
+    """The GraphPair of subgraph `number`. `before`, `after`: original and written file."""
     pair = GraphPair(
         original=before.graphs[number],
         written=after.graphs[number],

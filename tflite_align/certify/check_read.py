@@ -24,12 +24,13 @@ _DERIVED = ("AsNumpy", "IsNone", "BufferHasIdentifier")  # ends of accessors tha
 
 
 class UnreadableError(ValueError):
-    """The file is damaged, or holds what cannot be compared."""
+    """The file is damaged, or has parts that cannot be compared."""
 
 
 class ReadTensor(NamedTuple):
-    """A tensor. `scale` and `zero_point` are empty where it has no affine parameters; an absent zero
-    point is 0. `axis`: of several scales. `data`: the constant's bytes. `other`: all further fields.
+    """A tensor. `scale` and `zero_point` are empty if it has no affine parameters; an absent zero
+    point is 0. `axis`: the dimension along which several scales lie. `data`: bytes of a constant,
+    else empty. `other`: (all further fields, quantization details).
     """
 
     type: str
@@ -43,12 +44,14 @@ class ReadTensor(NamedTuple):
 
     @property
     def reading(self) -> tuple[Any, ...]:
-        """What gives each integer its real value."""
+        """The fields that determine the real value of each integer: type, scales, zero points,
+        axis.
+        """
         return self.type, self.scale, self.zero_point, self.axis
 
     @property
     def constant(self) -> tuple[Any, ...]:
-        """The reading and the bytes."""
+        """The fields that determine the real values of a constant: the reading and the bytes."""
         return *self.reading, self.data
 
     @property
@@ -58,7 +61,9 @@ class ReadTensor(NamedTuple):
 
     @property
     def limits(self) -> tuple[int, int]:
-        """The type's least and greatest integer; KeyError for a type that is no activation's."""
+        """(least, greatest) integer of the type; KeyError for a type that quantized activations
+        cannot have.
+        """
         return ACTIVATION_LIMITS[self.type]
 
     @property
@@ -75,6 +80,10 @@ class ReadTensor(NamedTuple):
 
 
 class ReadOperator(NamedTuple):
+    """An operator. `inputs`, `outputs`: tensor indices, -1 for an absent operand; `options`: by
+    option name in lower case; `other`: all further fields.
+    """
+
     name: str
     version: int
     inputs: tuple[int, ...]
@@ -84,6 +93,8 @@ class ReadOperator(NamedTuple):
 
 
 class ReadGraph(NamedTuple):
+    """A subgraph. `inputs`, `outputs`: tensor indices; `other`: all further fields."""
+
     tensors: tuple[ReadTensor, ...]
     operators: tuple[ReadOperator, ...]
     inputs: tuple[int, ...]
@@ -92,6 +103,10 @@ class ReadGraph(NamedTuple):
 
 
 class ReadFile(NamedTuple):
+    """A whole file. `metadata`: (name, bytes); `signatures`: fields by name; `other`: all further
+    fields.
+    """
+
     graphs: tuple[ReadGraph, ...]
     metadata: tuple[tuple[Any, bytes], ...]
     signatures: tuple[Mapping[str, Any], ...]
@@ -102,21 +117,27 @@ class _Counted:
     """A substitute FlatBuffers builder that records the number of fields of a table."""
 
     def StartObject(self, fields: int) -> None:  # noqa: N802 - name of the flatbuffers builder
+        """Called by generated code with the table's number of fields."""
         self.fields = fields
 
 
 @cache
 def _module(name: str) -> Any:
+    """The generated module `tflite.NAME`."""
     return importlib.import_module(f"tflite.{name}")
 
 
 @cache
 def _members(enum: str) -> dict[int, str]:
+    """Value -> name of an enum of the schema."""
     members = vars(getattr(_module(enum), enum)).items()
     return {value: name for name, value in members if isinstance(value, int)}
 
 
 def _member(enum: str, value: int) -> str:
+    """The name of an enum's value; UnreadableError for a value that the installed schema does not
+    know.
+    """
     if value not in _members(enum):
         raise UnreadableError(f"{enum} {value} is not known")
     return _members(enum)[value]
@@ -124,7 +145,9 @@ def _member(enum: str, value: int) -> str:
 
 @cache
 def _fields(name: str) -> tuple[int, tuple[tuple[str, bool, bool], ...]]:
-    """A table's number of fields, and (name, is a vector, is numeric) of each."""
+    """(number of fields, (name, whether it is a vector, whether it is numeric) of each) of a table
+    type.
+    """
     module, counted = _module(name), _Counted()
     getattr(module, f"{name}Start")(counted)
     accessor = getattr(module, name)
@@ -136,7 +159,9 @@ def _fields(name: str) -> tuple[int, tuple[tuple[str, bool, bool], ...]]:
 
 
 def _table(table: Any, name: str) -> dict[str, Any]:
-    """All fields of a table. Text stays bytes; a vector of numbers becomes a tuple, one of bytes bytes."""
+    """Field name -> value of a table of type `name`. Text stays bytes; a vector of numbers becomes
+    a tuple, a vector of bytes becomes bytes.
+    """
     tab = table._tab  # noqa: SLF001 - the only way to the vtable
     start = tab.Pos - int.from_bytes(tab.Bytes[tab.Pos : tab.Pos + 4], "little", signed=True)
     size = int.from_bytes(tab.Bytes[start : start + 2], "little")
@@ -158,6 +183,9 @@ def _table(table: Any, name: str) -> dict[str, Any]:
 
 
 def _plain(value: Any, field: str, holder: Any = None) -> Any:
+    """A field's value without accessor objects: a number, bytes, the fields of a table, or (member
+    type, fields) of a union. `field`: its name; `holder`: the table's accessor.
+    """
     name = type(value).__name__
     if value is None or isinstance(value, (int, float, bytes)):
         return value
@@ -169,7 +197,7 @@ def _plain(value: Any, field: str, holder: Any = None) -> Any:
         member.Init(value.Bytes, value.Pos)
         return name, _table(member, name)
     if not hasattr(value, "_tab"):
-        raise UnreadableError(f"{field} is no table")
+        raise UnreadableError(f"{field} is not a table")
     return _table(value, name)
 
 
@@ -189,18 +217,24 @@ def read_file(data: bytes) -> ReadFile:
 
 
 def _outside(offset: int, size: int, data: bytes, inside: Any) -> bytes:
-    """Bytes in a table, or behind all tables at an offset above 1."""
+    """The bytes of a constant: `inside` the table, or `size` bytes at byte `offset` of the file
+    where that is above 1. UnreadableError if they lie outside the file or both are given.
+    """
     if offset > 1 and (offset + size > len(data) or inside):
         raise UnreadableError("a buffer or options lie outside the file, or are given twice")
     return data[offset : offset + size] if offset > 1 else bytes(inside)
 
 
 def _code(code: Mapping[str, Any]) -> tuple[str, Any, int]:
+    """(operator name, custom name, version) of an operator code's fields."""
     builtin = max(code["DeprecatedBuiltinCode"], code["BuiltinCode"])
     return _member("BuiltinOperator", builtin), code["CustomCode"], code["Version"]
 
 
 def _graph(graph: dict[str, Any], parts: list[bytes], codes: list[Any], data: bytes) -> ReadGraph:
+    """One subgraph from its fields. `parts`: bytes of each buffer; `codes`: what _code returns of
+    each operator code; `data`: the file.
+    """
     read = ReadGraph(
         tensors=tuple(_tensor(tensor, parts) for tensor in graph.pop("Tensors")),
         operators=tuple(_operator(operator, codes, data) for operator in graph.pop("Operators")),
@@ -216,6 +250,7 @@ def _graph(graph: dict[str, Any], parts: list[bytes], codes: list[Any], data: by
 
 
 def _tensor(tensor: dict[str, Any], parts: list[bytes]) -> ReadTensor:
+    """One tensor from its fields. `parts`: bytes of each buffer."""
     quant = tensor.pop("Quantization") or {}
     scale, zeros, details = (quant.get(name) for name in ("Scale", "ZeroPoint", "Details"))
     if not scale or details is not None:
@@ -237,6 +272,9 @@ def _tensor(tensor: dict[str, Any], parts: list[bytes]) -> ReadTensor:
 
 
 def _operator(operator: dict[str, Any], codes: list[Any], data: bytes) -> ReadOperator:
+    """One operator from its fields. `codes`: what _code returns of each operator code; `data`: the
+    file.
+    """
     name, custom, version = codes[operator.pop("OpcodeIndex")]
     offset, size = operator.pop("LargeCustomOptionsOffset"), operator.pop("LargeCustomOptionsSize")
     table, options = operator.pop("BuiltinOptions") or ("", {})
