@@ -123,7 +123,9 @@ def picture(imports: Imports) -> str:
 
 
 def _edge(above: tuple[int, int], below: tuple[int, int]) -> str:
-    """A line from the lower edge of one box to the upper edge of another."""
+    """A line from the lower edge of one box to the upper edge of another. `above`, `below`: (x, y)
+    of the boxes in the picture.
+    """
     x, y = above[0] + BOX[0] // 2, above[1] + BOX[1]
     end_x, end_y = below[0] + BOX[0] // 2, below[1]
     bend = GAP[1]

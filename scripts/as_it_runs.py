@@ -37,6 +37,7 @@ def run(model: pathlib.Path, kernels: str, inputs: np.ndarray) -> Ran:
     """Run the file on one input after the other.
 
     `inputs`: real values, [samples, ...], channels first even if the file needs them last.
+    `kernels`: name of the kernel set.
     """
     missing = available(kernels)
     if missing is not None:

@@ -99,7 +99,7 @@ def broken_model(path: Path, seed: int) -> bytes:
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Totals of the optimum table."""
+    """Totals of the optimum table. `rows`: one per model."""
     good = [row for row in rows if "strategies" in row]
     losses = [
         row["SQNR against declared, dB"]

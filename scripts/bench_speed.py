@@ -94,13 +94,17 @@ def _quantizer(path: Path) -> Callable[[], object] | str:
 
 
 def _row(what: str, figure: float, goal: float, **beside: Any) -> Row:
-    """The row of one figure, with whether it is at most the goal. `beside`: further columns."""
+    """The row of one figure, with whether it is at most the goal. `beside`: further columns.
+    `what`: what was measured; `figure`, `goal`: in the same unit.
+    """
     held = figure <= goal
     return {"what": what, "figure": round(figure, 3), "goal": goal, "held": held, **beside}
 
 
 def _in_process(name: str, data: bytes, goal: float, folder: Path) -> Iterator[Row]:
-    """Rows (a): time of align in this process, relative to load + pack and to ai-edge-quantizer."""
+    """Rows (a): time of align in this process, relative to load + pack and to ai-edge-quantizer.
+    `goal`: largest ratio.
+    """
     options = AlignOptions(verify=False)
     ours, theirs = in_turns(lambda: align(data, options), lambda: object_api(data))
     beside = {"align, ms": round(ours * 1e3, 1), "peer, ms": round(theirs * 1e3, 1)}
@@ -148,7 +152,9 @@ def _command_line(folder: Path) -> Iterator[Row]:
 
 
 def _exponent(sizes: Sequence[int], seconds: Sequence[float]) -> float:
-    """Slope of log time over log size (least squares)."""
+    """Slope of log time over log size (least squares). `sizes`: of the models, bytes; `seconds`:
+    the times.
+    """
     xs, ys = [math.log(size) for size in sizes], [math.log(taken) for taken in seconds]
     return statistics.linear_regression(xs, ys).slope
 

@@ -85,7 +85,9 @@ def _resident(process: int) -> float:
 
 
 def shared(place: Path, models: int) -> dict[str, Any]:
-    """The row of seconds with one pinned worker and with two."""
+    """The row of seconds with one pinned worker and with two. `models`: their number; `place`: the
+    folder.
+    """
     zoo = place / "broken"
     zoo.mkdir()
     for number in range(models):

@@ -44,7 +44,9 @@ def hashes(text: str) -> dict[str, list[str]]:
 
 
 def resolved(old: str, *, upgrade: bool) -> str:
-    """The pins resolved again; pins in `old` are kept if they still fit, unless all are upgraded."""
+    """The pins resolved again; pins in `old` are kept if they still fit, unless all are upgraded.
+    `old`: the present file's text.
+    """
     settings = {name: value for name, value in os.environ.items() if not name.startswith("UV_")}
     with tempfile.TemporaryDirectory() as folder:
         out = pathlib.Path(folder, "constraints.txt")

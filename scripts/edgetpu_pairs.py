@@ -113,7 +113,9 @@ def _name(model: Model, operator: Operator) -> Name:
 
 
 def _first(operators: Sequence[Operator], real: set[int], before: set[int]) -> int | None:
-    """The first operator on the CPU, except those before the mapped part."""
+    """The first operator on the CPU, except those before the mapped part. `real`: indices of
+    operators on the CPU; `before`: those before the mapped part.
+    """
     mapped = [one.index for one in operators if one.index not in real]
     behind = [i for i in sorted(real) if i not in before or (mapped and i > mapped[0])]
     return behind[0] if behind else None

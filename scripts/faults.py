@@ -59,14 +59,14 @@ def _tensor(model: Model, index: int) -> Tensor:
 
 
 def _quant(model: Model, index: int) -> QuantParams:
-    """The parameters of a tensor that has some."""
+    """The parameters of a tensor that has some. `index`: of the tensor."""
     quant = _tensor(model, index).quant
     assert quant is not None
     return quant
 
 
 def _set(index: int, quant: QuantParams) -> SetQuant:
-    """The edit that sets a tensor's parameters."""
+    """The edit that sets a tensor's parameters. `index`: of the tensor."""
     return SetQuant(subgraph=0, tensor=index, quant=quant)
 
 

@@ -181,7 +181,7 @@ def operator_entry(row: OperatorRow) -> Iterator[str]:
 
 
 def new_places(row: SupportRow, placed: set[str]) -> str:
-    """Anchors for the rules that this row mentions first."""
+    """Anchors for the rules that this row mentions first. `placed`: anchors so far; extended."""
     plain = [name for name in row.operators if not any(sign in name for sign in "*?[")]
     new = [rule for rule in dict.fromkeys(map(row.rule, plain)) if rule not in placed]
     placed.update(new)
@@ -342,7 +342,9 @@ def _title(name: str) -> str:
 
 
 def _kernel_cells(rows: Mapping[str, KernelRow | None]) -> list[str]:
-    """A cell for each kernel set; a set whose cell equals that of LiteRT refers to it."""
+    """A cell for each kernel set; a set whose cell equals that of LiteRT refers to it. `rows`: by
+    kernel set; None without a row.
+    """
     cells = {name: _kernel_cell(row) for name, row in rows.items()}
     return [
         "as litert" if name != "litert" and cell == cells["litert"] and len(cell) > 12 else cell

@@ -101,7 +101,9 @@ def lines(name: str, data: bytes, targets: Sequence[str]) -> Iterator[Line]:
 
 
 def disagreement(found: Sequence[Finding], judge: str, verdict: Acceptance) -> str:
-    """The kind of disagreement between findings and a judge's verdict; "" if they agree."""
+    """The kind of disagreement between findings and a judge's verdict; "" if they agree. `found`:
+    the findings of `check`.
+    """
     errors = [finding for finding in found if finding.severity == "error"]
     if verdict.status in ("timeout", "skipped"):
         return _explained(judge, verdict)  # no verdict is no agreement
@@ -129,21 +131,27 @@ def _explained(judge: str, verdict: Acceptance) -> str:
 
 
 def _may_refuse(behaviour: str, judge: str) -> bool:
-    """Whether a finding's text allows that the judge refuses the file."""
+    """Whether a finding's text allows that the judge refuses the file. `behaviour`: the finding's
+    text.
+    """
     if judge.startswith("ethos-"):
         return bool(_COMPILER.search(behaviour))
     return bool(_REFUSES.search(behaviour))
 
 
 def _must_refuse(behaviour: str, judge: str) -> bool:
-    """Whether a finding's text says that the judge refuses the file."""
+    """Whether a finding's text says that the judge refuses the file. `behaviour`: the finding's
+    text.
+    """
     if judge.startswith("ethos-"):
         return _may_refuse(behaviour, judge)
     return _may_refuse(behaviour, judge) and not _COMPUTES.search(behaviour)
 
 
 def table(found: Sequence[Line]) -> str:
-    """Markdown: totals, then the number of files for each kind of disagreement."""
+    """Markdown: totals, then the number of files for each kind of disagreement. `found`: one line
+    per file.
+    """
     apart = [line for line in found if line.kind]
     models = len({line.model for line in found})
     unexplained = sum(line.kind == "unexplained" for line in apart)

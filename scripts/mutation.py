@@ -80,7 +80,9 @@ def known(room: str) -> dict[Mutant, str]:
 
 
 def judged(room: str, *, whole: bool) -> tuple[list[Mutant], list[Mutant]]:
-    """(unexpected survivors, of a complete run also expected ones that did not survive)."""
+    """(unexpected survivors, of a complete run also expected ones that did not survive). `room`:
+    name of a group of modules; `whole`: all mutants were run.
+    """
     expected = known(room)
     ran = {name: code for name, code in results(room).items() if code is not None}
     survivors = {described(name) for name, code in ran.items() if code not in KILLED}

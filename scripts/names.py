@@ -69,7 +69,7 @@ def is_filler(name: str) -> bool:
 
 
 def count(paths: list[Path]) -> tuple[int, Counter[str], Counter[Path]]:
-    """(number of variables, fillers by name, fillers by file)."""
+    """(number of variables, fillers by name, fillers by file). `paths`: Python files."""
     total, names, files = 0, Counter[str](), Counter[Path]()
     for path in paths:
         for name, _ in variables(path):
@@ -81,7 +81,7 @@ def count(paths: list[Path]) -> tuple[int, Counter[str], Counter[Path]]:
 
 
 def share(paths: list[Path]) -> float:
-    """The share of fillers among the variables of these files, in percent."""
+    """The share of fillers among the variables of these files, in percent. `paths`: Python files."""
     total, names, _ = count(paths)
     return 100 * names.total() / max(total, 1)
 

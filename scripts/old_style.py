@@ -60,7 +60,7 @@ def _edits(model: Model) -> Iterator[Edit]:
 
 
 def _real(model: Model, index: int) -> np.ndarray:
-    """The real values of constant int8 weights."""
+    """The real values of constant int8 weights. `index`: of the tensor."""
     tensor = model.subgraphs[0].tensors[index]
     assert tensor.quant is not None
     integers = np.frombuffer(model.constant(0, index) or b"", np.int8).reshape(tensor.shape)
@@ -71,7 +71,7 @@ def _real(model: Model, index: int) -> np.ndarray:
 
 
 def _range(model: Model, index: int) -> tuple[float, int]:
-    """(scale, zero point) in uint8 that cover the weights and zero."""
+    """(scale, zero point) in uint8 that cover the weights and zero. `index`: of the tensor."""
     real = _real(model, index)
     low, high = min(float(real.min()), 0.0), max(float(real.max()), 0.0)
     scale = float(np.float32((high - low) / 255)) or 1.0
@@ -79,7 +79,7 @@ def _range(model: Model, index: int) -> tuple[float, int]:
 
 
 def _weights(model: Model, index: int) -> Iterator[Edit]:
-    """The edits for one tensor of weights."""
+    """The edits for one tensor of weights. `index`: of the tensor."""
     scale, zero_point = _range(model, index)
     steps = np.clip(np.rint(_real(model, index) / scale) + zero_point, 0, 255).astype(np.uint8)
     old = model.subgraphs[0].tensors[index].quant
@@ -90,7 +90,7 @@ def _weights(model: Model, index: int) -> Iterator[Edit]:
 
 
 def _bias(model: Model, index: int, factors: tuple[int, int]) -> Iterator[Edit]:
-    """The edits for one bias. `factors`: indices of input and weights."""
+    """The edits for one bias. `factors`: indices of input and weights. `index`: of the tensor."""
     tensors = model.subgraphs[0].tensors
     old, source = tensors[index].quant, tensors[factors[0]].quant
     assert old is not None

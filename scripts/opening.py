@@ -72,7 +72,9 @@ def aligned(folder: pathlib.Path) -> tuple[str, Mapping[str, Any], bytes]:
 
 
 def shortened(printed: str) -> str:
-    """The output with the changes and the summary; other tables are replaced by an ellipsis."""
+    """The output with the changes and the summary; other tables are replaced by an ellipsis.
+    `printed`: the output.
+    """
     first, _, rest = printed.partition("\n\n")
     done = rest.partition("\n\n")[0]
     _, start, summary = rest.rpartition("\n\n\x1b[1mBefore and after")
@@ -81,7 +83,7 @@ def shortened(printed: str) -> str:
 
 
 def picture(printed: str) -> str:
-    """The command and its output as an SVG without external resources."""
+    """The command and its output as an SVG without external resources. `printed`: the output."""
     console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True)
     console.print(f"$ {' '.join(COMMAND)}", highlight=False)
     console.print(Text.from_ansi(shortened(printed)))
@@ -90,7 +92,9 @@ def picture(printed: str) -> str:
 
 
 def block(report: Mapping[str, Any], written: bytes) -> str:
-    """The README's block: the example, the picture, and the figures that the command prints."""
+    """The README's block: the example, the picture, and the figures that the command prints.
+    `report`: the JSON report; `written`: the aligned file.
+    """
     original = SHIPPED.read_bytes()
     before, after = (read(data).subgraphs[0] for data in (original, written))
     added = len(after.operators) - len(before.operators)
@@ -119,7 +123,9 @@ def block(report: Mapping[str, Any], written: bytes) -> str:
 
 
 def _cells(report: Mapping[str, Any], judge: str) -> tuple[str, str]:
-    """Table cells: a runtime's result on the file before and after."""
+    """Table cells: a runtime's result on the file before and after. `report`: the JSON report;
+    `judge`: the runtime.
+    """
     verification = report["verification"]
     (verdict,) = (entry for entry in verification["judges"] if entry["judge"] == judge)
     (score,) = (run for run in verification["outputs"][0]["runs"] if run["judge"] == judge)
@@ -137,7 +143,7 @@ def onnx2tf_version() -> str:
 
 
 def page(text: str, shown: str) -> str:
-    """The README with its block replaced."""
+    """The README with its block replaced. `text`: the README; `shown`: the new block."""
     before, _, rest = text.partition(MARKS[0])
     _, _, after = rest.partition(MARKS[1])
     return f"{before}{MARKS[0]}{shown}\n{MARKS[1]}{after}"

@@ -20,7 +20,7 @@ ANSWERS = ROOT / "tests/data/ppq_answers.json"
 
 
 def answers(python: str) -> dict[str, object]:
-    """The results of esp-ppq's pass by graph and row."""
+    """The results of esp-ppq's pass by graph and row. `python`: interpreter that has esp-ppq."""
     sys.path.insert(0, str(ROOT))
     from tests.support.ppq_graphs import TOPOLOGIES
     from tests.support.ppq_rows import as_ppq_graph

@@ -39,7 +39,7 @@ def torch_names(net: str) -> dict[str, Any]:
 
 def keras_names(net: str) -> dict[str, Any]:
     """The names `model`, `images` and `saved_model` (the same network in TensorFlow's format) for a
-    block.
+    block. `net`: name of the network.
     """
     import make_fixtures
 

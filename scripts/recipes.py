@@ -57,7 +57,8 @@ def run_recipe(name: str, net: str, folder: pathlib.Path, environments: pathlib.
     `folder`.
 
     Also writes `inputs.npy` and `float.npy`: held-out inputs and the float network's outputs for
-    them, [samples, elements]. Raises converters.NotInstalledError, StepFailedError.
+    them, [samples, elements]. Raises converters.NotInstalledError, StepFailedError. `net`: name of
+    the network.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for step in recipe(name):
@@ -73,7 +74,7 @@ def _python(environment: str, environments: pathlib.Path) -> pathlib.Path:
 
 
 def _run(step: Step, net: str, folder: pathlib.Path, python: pathlib.Path) -> None:
-    """Run one block. Raises StepFailedError if it fails."""
+    """Run one block. Raises StepFailedError if it fails. `net`: name of the network."""
     if step.language == "sh":
         command = ["bash", "-eu", "-c", step.code]
     else:

@@ -95,7 +95,7 @@ def _own() -> str:
 
 
 def _reference(name: str, pins: dict[str, str]) -> str:
-    """The package URL of a distribution."""
+    """The package URL of a distribution. `pins`: version by distribution."""
     return f"pkg:pypi/{name}@{pins[name]}"
 
 
@@ -136,7 +136,9 @@ def _asked(name: str, extras: frozenset[str]) -> Iterator[tuple[str, frozenset[s
 
 
 def _distribution(name: str, pins: dict[str, str], scope: str) -> dict[str, Any]:
-    """The component of a distribution. `scope`: required or optional."""
+    """The component of a distribution. `scope`: required or optional. `pins`: version by
+    distribution.
+    """
     return {
         "type": "library",
         "bom-ref": _reference(name, pins),

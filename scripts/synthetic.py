@@ -55,7 +55,7 @@ class Synthetic(Record, frozen=True):
 
 
 def _scale(number: int) -> float:
-    """A float32 scale for each tensor: 0.02 to 0.06, in irregular order."""
+    """A float32 scale for each tensor: 0.02 to 0.06, in irregular order. `number`: the tensor's."""
     spread = (number * 2654435761 % 2**32) / 2**32
     return float(np.float32(0.02 + 0.04 * spread))
 
@@ -74,7 +74,7 @@ class _Net:
         self.zero_points: list[int] = []
 
     def vector(self, values: Sequence[float], kind: str) -> int:
-        """Write a vector of numbers; its position."""
+        """Write a vector of numbers; its position. `kind`: FlatBuffers type of an element."""
         return int(self.builder.CreateNumpyVector(np.asarray(values, kind)))
 
     def references(self, positions: list[int]) -> int:
@@ -108,7 +108,7 @@ class _Net:
         zero_point: int = 0,
         buffer: int = 0,
     ) -> int:
-        """Write a tensor; its index."""
+        """Write a tensor; its index. `kind`: type code; `buffer`: index."""
         quant = 0
         if scale:
             zero_points = self.vector([zero_point] * len(scale), "<i8")
@@ -143,7 +143,7 @@ class _Net:
         self, code: int, inputs: Sequence[int], outputs: Sequence[int], kind: int, options: int
     ) -> None:
         """Write an operator. `code`: builtin code; `kind`, `options`: type and position of its
-        option table.
+        option table. `inputs`, `outputs`: tensor indices.
         """
         ins, outs = self.vector(inputs, "<i4"), self.vector(outputs, "<i4")
         fb.OperatorStart(self.builder)
@@ -155,7 +155,9 @@ class _Net:
         self.operators.append(fb.OperatorEnd(self.builder))
 
     def bias(self, name: str, source: int, weights: int, count: int) -> int:
-        """Write a bias with scale input scale x weight scale; its index."""
+        """Write a bias with scale input scale x weight scale; its index. `source`, `weights`:
+        tensor indices; `count`: of values.
+        """
         products = np.float32(self.scales[source][0]) * np.asarray(self.scales[weights], "<f4")
         data = self.random.integers(-2000, 2000, count, dtype=np.int32).astype("<i4").tobytes()
         return self.tensor(
@@ -168,7 +170,7 @@ class _Net:
 
     def conv(self, name: str, source: int, shape: Sequence[int], inputs: int) -> int:
         """Write a 1x1 convolution from `inputs` channels to those of `shape`; the index of its
-        output.
+        output. `source`: index of the input tensor.
         """
         count = shape[-1]
         data = self.random.integers(-127, 128, count * inputs, dtype=np.int8).tobytes()
@@ -189,7 +191,7 @@ class _Net:
 
     def block(self, name: str, source: int, inputs: int, *, broken: bool) -> int:
         """Write one block of operators; the index of its last activation, which has twice the net's
-        channels.
+        channels. `source`: index of the input tensor.
         """
         channels = self.channels
         shape = (1, SIDE, SIDE, channels)
@@ -210,7 +212,7 @@ class _Net:
         return self.reshape(f"{name}/reshape", joined, (1, SIDE, SIDE, 2 * channels), like)
 
     def reshape(self, name: str, source: int, shape: Sequence[int], like: int | None = None) -> int:
-        """Write a RESHAPE; the index of its output."""
+        """Write a RESHAPE; the index of its output. `source`: index of the input tensor."""
         out = self.activation(name, shape, like)
         sizes = self.vector(shape, "<i4")
         fb.ReshapeOptionsStart(self.builder)
@@ -221,7 +223,7 @@ class _Net:
 
     def dense(self, source: int, rows: int, buffer: int) -> int:
         """Write a FULLY_CONNECTED with the large constant, [rows, DEPTH], as weights; the index of
-        its output.
+        its output. `source`: index of the input; `buffer`: of the constant.
         """
         weights = self.tensor("dense/weights", (rows, DEPTH), (0.004,), buffer=buffer)
         flat = self.reshape("flatten", source, (1, DEPTH))
@@ -267,7 +269,9 @@ def build(operators: int, *, channels: int = 8, constant: int = 0, sound: int = 
 
 
 def _finish(net: _Net, source: int, last: int) -> Any:
-    """Write the subgraph and the model."""
+    """Write the subgraph and the model. `source`: index of the input tensor. `last`: index of the
+    output tensor.
+    """
     builder = net.builder
     tensors, operators = net.references(net.tensors), net.references(net.operators)
     ins, outs = net.vector([source], "<i4"), net.vector([last], "<i4")

@@ -65,7 +65,7 @@ def tensor(  # noqa: PLR0917 - in the order in which a file has them
     data: Any = None,
     axis: int = 0,
 ) -> TensorSpec:
-    """A tensor; without `scales` it has no quantization parameters."""
+    """A tensor; without `scales` it has no quantization parameters. `type_name`: integer type."""
     quant = None
     if scales is not None:
         listed = scales if isinstance(scales, tuple) else (scales,)
@@ -81,7 +81,9 @@ def single_operator(
     options: tuple[str, Mapping[str, Any]] | None,
     version: int = 1,
 ) -> bytes:
-    """A model of one operator; inputs without data are graph inputs."""
+    """A model of one operator; inputs without data are graph inputs. `options`: table name and
+    fields.
+    """
     operator = OperatorSpec(
         name=name,
         inputs=[spec.name for spec in inputs],
@@ -109,7 +111,7 @@ def telling_accumulators(
     """Accumulators at which rounding can show.
 
     Those near every step of the output for this multiplier and near whole numbers, a dense range
-    about 0, and random ones; at most `limit` in magnitude.
+    about 0, and random ones; at most `limit` in magnitude. `real`: the multiplier.
     """
     steps = np.arange(output.low - output.zero_point - 3, output.high - output.zero_point + 4)
     if len(steps) > 1000:
@@ -131,8 +133,9 @@ def telling_accumulators(
 def _torn_last(
     accumulators: Array, scales: list[float], output: Affine, rng: np.random.Generator
 ) -> Array:
-    """Some of them, in an order that ends with those of which the functions give different integers: vector
-    instructions leave the last channels to other code.
+    """Some of them, in an order that ends with those of which the functions give different
+    integers: vector instructions leave the last channels to other code. `accumulators`: int64;
+    `scales`: of the weights, by channel.
     """
     accumulators = rng.permutation(accumulators)[int(rng.integers(16)) :]
     answers = []
@@ -165,8 +168,9 @@ def accumulator_case(
     """A model with a different accumulator in every channel; `several`: equal weight scales, one
     per channel.
 
-    `variant`: "grouped", a CONV_2D of two groups; "int32", an int16 operator with an int32 bias; "few",
-    less than 32 channels.
+    `variant`: "grouped", a CONV_2D of two groups; "int32", an int16 operator with an int32 bias;
+    "few", less than 32 channels. `type_name`: integer type. `real`: the multiplier. `dense`: number
+    of accumulators about 0, and of random ones.
     """
     low, high = INTEGER_LIMITS[type_name]
     scales = [to_float32(10 ** rng.uniform(-3, -1)) for _ in range(2)]
@@ -214,7 +218,9 @@ def accumulator_case(
 def _weighted(
     operator: str, type_name: str, count: int, *, grouped: bool
 ) -> tuple[TensorSpec, TensorSpec]:
-    """Data and weights; all weights equal their zero point."""
+    """Data and weights; all weights equal their zero point. `type_name`: integer type. `count`:
+    channels.
+    """
     channels = count if operator == "DEPTHWISE_CONV_2D" else 2
     shape = {
         "CONV_2D": (count, 1, 1, 1 if grouped else channels),

@@ -60,7 +60,9 @@ def packed(model: Model) -> bytes:
 
 
 def _full(graph: Graph, source: str, name: str, by: tuple[float, int], *, fused: int = 0) -> str:
-    """FULLY_CONNECTED with one or more inputs and two outputs."""
+    """FULLY_CONNECTED with one or more inputs and two outputs. `source`, `name`: input and output;
+    `by`: (scale, zero point) of the output.
+    """
     columns = graph.tensors[source].shape[1]
     given = graph.tensors[source].quant
     assert given is not None

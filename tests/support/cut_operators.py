@@ -55,7 +55,7 @@ class Cutter:
         """The operator with random integers as inputs.
 
         `accumulator`: sets all weights to their zero point and the bias of this channel to this
-        integer.
+        integer. `index`: of the operator; `name`: of the new model.
         """
         model = fb.ModelT.InitFromPackedBuf(self._data, 0)
         graph = model.subgraphs[0]

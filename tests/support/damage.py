@@ -91,7 +91,7 @@ def _repeat(hurt: bytearray, chance: random.Random) -> None:
 
 
 def _put(hurt: bytearray, at: int, new: bytes) -> None:
-    """Overwrite bytes without changing the file's length."""
+    """Overwrite bytes without changing the file's length. `at`: first byte."""
     room = max(len(hurt) - at, 0)
     hurt[at : at + len(new)] = new[:room]
 

@@ -23,7 +23,9 @@ from tflite_align.numerics import INTEGER_LIMITS, to_float32
 
 
 def sum_case(operator: str, type_name: str, rng: np.random.Generator, name: str) -> KernelCase:
-    """A model with a different sum in every channel: all possible sums, or some with both ends."""
+    """A model with a different sum in every channel: all possible sums, or some with both ends.
+    `type_name`: integer type; `name`: of the model.
+    """
     low, high = INTEGER_LIMITS[type_name]
     height, width = (int(size) for size in rng.integers(1, 12, 2))
     count = height * width
@@ -67,7 +69,9 @@ def sum_case(operator: str, type_name: str, rng: np.random.Generator, name: str)
 
 
 def all_integers(type_name: str, rng: np.random.Generator) -> Array:
-    """All integers of 8 and 16 bits; a selection of int32."""
+    """All integers of 8 and 16 bits; a selection of int32. `type_name`: integer type; `name`: of
+    the model.
+    """
     low, high = INTEGER_LIMITS[type_name]
     if type_name == "int32":
         return np.concatenate([rng.integers(low // 256, high // 256, 3000), np.arange(-3000, 3000)])
@@ -75,7 +79,9 @@ def all_integers(type_name: str, rng: np.random.Generator) -> Array:
 
 
 def _random_affine(type_name: str, rng: np.random.Generator) -> Affine:
-    """Random parameters; half of the scales are near powers of two, which give ties."""
+    """Random parameters; half of the scales are near powers of two, which give ties. `type_name`:
+    integer type; `name`: of the model.
+    """
     low, high = INTEGER_LIMITS[type_name]
     scale = 2.0 ** -rng.integers(0, 6) if rng.random() < 0.5 else 10 ** rng.uniform(-3, 0)
     zero = 0 if type_name in ("int16", "int32") else int(rng.integers(low, high + 1))
@@ -99,7 +105,9 @@ _SAME = {"MAXIMUM", "MINIMUM"}  # all parameters are equal
 
 
 def pair_case(operator: str, type_name: str, rng: np.random.Generator, name: str) -> KernelCase:
-    """A model on all pairs of 8-bit integers; on a selection of int16 pairs with all pairs of ends."""
+    """A model on all pairs of 8-bit integers; on a selection of int16 pairs with all pairs of ends.
+    `type_name`: integer type; `name`: of the model.
+    """
     low, high = INTEGER_LIMITS[type_name]
     if type_name == "int16":
         a, b = rng.integers(low, high + 1, (2, 30000))
@@ -160,7 +168,9 @@ _FIXED = {"LOGISTIC": (1 / 256, 0), "TANH": (1 / 128, 128)}
 def table_case(
     operator: str, given: str, taken: str, rng: np.random.Generator, name: str
 ) -> KernelCase:
-    """A model on all integers of the operand, with some repeated to leave a partial vector block."""
+    """A model on all integers of the operand, with some repeated to leave a partial vector block.
+    `given`, `taken`: types of output and operand; `name`: of the model.
+    """
     x = all_integers(given, rng)
     x = np.concatenate([x, x[: 37 % len(x)]]).astype(np.int64)
     operand, output = _random_affine(given, rng), _random_affine(taken, rng)
@@ -200,7 +210,9 @@ def table_case(
 def index_case(
     operator: str, type_name: str, index_type: str, rng: np.random.Generator, name: str
 ) -> KernelCase:
-    """ARG_MAX or ARG_MIN along the last axis of 500 rows: some of all integers, some with many ties."""
+    """ARG_MAX or ARG_MIN along the last axis of 500 rows: some of all integers, some with many
+    ties. `type_name`: integer type; `name`: of the model.
+    """
     low, high = INTEGER_LIMITS[type_name]
     columns = int(rng.integers(1, 70))
     x = rng.integers(low, high + 1, (500, columns))
@@ -226,7 +238,9 @@ def index_case(
 
 
 def float_case(taken: str, rng: np.random.Generator, name: str) -> KernelCase:
-    """QUANTIZE of float32 values near every step of the output, and some others."""
+    """QUANTIZE of float32 values near every step of the output, and some others. `taken`: type of
+    the output; `name`: of the model.
+    """
     output = _random_affine(taken, rng)
     low, high = (max(output.low, -2000), min(output.high, 2000))
     steps = np.arange(low - output.zero_point - 3, high - output.zero_point + 4)

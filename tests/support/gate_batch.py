@@ -38,7 +38,9 @@ class File(Record, frozen=True, kw_only=True):
 
 
 def ask_batch(files: Mapping[str, bytes], judge: str, folder: Path) -> dict[str, Outcome]:
-    """For each name the refusal's message, or the outputs of a runtime that accepts the file."""
+    """For each name the refusal's message, or the outputs of a runtime that accepts the file.
+    `judge`: name of the runtime.
+    """
     if judge in ACCELERATORS:
         compiled = compile_batch(files, judge, folder)
         return {name: Outcome(error=found.error) for name, found in compiled.items()}

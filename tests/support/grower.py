@@ -132,7 +132,7 @@ class Grower:
     def operator(self, name: str, inputs: list[str], options: Options = None) -> list[str]:
         """Append an operator; its outputs get the range of their values or fixed parameters.
 
-        Raises DeadError if an output is constant for all samples.
+        Raises DeadError if an output is constant for all samples. `inputs`: tensor names.
         """
         made = _options(options)
         runs = [
@@ -157,7 +157,9 @@ class Grower:
     def hand_on(
         self, name: str, inputs: list[str], values: list[Any], options: Options, *first: list[str]
     ) -> None:
-        """Append an operator that calls subgraphs, with the given real output values."""
+        """Append an operator that calls subgraphs, with the given real output values. `inputs`:
+        tensor names.
+        """
         made = self.activation(values)
         self.read.update(inputs)
         outputs = [*(name for names in first for name in names), made]
@@ -174,7 +176,9 @@ class Grower:
         return None
 
     def weights(self, shape: tuple[int, ...], axis: int) -> tuple[str, Any]:
-        """int8 (uint8 in a uint8 model) weights, per channel or per tensor, and their scales."""
+        """int8 (uint8 in a uint8 model) weights, per channel or per tensor, and their scales.
+        `axis`: channel axis.
+        """
         channels = shape[axis] if self.type != "uint8" and self.chance(0.5) else 1
         scale = self.rng.uniform(0.5, 1.5, channels) / 127 / np.sqrt(np.prod(shape) / shape[axis])
         scales = tuple(float32(s * 2) for s in scale)
@@ -196,7 +200,9 @@ class Grower:
         return self.constant(np.rint(real / each), kind, quant)
 
     def known(self, rank: int | None = None, largest: int = 4096) -> str | None:
-        """An activation to read: one of the latest four, preferably one without readers."""
+        """An activation to read: one of the latest four, preferably one without readers. `rank`:
+        number of dimensions; `largest`: most elements.
+        """
         found = [
             name
             for name, values in self.values.items()

@@ -14,7 +14,9 @@ __all__ = ["branch", "delayed", "first_values", "loop", "remembered"]
 
 
 def _called(g: Grower, name: str, source: str, quant: Quant, factor: str) -> GraphSpec:
-    """A subgraph that multiplies its input by a constant; for WHILE it also counts iterations."""
+    """A subgraph that multiplies its input by a constant; for WHILE it also counts iterations.
+    `source`, `factor`: names of input and constant.
+    """
     shape = g.values[source][0].shape
     outer = g.tensors[source].quant
     tensors = [

@@ -40,7 +40,9 @@ KINDS: Mapping[str, Draw] = {
 
 
 def feeds(model: Any, kind: str, rng: np.random.Generator) -> list[Any]:
-    """One sample of real values for each graph input, exactly representable by its integers."""
+    """One sample of real values for each graph input, exactly representable by its integers.
+    `kind`: kind of samples.
+    """
     graph, found = model.subgraphs[0], []
     for tensor in (graph.tensors[index] for index in graph.inputs):
         shape, limits = list(tensor.shape), LIMITS.get(type_name(tensor))
@@ -116,7 +118,9 @@ def _steps(graph: Any, tensors: Any) -> list[float]:
 
 
 def _allowed(name: str, graph: Any, operator: Any, output: int) -> float:
-    """The largest allowed error in LSB: half for rounding, plus what the kernel adds."""
+    """The largest allowed error in LSB: half for rounding, plus what the kernel adds. `output`:
+    index of the tensor.
+    """
     tensor = graph.tensors[output]
     if name in COPIES:
         return 0.5 if getattr(operator.builtinOptions, "fusedActivationFunction", 0) else 1e-3
@@ -148,6 +152,7 @@ def losses(original: bytes, written: bytes, seed: int) -> dict[str, Loss]:
     Noise is the distance from the float reading of `original`. Rounding to the output's integers is
     never counted as a loss, nor is noise 75 dB below the signal, which int16 kernels have in any
     case. A few samples decide where nothing is lost; otherwise more samples measure the loss.
+    `original`, `written`: the files.
     """
     reader = _Readings(original, written)
     found = {}
@@ -169,7 +174,9 @@ class _Readings:
         self.kernels = _Run(written)
 
     def loss(self, kind: str, rng: np.random.Generator, count: int, bound: float | None) -> Loss:
-        """The loss from `count` samples; `bound`: the quantile of resampled results, if any."""
+        """The loss from `count` samples; `bound`: the quantile of resampled results, if any.
+        `kind`: kind of samples.
+        """
         outputs = self.kernels.graph.outputs
         noise = np.zeros((3, count, len(outputs)))
         signal = np.zeros((count, len(outputs)))

@@ -47,7 +47,7 @@ def run_batch(
 ) -> dict[str, Outcome]:
     """Results by case name. `models` are run instead of the cases' own models, if given.
 
-    `fill`: the byte that fills new memory.
+    `fill`: the byte that fills new memory. `runtime`: name of the kernel set.
     """
     names = []
     for case in cases:

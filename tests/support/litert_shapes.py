@@ -39,7 +39,9 @@ def asked(paths: Iterable[Path], folder: Path) -> Mapping[str, Mapping[str, Any]
 
 
 def unlike(data: bytes, answer: Mapping[str, Any]) -> list[str]:
-    """Tensors of the first subgraph whose inferred shape differs from LiteRT's."""
+    """Tensors of the first subgraph whose inferred shape differs from LiteRT's. `answer`: `shapes`
+    by tensor index as text.
+    """
     model = read(data)
     wrong = []
     for operator in model.subgraphs[0].operators:

@@ -27,7 +27,8 @@ def matmul_case(
     name: str,
 ) -> KernelCase:
     """A model with one column per possible accumulator; `constant`: whether the second operand is
-    constant.
+    constant. `type_name`: integer type; `dense`: number of accumulators about 0, and of random
+    ones.
     """
     low, high = INTEGER_LIMITS[type_name]
     first_zero, second_zero = (low, 3) if type_name == "int8" else (0, 0)

@@ -15,7 +15,7 @@ RUNNER = Path(__file__).with_name("mlir_runner.py")
 
 
 def judge_batch(models: Mapping[str, bytes], folder: Path) -> dict[str, Acceptance]:
-    """The verdict of `judge_file` by name, without the operator's address."""
+    """The verdict of `judge_file` by name, without the operator's address. `models`: files by name."""
     stems = {name: f"{index:04}" for index, name in enumerate(models)}
     for name, stem in stems.items():
         (folder / f"{stem}.tflite").write_bytes(models[name])

@@ -16,7 +16,9 @@ MODELS = ["a.tflite", "deep/er/c.tflite", "good.tflite"]
 
 
 def fill(sample: bytes, sample_origin: bytes) -> None:
-    """Create `zoo` with three models, one of them without findings, and a file of another kind."""
+    """Create `zoo` with three models, one of them without findings, and a file of another kind.
+    `sample`, `sample_origin`: files.
+    """
     put("zoo/a.tflite", sample)
     put("zoo/deep/er/c.tflite", concat_example())
     put("zoo/good.tflite", sample_origin)

@@ -60,7 +60,7 @@ class GraphSpec(Record, frozen=True, kw_only=True):
 
 
 def model_bytes(graphs: Sequence[GraphSpec]) -> bytes:
-    """The model of these subgraphs as a FlatBuffer."""
+    """The model of these subgraphs as a FlatBuffer. `graphs`: the subgraphs."""
     model = fb.ModelT()
     model.version = 3
     model.description = "conformance case"
@@ -215,7 +215,9 @@ class Graph:
     def conv(
         self, source: str, name: str, scale: float, zero_point: int = 0, *, fused: int = 0
     ) -> str:
-        """CONV_2D 1x1 from `source` to a new activation, with its weights and bias."""
+        """CONV_2D 1x1 from `source` to a new activation, with its weights and bias. `scale`,
+        `zero_point`: of the output; `fused`: activation code.
+        """
         weights = self.rng.integers(-127, 128, (3, 1, 1, 3))
         given = self.tensors[source].quant
         assert given is not None
@@ -269,7 +271,9 @@ def ppq_example() -> bytes:
 
 
 def concat_example(first: float = 0.1, second: float = 0.04, out: float = 0.1) -> bytes:
-    """Two convolutions into a CONCATENATION whose operands have different scales."""
+    """Two convolutions into a CONCATENATION whose operands have different scales. `first`,
+    `second`, `out`: scales.
+    """
     graph = Graph()
     graph.activation("x", 0.05)
     graph.conv("x", "c1", first)
@@ -288,7 +292,7 @@ def wide_member(second: float = 0.04, out: float = 0.04) -> bytes:
     """A CONCATENATION of two convolutions.
 
     The first declares +-12.8, has another reader that distinguishes that range, and rarely leaves
-    +-4 on `quiet_inputs`.
+    +-4 on `quiet_inputs`. `second`, `out`: scales.
     """
     graph = Graph(seed=3)
     graph.activation("x", 0.05)

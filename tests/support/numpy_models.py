@@ -72,7 +72,9 @@ class NumpyModel:
         self.variables: dict[str, Any] = {}
 
     def run(self, feeds: Sequence[Any]) -> list[Any]:
-        """Real values of the graph outputs for real values of the graph inputs."""
+        """Real values of the graph outputs for real values of the graph inputs. `feeds`: one array
+        for each input.
+        """
         return self._call(0, feeds)
 
     def _call(self, number: int, feeds: Sequence[Any]) -> list[Any]:

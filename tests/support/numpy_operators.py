@@ -47,7 +47,9 @@ def _elementwise(function: Callable[..., Reals]) -> Function:
 
 
 def _padded(x: Reals, options: Any, size: tuple[int, int], fill: float) -> Reals:
-    """NHWC `x` with SAME or VALID padding for windows of `size`."""
+    """NHWC `x` with SAME or VALID padding for windows of `size`. `options`: the operator's; `fill`:
+    padded value.
+    """
     if options.padding == 1:  # VALID
         return x
     pads = [(0, 0)]
@@ -59,7 +61,7 @@ def _padded(x: Reals, options: Any, size: tuple[int, int], fill: float) -> Reals
 
 
 def _windows(x: Reals, size: tuple[int, int], options: Any) -> Reals:
-    """[batch, rows, columns, channels, window rows, window columns]."""
+    """[batch, rows, columns, channels, window rows, window columns]. `options`: the operator's."""
     seen = np.lib.stride_tricks.sliding_window_view(x, size, axis=(1, 2))
     return seen[:, :: options.strideH, :: options.strideW]
 
@@ -122,7 +124,9 @@ def _batch_matmul(x: Operands, options: Any) -> list[Reals]:
 
 
 def _bilinear(x: Operands, options: Any) -> list[Reals]:
-    """Bilinear interpolation; `halfPixelCenters` and `alignCorners` place the samples."""
+    """Bilinear interpolation; `halfPixelCenters` and `alignCorners` place the samples. `options`:
+    the operator's.
+    """
     image, (height, width) = x[0], (int(n) for n in x[1])
     for axis, size in ((1, height), (2, width)):
         extent = image.shape[axis]

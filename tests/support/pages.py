@@ -101,7 +101,9 @@ def project_copy(folder: Path) -> Path:
 def run(
     command: list[str], folder: Path, *, path: str = "", status: int = 0
 ) -> subprocess.CompletedProcess[str]:
-    """Run the block in this folder with this environment's programs; `path` is searched first."""
+    """Run the block in this folder with this environment's programs; `path` is searched first.
+    `command`: program and arguments; `status`: the expected exit status.
+    """
     programs = [path, str(Path(sys.executable).parent), os.environ.get("PATH", "")]
     environment = {k: v for k, v in os.environ.items() if k not in ("CI", "PYTHONPATH")}
     environment["PATH"] = os.pathsep.join(filter(None, programs))

@@ -27,7 +27,9 @@ class _Net(Graph):
     def join(
         self, operator: str, inputs: list[str], output: str, scale: float, zero_point: int
     ) -> str:
-        """An elementwise operator of equal shapes."""
+        """An elementwise operator of equal shapes. `inputs`, `output`: names; `scale`,
+        `zero_point`: of the output.
+        """
         self.activation(output, scale, zero_point)
         table = {"ADD_N": "AddNOptions", "MAXIMUM": "MaximumMinimumOptions"}
         kind = table.get(operator, f"{operator.capitalize()}Options")
@@ -53,7 +55,9 @@ class _Net(Graph):
         )
 
     def passed(self, operator: str, source: str, output: str, scale: float, zero_point: int) -> str:
-        """SLICE or RESHAPE of the whole tensor."""
+        """SLICE or RESHAPE of the whole tensor. `source`, `output`: names; `scale`, `zero_point`:
+        of the output.
+        """
         shape = self.tensors[source].shape
         self.activation(output, scale, zero_point, shape=shape)
         given = [source]

@@ -42,7 +42,9 @@ _ARGUMENTS = {
 
 
 def rows(families: tuple[str, ...]) -> list[str]:
-    """Every policy of each family except "auto", with overlap forbidden and forced."""
+    """Every policy of each family except "auto", with overlap forbidden and forced. `families`:
+    operator families.
+    """
     choices = [
         [f"{family}={policy}" for policy in FAMILY_POLICIES[family] if policy != "auto"]
         for family in families
@@ -61,7 +63,9 @@ def policies_of_row(row: str) -> tuple[dict[str, Any], Any]:
 
 
 def as_ppq_graph(data: bytes, families: tuple[str, ...]) -> dict[str, Any]:
-    """The model's activations, operators and rows, as tests/pipelines/ppq_pass.py reads them."""
+    """The model's activations, operators and rows, as tests/pipelines/ppq_pass.py reads them.
+    `families`: operator families.
+    """
     model = read(data)
     graph = model.subgraphs[0]
     tensors: dict[str, Any] = {}

@@ -15,7 +15,9 @@ KINDS = st.sampled_from(["conv", "relu_conv", "pool", "maximum", "add", "logisti
 
 @st.composite
 def models(draw: st.DrawFn, kinds: st.SearchStrategy[str] = KINDS) -> bytes:
-    """A random net: each step reads earlier activations and has parameters of its own."""
+    """A random net: each step reads earlier activations and has parameters of its own. `kinds`:
+    strategy for the names of operators.
+    """
     graph = Graph(seed=draw(st.integers(0, 99)))
     known = [graph.activation("x", draw(SCALES), draw(ZERO_POINTS))]
     for step in range(draw(st.integers(1, 8))):

@@ -11,8 +11,9 @@ _CHANNELS = 37  # vector instructions leave some of them over
 
 
 def resize_case(type_name: str, aligned: str, rng: np.random.Generator, name: str) -> KernelCase:
-    """Random sizes; random integers, and in some channels only the ends of the range. `aligned`: the
-    option that is set, by the functions' word for it.
+    """Random sizes; random integers, and in some channels only the ends of the range. `aligned`:
+    the option that is set, by the functions' word for it. `type_name`: integer type; `name`: of the
+    model.
     """
     low, high = INTEGER_LIMITS[type_name]
     given = tuple(int(size) for size in rng.integers(1, 20, 2))

@@ -12,7 +12,9 @@ __all__ = ["dilated"]
 
 
 def dilated(*, signature: bool = False) -> bytes:
-    """A dilated convolution as the converter writes it: batch 1 where the operators give 2."""
+    """A dilated convolution as the converter writes it: batch 1 where the operators give 2.
+    `signature`: whether the batch size is open.
+    """
     graph = Graph()
     graph.activation("x", 0.05)
     graph.activation("s", 0.05, shape=(1, 2, 4, 3))

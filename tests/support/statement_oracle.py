@@ -69,7 +69,8 @@ def worst_distance(
     original: Any, written: Any, mapping: Sequence[int | None], stands_for: Sequence[int | None]
 ) -> float:
     """The largest error, in steps of the written output, of any operator; infinite for a changed
-    constant.
+    constant. `original`, `written`: files; `mapping`: original operator by written one;
+    `stands_for`: original tensor by written one.
     """
     o, w = _File(original), _File(written)
     values = _inputs(w)
@@ -106,7 +107,7 @@ def _inputs(w: _File) -> dict[int, Array]:
 
 
 def _kernel(w: _File, operator: Any, operands: list[Array]) -> Array:
-    """A kernel's result on the written file, before rounding."""
+    """A kernel's result on the written file, before rounding. `operands`: integers of the inputs."""
     name, output = w.name(operator), operator.outputs[0]
     if name == "ARG_MAX":
         return np.argmax(operands[0], axis=1)
@@ -124,7 +125,7 @@ def _kernel(w: _File, operator: Any, operands: list[Array]) -> Array:
 
 def _real(w: _File, operator: Any, operands: list[Array], of: _File, given: Any) -> Array:
     """The real function; weights and bias from `of`, with the original's bias read by its declared
-    scale.
+    scale. `operands`: integers of the inputs.
     """
     name, ins = w.name(operator), operator.inputs
     x = w.real(ins[0], operands[0])
@@ -174,7 +175,7 @@ def _constants(o: _File, w: _File, given: Any, operator: Any) -> Iterator[float]
 
 def _distance(o: _File, w: _File, origin: int, f: Array, y: Array) -> float:
     """The distance from the segment between f and f clipped to the least range that readers
-    distinguish.
+    distinguish. `origin`: tensor of the original; `y`: written values.
     """
     del w
     declared = o.range(origin)
@@ -194,7 +195,9 @@ def _distance(o: _File, w: _File, origin: int, f: Array, y: Array) -> float:
 
 
 def _least_needed(o: _File, origin: int, ends: tuple[float, float]) -> tuple[float, float]:
-    """The range that passes all copies after a tensor, if there were no other readers."""
+    """The range that passes all copies after a tensor, if there were no other readers. `origin`:
+    tensor of the original; `ends`: its range.
+    """
     behind = [
         operator.outputs[0]
         for operator in o.graph.operators

@@ -16,7 +16,8 @@ FLAT = (1, 8)
 def dead_relu6(*, reader: str = "ADD", step: float = 0.02) -> bytes:
     """A convolution with fused RELU6 whose output was 0 in calibration: its scale is 1e-9.
 
-    `reader`: it is added to another convolution, or read by one.
+    `reader`: it is added to another convolution, or read by one. `step`: scale of the tensors
+    behind it.
     """
     graph = Graph()
     graph.activation("x", 0.0078)
@@ -47,7 +48,7 @@ def masked(
     """An attention mask: a constant of 0 and -1e9 added before a SOFTMAX.
 
     Without `values` the mask is a graph input. `operator` SUB: +1e9, subtracted. `twice`: two sums
-    read it.
+    read it. `scale`: of the mask.
     """
     graph = Graph()
     for name in ("x", "sum"):
@@ -116,7 +117,7 @@ def off_centre(operator: str = "ADD") -> bytes:
 
 
 def scattered(zero_point: int = 131) -> bytes:
-    """SCATTER_ND of uint8 values on both sides of 0."""
+    """SCATTER_ND of uint8 values on both sides of 0. `zero_point`: of the values."""
     graph = Graph("uint8")
     graph.constant("places", [[0], [2]], "int32")
     graph.activation("x", 0.05, zero_point, shape=(2, 4))

@@ -28,7 +28,7 @@ class Compiled(Record, frozen=True, kw_only=True):
 
 
 def compile_batch(models: Mapping[str, bytes], target: str, folder: Path) -> dict[str, Compiled]:
-    """Results by name, for the accelerator of that target."""
+    """Results by name, for the accelerator of that target. `models`: files by name; `target`: name."""
     for name, data in models.items():
         (folder / f"{name}.tflite").write_bytes(data)
     while True:

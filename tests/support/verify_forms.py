@@ -70,7 +70,9 @@ def run_float(data: bytes, inputs: Array) -> Array:
 
 
 def rescaled(data: bytes, operator: int, factor: float) -> bytes:
-    """The model with the scale of one operator's first output multiplied."""
+    """The model with the scale of one operator's first output multiplied. `operator`: its index;
+    `factor`: of the scale.
+    """
     model = parse(data)
     graph = model.subgraphs[0]
     quant = graph.tensors[graph.operators[operator].outputs[0]].quantization

@@ -98,7 +98,7 @@ def test_a_type_in_no_row_is_a_finding() -> None:
     data = graph.bytes(["x"], ["y"])
     (finding,) = findings(data, "litert")
     assert (finding.rule, finding.severity) == ("support/ABS/unknown", "warning")
-    assert "not known to this target" in finding.behaviour
+    assert "support of these operand types" in finding.behaviour
 
 
 def test_an_odd_operand_beside_a_type_that_the_rows_name_is_an_error() -> None:

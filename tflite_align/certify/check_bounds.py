@@ -200,9 +200,7 @@ class Task:
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """The options and properties of shapes and scales on which rows of kernels may depend, by
-        name.
-        """
+        """Options and properties of shapes and scales that kernel rows depend on, by name."""
         operands = [(o.tensor.shape, o.tensor.scale) if o else ((), ()) for o in self.inputs]
         operands.append((self.output.tensor.shape, self.output.tensor.scale))
         second = self.inputs[1] if len(self.inputs) > 1 else None
@@ -245,9 +243,7 @@ def show(task: Task, kernels: Kernels, runtimes: Sequence[str]) -> Shown:
 
 
 def _joined(bounds: Sequence[ShownBound]) -> ShownBound:
-    """The bound that covers all of `bounds`: largest error, and intervals that contain all of
-    theirs.
-    """
+    """The bound that covers all of `bounds`: largest error, hulls of the intervals."""
     totals = [bound.total for bound in bounds if bound.total]
     return ShownBound(
         max(bound.worst for bound in bounds),
