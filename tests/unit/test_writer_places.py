@@ -30,9 +30,11 @@ SET = SetData(subgraph=0, tensor=2, data=b"wxyz")
 def behind(*places: tuple[int, int], tail: bytes = b"") -> bytes:
     """The chain with a buffer for each (offset, size) into `tail`, which follows the tables.
 
-    Tensors 2, 0, 1 have the first ones. Buffers of 4 bytes fit the tensors.
+    Tensors 2, 0, 1 have the first ones: no operator writes them. Buffers of 4 bytes fit the
+    tensors.
     """
     made = chain()
+    made.subgraphs[0].operators = [o for o in made.subgraphs[0].operators if 1 not in o.outputs]
     made.buffers += [buffer() for _ in places]
     for number, tensor in zip(range(len(places)), (2, 0, 1), strict=False):
         made.subgraphs[0].tensors[tensor].buffer = 3 + number
@@ -147,6 +149,7 @@ def test_two_new_operators_of_one_kind_have_one_code() -> None:
 def test_a_new_tensor_gets_an_empty_buffer_where_all_hold_data() -> None:
     made = chain()
     made.buffers[0] = buffer(b"abcd")
+    made.subgraphs[0].operators = []  # what an operator writes holds no data
     for tensor in made.subgraphs[0].tensors:
         tensor.buffer = tensor.buffer or 1
     edit = AddTensor(subgraph=0, index=5, like=1, name="new", type="int8", quant=None)
