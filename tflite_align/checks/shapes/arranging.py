@@ -1,4 +1,4 @@
-"""Shape functions of operators that move values: reshape, join, split, broadcast, table lookup.
+"""Shape functions of operators that move values: reshape, join, split, broadcast.
 
 Each function takes one operator (`at`: with the known shapes and values of its operands) and
 returns the shapes of its outputs, at least the first. It raises UnknownShapeError if they depend on
@@ -17,23 +17,17 @@ __all__ = [
     "batch_to_space",
     "broadcast_to",
     "concatenation",
-    "count",
     "declared",
     "depth_to_space",
     "diagonal",
     "dilate",
     "expand_dims",
-    "gather",
-    "gather_nd",
-    "lookup",
     "mirror_pad",
-    "one_hot",
     "pack",
     "pad",
     "rank",
     "reshape",
     "resize",
-    "segments",
     "shape",
     "sized",
     "slice_",
@@ -44,7 +38,6 @@ __all__ = [
     "squeeze",
     "strided_slice",
     "tile",
-    "topk",
     "transpose",
     "unpack",
 ]
@@ -75,8 +68,8 @@ def reshape(at: Scene) -> list[Shape]:
         sizes = at.listed(1)
     else:
         sizes = list(at.operator.numbers)
-        if not sizes and stated:
-            raise UnknownShapeError
+        if not sizes and stated and not at.shape(1):
+            raise UnknownShapeError  # a shape may have been left out of the file
         sizes = [] if sizes == [0] else sizes
     elements, fixed = math.prod(shape), math.prod(size for size in sizes if size != -1)
     open_ = sizes.count(-1)
@@ -108,8 +101,10 @@ def squeeze(at: Scene) -> list[Shape]:
 
 def expand_dims(at: Scene) -> list[Shape]:
     """EXPAND_DIMS: with one more axis of size 1."""
-    shape = at.shape(0)
-    axis = axis_of(at.single(1), len(shape) + 1)
+    shape, axes = at.shape(0), at.listed(1)
+    if len(axes) != 1:
+        raise ContradictionError("one axis", told(tuple(axes)))
+    axis = axis_of(axes[0], len(shape) + 1)
     return [(*shape[:axis], 1, *shape[axis:])]
 
 
@@ -120,7 +115,7 @@ def transpose(at: Scene) -> list[Shape]:
         raise ContradictionError(f"{len(order)} axes, one per permuted axis", told(shape))
     axes = [axis_of(axis, len(shape)) for axis in order]
     if sorted(axes) != list(range(len(shape))):
-        raise UnknownShapeError
+        raise ContradictionError("an order that names each axis once", told(tuple(order)))
     return [tuple(shape[axis] for axis in axes)]
 
 
@@ -163,7 +158,10 @@ def unpack(at: Scene) -> list[Shape]:
     """UNPACK: one output for each index of an axis, without that axis."""
     shape = at.shape(0)
     axis = axis_of(at.option("axis"), len(shape))
-    return [shape[:axis] + shape[axis + 1 :]] * len(at.operator.outputs)
+    parts = len(at.operator.outputs)
+    if shape[axis] != parts:
+        raise ContradictionError(f"{parts} along axis {axis}, as many as outputs", told(shape))
+    return [shape[:axis] + shape[axis + 1 :]] * parts
 
 
 def split(at: Scene) -> list[Shape]:
@@ -291,7 +289,7 @@ def space_to_depth(at: Scene) -> list[Shape]:
     """SPACE_TO_DEPTH: blocks of height and width are moved to the channels (NHWC)."""
     shape, block = at.ranked(0, 4), at.option("block_size")
     if block < 1:
-        raise UnknownShapeError
+        raise ContradictionError("blocks of 1 or more", f"blocks of {block}")
     if shape[1] % block or shape[2] % block:
         raise ContradictionError(f"a height and a width that are multiples of {block}", told(shape))
     return [(shape[0], shape[1] // block, shape[2] // block, shape[3] * block * block)]
@@ -301,7 +299,7 @@ def depth_to_space(at: Scene) -> list[Shape]:
     """DEPTH_TO_SPACE: parts of the channels are moved to height and width (NHWC)."""
     shape, block = at.ranked(0, 4), at.option("block_size")
     if block < 1:
-        raise UnknownShapeError
+        raise ContradictionError("blocks of 1 or more", f"blocks of {block}")
     if shape[3] % (block * block):
         raise ContradictionError(f"a multiple of {block * block} channels", told(shape))
     return [(shape[0], shape[1] * block, shape[2] * block, shape[3] // (block * block))]
@@ -329,72 +327,3 @@ def diagonal(at: Scene) -> list[Shape]:
     if not shape:
         raise UnknownShapeError
     return [(*shape, shape[-1])]
-
-
-# --- tables --------------------------------------------------------------------------------------
-
-
-def gather(at: Scene) -> list[Shape]:
-    """GATHER: the axis is replaced by the axes of the indices."""
-    shape, places = at.shape(0), at.shape(1)
-    axis = axis_of(at.option("axis"), len(shape))
-    batch = at.option("batch_dims")
-    batch += len(places) if batch < 0 else 0
-    if not 0 <= batch <= min(axis, len(places)):
-        raise UnknownShapeError
-    _within(at, shape[axis])
-    return [(*shape[:axis], *places[batch:], *shape[axis + 1 :])]
-
-
-def _within(at: Scene, size: int) -> None:
-    """Raise ContradictionError if a constant index is outside 0 to `size` - 1."""
-    try:
-        named = at.listed(1)
-    except UnknownShapeError:
-        return
-    beyond = [index for index in named if not 0 <= index < size]
-    if beyond:
-        raise ContradictionError(f"indices from 0 to {size - 1}", f"index {beyond[0]}")
-
-
-def gather_nd(at: Scene) -> list[Shape]:
-    """GATHER_ND: the axes that a row of indices addresses are replaced by the indices' outer axes."""
-    shape, places = at.shape(0), at.shape(1)
-    if not places or places[-1] > len(shape):
-        raise UnknownShapeError
-    return [(*places[:-1], *shape[places[-1] :])]
-
-
-def lookup(at: Scene) -> list[Shape]:
-    """EMBEDDING_LOOKUP: a row of a table for each key."""
-    keys, table = at.ranked(0, 1), at.shape(1)
-    return [(keys[0], *table[1:])]
-
-
-def one_hot(at: Scene) -> list[Shape]:
-    """ONE_HOT: one more axis, as long as the depth."""
-    shape, depth = at.shape(0), at.single(1)
-    axis = axis_of(at.option("axis"), len(shape) + 1)
-    return [(*shape[:axis], depth, *shape[axis:])]
-
-
-def topk(at: Scene) -> list[Shape]:
-    """TOPK_V2: the last axis shortened to k, for values and indices."""
-    shape = at.shape(0)
-    if not shape:
-        raise UnknownShapeError
-    return [(*shape[:-1], at.single(1))] * 2
-
-
-def segments(at: Scene) -> list[Shape]:
-    """UNSORTED_SEGMENT_*: as many rows as the third input states."""
-    shape, ids = at.shape(0), at.shape(1)
-    return [(at.single(2), *shape[len(ids) :])]
-
-
-def count(at: Scene) -> list[Shape]:
-    """RANGE: a vector of whole numbers from a start up to a limit."""
-    start, limit, step = (at.single(index) for index in range(3))
-    if step == 0:
-        raise UnknownShapeError
-    return [(len(range(start, limit, step)),)]

@@ -81,8 +81,10 @@ def fully_connected(at: Scene) -> list[Shape]:
 def batch_matmul(at: Scene) -> list[Shape]:
     """BATCH_MATMUL: [..., rows, columns], outer axes broadcast."""
     left, right = at.shape(0), at.shape(1)
+    if not left or not right:
+        raise UnknownShapeError  # a shape may have been left out of the file
     if len(left) < 2 or len(right) < 2:
-        raise UnknownShapeError
+        raise ContradictionError("operands of 2 dimensions or more", told(left, right))
     rows, inner = (left[-1], left[-2]) if at.option("adj_x") else left[-2:]
     other, columns = (right[-1], right[-2]) if at.option("adj_y") else right[-2:]
     if inner != other:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ...format.model import Model, Operator, OperatorId, Subgraph
 from ...record import Record, field
 from ...rules.shape_rows import load_shapes
-from . import arranging, computing
+from . import arranging, computing, looking_up
 from .folding import folded
 from .scene import ContradictionError, Scene, Shape, ShapeFunction, UnknownShapeError
 
@@ -21,7 +21,7 @@ __all__ = ["FUNCTIONS", "Clash", "EarlierState", "Inferred", "inferred", "settle
 # Function name in schema/shapes.toml -> shape function.
 FUNCTIONS: Mapping[str, ShapeFunction] = {
     name.rstrip("_").replace("_", " "): getattr(module, name)
-    for module in (arranging, computing)
+    for module in (arranging, computing, looking_up)
     for name in module.__all__
     if name != "join"
 }

@@ -1,0 +1,78 @@
+"""Operands that LiteRT refuses because of their shapes or small values: each is an error finding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.support.models import Graph
+from tflite_align import check
+from tflite_align.verify import litert
+
+SECONDS = 60.0
+SHAPE = (1, 4, 4, 8)
+Options = tuple[str, dict[str, Any]]
+
+
+def one(
+    operator: str, operand: Any, options: Options | None, outputs: int = 1
+) -> Callable[[], bytes]:
+    """A model of one operator that reads x, of shape SHAPE, and a constant int32 operand."""
+
+    def made() -> bytes:
+        graph = Graph()
+        graph.activation("x", 0.05, shape=SHAPE)
+        inputs = ["x"]
+        if operand is not None:
+            graph.constant("c", np.asarray(operand, np.int32), "int32")
+            inputs.append("c")
+        names = [f"y{index}" for index in range(outputs)]
+        for name in names:
+            graph.activation(name, 0.05, shape=SHAPE)
+        graph.add(operator, inputs, names, options)
+        return graph.bytes(["x"], names)
+
+    return made
+
+
+def product() -> bytes:
+    graph = Graph()
+    graph.activation("x", 0.05, shape=SHAPE)
+    graph.constant("c", np.ones(8), "int8", 0.05)
+    graph.activation("y", 0.05, shape=SHAPE)
+    graph.add("BATCH_MATMUL", ["x", "c"], ["y"], ("BatchMatMulOptions", {}))
+    return graph.bytes(["x"], ["y"])
+
+
+REFUSED: dict[str, Callable[[], bytes]] = {
+    "RESHAPE to a matrix of sizes": one("RESHAPE", [[4], [32]], None),
+    "EXPAND_DIMS along two axes": one("EXPAND_DIMS", [0, 1], None),
+    "UNPACK into fewer": one("UNPACK", None, ("UnpackOptions", {"num": 3, "axis": 1}), 3),
+    "GATHER of more batches": one("GATHER", [0], ("GatherOptions", {"axis": 1, "batchDims": 2})),
+    "GATHER_ND of five axes": one("GATHER_ND", [[0, 0, 0, 0, 0]], None),
+    "SPACE_TO_DEPTH of no block": one("SPACE_TO_DEPTH", None, ("SpaceToDepthOptions", {})),
+    "DEPTH_TO_SPACE of no block": one("DEPTH_TO_SPACE", None, ("DepthToSpaceOptions", {})),
+    "BATCH_MATMUL of a vector": product,
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_operands_that_are_refused_are_an_error(name: str) -> None:
+    findings = check(REFUSED[name](), targets=("litert",)).findings
+    operator = name.partition(" ")[0]
+    assert [(f.rule, f.severity) for f in findings] == [(f"shape/{operator}/operands", "error")]
+
+
+@pytest.mark.backends
+@pytest.mark.parametrize("name", REFUSED)
+def test_litert_refuses_them(name: str) -> None:
+    assert litert.judge(REFUSED[name](), "litert", SECONDS).status in {"refused", "crashed"}
+
+
+def test_an_order_that_names_an_axis_twice_is_an_error() -> None:
+    """LiteRT transposes all the same, and leaves parts of the output as they were in memory."""
+    findings = check(one("TRANSPOSE", [0, 1, 1, 3], None)(), targets=("litert",)).findings
+    assert [(f.rule, f.severity) for f in findings] == [("shape/TRANSPOSE/operands", "error")]
