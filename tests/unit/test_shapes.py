@@ -198,3 +198,18 @@ def test_a_new_tensor_may_have_open_sizes() -> None:
     )
     _, made = named(edited(data, new), "n")
     assert (made.shape, made.shape_signature) == ((1, 2), (-1, 2))
+
+
+def test_an_extent_that_no_file_can_state_is_an_error() -> None:
+    """Two blocks of 2^30 channels: the shape that the operator computes fits no 32-bit integer."""
+    graph = Graph()
+    graph.activation("x", 0.1, shape=(1, 4, 6, 1 << 30))
+    graph.activation("y", 0.1, shape=(1, 2, 3, 8))
+    graph.add("SPACE_TO_DEPTH", ["x"], ["y"], ("SpaceToDepthOptions", {"blockSize": 2}))
+    data = graph.bytes(["x"], ["y"])
+    assert found(data, "tflite") == [("shape/SPACE_TO_DEPTH/operands", "error")]
+    result = align(data, PLAIN)
+    assert result.data == data
+    (finding,) = result.report.remaining
+    assert "expected extents below 2147483648" in finding.message
+    assert "[1, 2, 3, 4294967296]" in finding.message

@@ -14,9 +14,11 @@ from ...record import Record, field
 from ...rules.shape_rows import load_shapes
 from . import arranging, computing, looking_up
 from .folding import folded
-from .scene import ContradictionError, Scene, Shape, ShapeFunction, UnknownShapeError
+from .scene import ContradictionError, Scene, Shape, ShapeFunction, UnknownShapeError, told
 
 __all__ = ["FUNCTIONS", "Clash", "EarlierState", "Inferred", "inferred", "settled"]
+
+_EXTENTS = 1 << 31  # a file states extents as int32
 
 # Function name in schema/shapes.toml -> shape function.
 FUNCTIONS: Mapping[str, ShapeFunction] = {
@@ -191,6 +193,9 @@ def _made(at: Scene, function: ShapeFunction) -> dict[int, Shape]:
         return {}
     pairs = zip(at.operator.outputs, shapes_of_outputs, strict=False)
     made = {tensor: shape for tensor, shape in pairs if tensor >= 0}
+    for shape in made.values():
+        if max(shape, default=0) >= _EXTENTS:
+            raise ContradictionError(f"extents below {_EXTENTS}", told(shape))
     at.shapes.update(made)
     if shapes_of_outputs and at.counts:
         integers = folded(at, shapes_of_outputs[0])
