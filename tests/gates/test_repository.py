@@ -192,8 +192,8 @@ def test_each_line_of_the_pins_is_one_version_in_order() -> None:
 
 
 @pytest.mark.promise(
-    "`.ci/run` installs files whose hashes stand in `.ci/constraints.txt`, and the project without"
-    " asking for anything more."
+    "`.ci/run` installs files with the hashes in `.ci/constraints.txt`, then the "
+    "project without further dependencies."
 )
 def test_ci_installs_what_has_the_hashes() -> None:
     text = (CHECKOUT / ".ci" / "run").read_text(encoding="utf-8")

@@ -62,8 +62,8 @@ def imported(folder: Path, *arguments: str) -> list[str]:
 
 
 @pytest.mark.promise(
-    "The first SIGINT or SIGTERM counts, the exit status is 130 or 143, and no signal, also during"
-    " imports, makes it 1."
+    "The first SIGINT or SIGTERM ends the run with exit status 130 or 143; no signal "
+    "makes the exit status 1, also not during imports."
 )
 @pytest.mark.parametrize("number", list(ENDS))
 def test_a_signal_during_imports_ends_the_run_without_a_traceback(
@@ -151,7 +151,7 @@ def many(folder: Path, times: int, begin: float) -> None:
 
 
 @pytest.mark.promise(
-    "A failed, interrupted or terminated run leaves nothing else: no temporary folder and no process."
+    "A failed, interrupted or terminated run leaves no temporary folder and no process."
 )
 def test_batches_leave_no_folder_and_no_process(folder: Path) -> None:
     if not Path("/proc/self/environ").exists():

@@ -198,7 +198,8 @@ def test_directories_and_looping_links_are_refused_and_links_followed(
 
 
 @pytest.mark.promise(
-    "OUT is written beside its destination and moved into place: at any moment there is the old file or the new one, whole."
+    "OUT is written to its folder under another name and then moved: at any moment "
+    "there is either the old file or the complete new one."
 )
 def test_a_run_killed_at_any_moment_leaves_old_or_new_output(folder: Path, aligned: bytes) -> None:
     """From before the first import to after the end, in steps of a fiftieth of the run."""
@@ -245,7 +246,9 @@ print("whole", flush=True)
 
 
 @pytest.mark.promise(
-    "Where the file system can (Linux: ext4, xfs, btrfs, tmpfs), the new file has no name until it is whole, so that even a run killed with SIGKILL leaves no half file."
+    "If the file system supports it (Linux: ext4, xfs, btrfs, tmpfs), the new file "
+    "has no name until it is complete, so that even a run killed with SIGKILL leaves "
+    "no partly written file."
 )
 def test_a_kill_while_writing_leaves_no_partial_file(tmp_path: Path) -> None:
     """The half of a large file is on the disk, and has no name."""

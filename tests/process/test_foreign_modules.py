@@ -38,7 +38,7 @@ def owned(folder: Path) -> list[str]:
 
 @pytest.mark.promise(
     "`python -m tflite_align` takes modules from the current folder first, as Python does with"
-    " `-m`: in a stranger's folder use `tflite-align` or `python -P -m tflite_align`, as the GitHub"
+    " `-m`: in an untrusted folder use `tflite-align` or `python -P -m tflite_align`, as the GitHub"
     " Action, the pre-commit hook and the CMake module do."
 )
 def test_installed_scripts_import_no_module_from_the_folder(foreign: Path) -> None:

@@ -72,8 +72,8 @@ def test_a_configuration_opens_no_url(key: str, server: Server) -> None:
 
 
 @pytest.mark.promise(
-    "A chain of URLs opens everything that it names: `zip://::https://host/a.zip` is fetched from"
-    " that host."
+    "A chain of URLs opens everything in it: `zip://::https://host/a.zip` is fetched "
+    "from that host."
 )
 def test_a_chain_opens_what_it_names(server: Server) -> None:
     pytest.importorskip("aiohttp", reason="aiohttp is not installed: fsspec needs it for http")
@@ -101,7 +101,7 @@ def test_names_in_an_archive_lead_nowhere(
     assert tree(".") == before
 
 
-@pytest.mark.promise("`--executor` stands on the command line alone.")
+@pytest.mark.promise("`--executor` can be given only on the command line.")
 @pytest.mark.parametrize("key", ["executor", "files-from", "record"])
 def test_a_configuration_names_no_scheduler(
     zoo_folder: Path, key: str, capsys: pytest.CaptureFixture[str]

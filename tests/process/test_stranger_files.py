@@ -161,8 +161,9 @@ def claims() -> list[bytes]:
 
 
 @pytest.mark.promise(
-    "Work and memory follow the size of the file, not what it claims: the element counts of shapes"
-    " and the lengths of vectors are compared with what is there before they are believed."
+    "Work and memory depend on the size of the file, not on numbers in it: element "
+    "counts of shapes and lengths of vectors are compared with the bytes that are "
+    "there."
 )
 def test_memory_follows_the_size_of_the_file(folder: Path) -> None:
     if sys.platform != "linux":

@@ -58,7 +58,8 @@ def test_failure_creates_no_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.promise(
-    "Of a run with several outputs (OUT, reports, lock) none is moved into place before all are written."
+    "If a run has several outputs (OUT, reports, lock), none is moved to its place "
+    "before all are written."
 )
 def test_several_files_are_all_replaced_or_none(tmp_path: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
@@ -99,8 +100,8 @@ def test_permission_bits_are_kept(tmp_path: Path) -> None:
 
 
 KEPT = pytest.mark.promise(
-    "A file that is replaced keeps its owner, permission bits and extended attributes where the"
-    " system lets it."
+    "A file that is replaced keeps its owner, permission bits and extended attributes"
+    " if the system permits it."
 )
 
 

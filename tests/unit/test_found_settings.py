@@ -17,8 +17,8 @@ STARTS = pytest.mark.promise(
     " command line or the environment says that it is yours."
 )
 REPORTS = pytest.mark.promise(
-    "Reports that a configuration file asks for are written below the file's folder, and overwrite"
-    " nothing but reports."
+    "Reports that a configuration file requests are written below the file's folder, "
+    "and overwrite nothing but reports."
 )
 
 
@@ -111,8 +111,9 @@ def test_isolated_reads_no_file(folder: Path, capsys: pytest.CaptureFixture[str]
 
 
 @pytest.mark.promise(
-    "What `align` starts without being asked, the judges of its targets, are those of the targets"
-    " that the file names; `--no-verify` starts none."
+    "`align` runs the judges of its targets without an option for it; if the "
+    "configuration file names the targets, it runs those of these targets, and none "
+    "with `--no-verify`."
 )
 def test_a_found_file_names_the_targets_whose_judges_align_asks(
     folder: Path, capsys: pytest.CaptureFixture[str]
