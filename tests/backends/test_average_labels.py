@@ -18,8 +18,8 @@ POLICIES: tuple[Mapping[str, Policy], ...] = ({"pooling": "input"}, {"pooling": 
 
 
 def pooled(ratio: float) -> bytes:
-    """CONV_2D -> AVERAGE_POOL_2D over the image, which declares a range narrower by `ratio`, of
-    which a CONV_2D reads the means.
+    """CONV_2D -> AVERAGE_POOL_2D over the whole image -> CONV_2D; the average declares a range that
+    is narrower by `ratio`.
     """
     graph = Graph(seed=5)
     graph.activation("x", 0.05)

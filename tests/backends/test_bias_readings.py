@@ -29,7 +29,7 @@ def test_the_report_shows_how_far_the_readings_of_a_bias_are_apart() -> None:
 
 
 def test_readings_that_take_more_memory_than_there_is_are_not_computed() -> None:
-    """They are worth no more memory than the verification itself."""
+    """The two readings of biases are computed within the memory limit of the verification."""
     files = (stale_bias(), align(stale_bias(), AlignOptions(verify=False)).data)
     given: dict[str, Any] = {"calibration": None, "samples": 8, "seed": 0}
     assert bias_readings(*files, **given) != ()

@@ -32,8 +32,9 @@ def label(result: AlignResult, name: str) -> Label:
 
 
 def test_a_member_that_stays_small_needs_no_quantize() -> None:
-    """By its declared range, which another reader distinguishes, it would make the other member
-    coarser.
+    """By its declared range, which another reader distinguishes, one operand of the CONCATENATION
+    would make the other's steps coarser; its observed values are small, so that no QUANTIZE is
+    needed.
     """
     plain = align(wide_member(), AlignOptions(verify=False))
     assert label(plain, "cat") == Label(float(np.float32(0.04)), 0)

@@ -42,7 +42,9 @@ def folded(outputs: list[str], *, pooled: bool) -> bytes:
 @pytest.mark.backends
 @pytest.mark.parametrize("runtime", ["litert", "xnnpack"])
 def test_saturated_outputs_are_unchanged_after_alignment(runtime: str, tmp_path: Path) -> None:
-    """The pool's declared range reaches below zero; the convolution's does not: zero it stays."""
+    """The convolution's range starts at 0 and clamps there. After alignment it has the pool's
+    range, which reaches below 0, and still writes no value below 0.
+    """
     before = Fed("before", folded(["c"], pooled=False))
     result = align(folded(["p"], pooled=True), AlignOptions(verify=False))
     assert [c.kind for c in result.report.changes if c.kind in ("cut", "activation")]

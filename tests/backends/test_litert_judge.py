@@ -49,7 +49,9 @@ def test_delegated_operators_are_counted() -> None:
 
 
 def test_operators_left_by_the_delegate_are_counted() -> None:
-    """A RESHAPE whose parameters disagree is copied by the builtin kernel, in the middle."""
+    """The XNNPACK delegate leaves a RESHAPE with different scales, between two convolutions, to the
+    builtin kernels.
+    """
     graph = Graph()
     graph.activation("x", 0.05)
     graph.conv("x", "c1", 0.3)
@@ -196,7 +198,7 @@ def test_unreadable_numbers_are_skipped_and_the_judge_fails() -> None:
 
 
 def branching() -> bytes:
-    """A convolution that a comparison reads, and that a MAXIMUM reads in other parameters."""
+    """A convolution read by a comparison and, with other parameters, by a MAXIMUM."""
     graph = Graph()
     graph.activation("x", 0.05)
     graph.conv("x", "c", 0.1)
@@ -217,7 +219,9 @@ def test_inputs_of_a_comparison_are_compared_past_inserted_quantizes() -> None:
 
 
 def test_a_branch_of_a_select_may_be_as_coarse_as_what_is_selected() -> None:
-    """tf.where(x > 0, x, 0.1 x), as the converter writes it: the branch is calibrated alone."""
+    """tf.where(x > 0, x, 0.1 x) as the converter writes it: the second branch has a scale of its
+    own.
+    """
     graph = Graph(seed=1)
     graph.activation("x", 0.05)
     graph.constant("zero", np.zeros(1), "int8", 0.01)

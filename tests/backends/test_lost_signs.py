@@ -21,8 +21,8 @@ PLAIN = AlignOptions(verify=False)
 
 
 def joined(*, passes_on: bool) -> bytes:
-    """TANH and a positive convolution joined in a range from zero on, which a QUANTIZE to one that
-    starts below (`passes_on`) or a convolution reads.
+    """TANH and a positive convolution joined in a range that starts at 0. A convolution reads it
+    or, with `passes_on`, a QUANTIZE to a range that starts below 0.
     """
     graph = Graph(seed=5)
     graph.activation("x", 0.02)

@@ -30,8 +30,8 @@ TARGET = AlignOptions(targets=("tflite",))
 
 
 def models(operators: Iterable[str]) -> Iterator[tuple[TypedCase, TypedCase]]:
-    """Each well-formed model, and, of those that some kernel computes, each that differs from it in the
-    type of one operand: what it was varied from, and the model.
+    """(base, model) for each well-formed model itself and, if a kernel computes it, for each model
+    that differs from it in the type of one operand.
     """
     for operator in operators:
         for base in bases(operator):
@@ -48,7 +48,7 @@ def _taken(case: TypedCase) -> bool:
 
 
 def differences(operators: Iterable[str]) -> tuple[int, list[Difference]]:
-    """How many models there are, and what the two differ in."""
+    """(number of models, differences between the verdicts of `check` and of the MLIR verifiers)."""
     count, found = 0, []
     for operator in operators:
         cases = list(models([operator]))

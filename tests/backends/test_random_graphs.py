@@ -98,7 +98,9 @@ class Wiring:
         self.known.append(name)
 
     def step_of_a_product(self, *factors: str) -> float:
-        """Coarser than the product of the factors' steps, as in every trained model."""
+        """A random output scale for a product: 16 to 256 times the square of the largest factor's
+        scale, as in trained models; at most 1.
+        """
         quants = [self.graph.tensors[name].quant for name in factors]
         largest = max(quant.scale[0] for quant in quants if quant is not None)
         return min(largest**2 * self.random.uniform(16, 256), 1.0)
@@ -151,7 +153,7 @@ def runs(data: bytes, tensors: set[int], seed: int) -> list[dict[int, Array]]:
 
 
 def deviation(model: Model, operator: Operator, held: Mapping[int, Array]) -> float:
-    """The worst element of its output, in steps of that output."""
+    """The largest error of an element of the operator's output, in steps of that output."""
     values = [real(model, tensor, held) for tensor in operator.inputs]
     if operator.name in BINARY:
         exact = BINARY[operator.name](values[0], values[1])
@@ -176,7 +178,7 @@ def deviation(model: Model, operator: Operator, held: Mapping[int, Array]) -> fl
 
 
 def real(model: Model, index: int, held: Mapping[int, Array]) -> Array:
-    """Real values of a tensor, constants read from the file; plain integers as they are."""
+    """Real values of a tensor (constants from the file); integers without parameters are unchanged."""
     tensor = model.subgraphs[0].tensors[index]
     data = model.constant(0, index)
     integers = held[index] if data is None else np.frombuffer(data, DTYPES[tensor.type])

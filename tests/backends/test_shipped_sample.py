@@ -47,7 +47,7 @@ except (RuntimeError, ValueError) as error:
 
 
 def _litert_says(data: bytes, folder: Path) -> str:
-    """The word "ran", or the runtime's own words; in a process of its own, since it may abort."""
+    """The word "ran", or the runtime's error message; run in a separate process, which may abort."""
     path = folder / "model.tflite"
     path.write_bytes(data)
     command = [sys.executable, "-c", RUN, str(path)]

@@ -135,7 +135,9 @@ def _exact(kind: str, outputs: Sequence[str], rounds: int) -> list[Array]:
 
 
 def _run(data: bytes, feeds: Sequence[Array]) -> list[Array]:
-    """Real outputs of the second run: the first one's may be right by luck."""
+    """Real values of the graph outputs in the second of two invocations (the first has negated
+    inputs), since outputs of the first may be right by chance. `feeds`: real values of the inputs.
+    """
     kernels = litert.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     interpreter = litert.Interpreter(model_content=data, experimental_op_resolver_type=kernels)
     interpreter.allocate_tensors()
@@ -199,7 +201,7 @@ def test_the_twin_computes_these_calls_correctly(
 
 @pytest.mark.backends
 def test_a_quantize_before_two_equal_outputs_writes_two_tensors() -> None:
-    """One branch returns its input twice, which LiteRT copies correctly; the other branch computes."""
+    """One branch of an IF returns its input as both outputs, the other branch computes them."""
     options = ("IfOptions", {"thenSubgraphIndex": 1, "elseSubgraphIndex": 2})
     choice = TensorSpec(name="choice", type="bool")
     wide = 2 * STEP

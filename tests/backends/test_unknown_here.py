@@ -27,7 +27,7 @@ def with_custom(name: str) -> bytes:
 
 
 def large(*shape: int) -> bytes:
-    """A RELU of a few hundred bytes over a tensor of this shape."""
+    """A small file with a RELU over a tensor of this shape."""
     graph = Graph()
     graph.activation("x", 0.05, shape=shape)
     graph.activation("y", 0.05, shape=shape)

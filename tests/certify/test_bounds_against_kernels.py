@@ -68,7 +68,7 @@ def _real(case: KernelCase) -> Array:
 
 
 def _resized(case: KernelCase) -> Array:
-    """What lies between the elements, in exact places."""
+    """The exact result of a bilinear interpolation, real values."""
     (image, size), by = case.arguments, case.output
     real = (image - by.zero_point) * by.scale
     for axis in (0, 1):
@@ -85,7 +85,9 @@ def _resized(case: KernelCase) -> Array:
 
 
 def _exceeded(case: KernelCase, runtime: str, computed: Array) -> tuple[bool, str]:
-    """Whether there is a bound, and the results that exceed it."""
+    """(whether the operator has a bound, text of an error that exceeds it or ""). `computed`: the
+    kernel's integers.
+    """
     row = certify(case.data, runtimes=(runtime,))["subgraphs"][0]["operators"][0]
     if row["status"] != "certified":
         return False, ""
@@ -101,7 +103,9 @@ def _exceeded(case: KernelCase, runtime: str, computed: Array) -> tuple[bool, st
 
 
 def _chosen(case: KernelCase, runtime: str, computed: Array) -> str:
-    """What is wrong where an element at a written index is not the largest or smallest of its row."""
+    """Text of an error if ARG_MAX or ARG_MIN returned the index of an element that is not an
+    extreme; else "". `computed`: the kernel's indices.
+    """
     (x,) = case.arguments
     best = x.max(axis=1) if case.operator == "ARG_MAX" else x.min(axis=1)
     written = x[np.arange(len(x)), computed.ravel()]

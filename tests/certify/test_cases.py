@@ -75,7 +75,7 @@ def test_sums(function: str) -> None:
 
 @pytest.mark.parametrize("function", sorted(PARTED))
 def test_pairs_by_one_integer_are_bounded(function: str) -> None:
-    """No pair is further off than the cases of the only integer say, and none leaves their outputs."""
+    """The bound computed from one combined integer holds for random pairs of operands."""
     rng = np.random.default_rng(5)
     operator = PARTED[function][0]
     for _ in range(10):

@@ -23,7 +23,9 @@ def _parameters(rng: np.random.Generator, operator: str) -> tuple[Affine, Affine
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("name", PARTED)
 def test_a_pair_is_what_its_only_integer_is(name: str, seed: int) -> None:
-    """The parts give the function's own integers, and stand for the real values within `off`."""
+    """The function's parts, computed through one combined integer, give the kernel's results, and
+    their distance from the exact result is at most `off`.
+    """
     rng = np.random.default_rng(seed)
     operator, parts = PARTED[name]
     first, second, output = _parameters(rng, operator)

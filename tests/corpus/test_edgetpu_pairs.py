@@ -44,7 +44,7 @@ def graph(operators: list[OperatorSpec]) -> bytes:
 
 
 def compiled(mapped: int) -> bytes:
-    """The chain as the compiler would leave it had it mapped its first operators."""
+    """The chain with its first `mapped` operators replaced by one Edge TPU operator."""
     custom = unary("CUSTOM", "x", CHAIN[mapped - 1].outputs[0])
     return graph([replace(custom, custom_code=edgetpu_pairs.CUSTOM), *CHAIN[mapped:]])
 

@@ -72,7 +72,9 @@ def test_no_strategy_with_as_few_quantize_is_better(corpus_dir: Path, name: str)
 
 
 def test_a_wider_range_undoes_what_the_file_declares_to_be_clipped(corpus_dir: Path) -> None:
-    """What `large` wins against the float twin it loses many times over against the file."""
+    """PPQ's policy `large` is better against the float twin, and much worse against the declared
+    reading.
+    """
     data = (corpus_dir / "violators/tinynn_yolo_i8ptq.tflite").read_bytes()
     levels = measured(data)
     (output,) = {output for _, _, output, _ in levels}
@@ -96,7 +98,9 @@ def mean(levels: Levels, reference: str, answer: str, output: int) -> float:
 
 
 def answers(data: bytes) -> dict[str, bytes]:
-    """Our file first, then each strategy's that leaves no error, with as few QUANTIZE operators."""
+    """Name -> aligned file: ours first, then that of each PPQ strategy that leaves no error finding
+    and needs no more QUANTIZE operators.
+    """
     files = {_OURS: align(data, AlignOptions(verify=False)).data}
     most = quantizes(files[_OURS])
     overlaps: tuple[Overlap, ...] = ("forbid", "force")

@@ -45,7 +45,9 @@ _TYPES = {number: name.lower() for number, name in enum_names(schema.TensorType)
 
 
 def _check_bytes(data: bytes, written: Written) -> bytes:
-    """Everything outside the declared patches is as it was, `prefix` bytes further on."""
+    """The written bytes; fails if anything outside the declared patches differs from `data`, which
+    begins `prefix` bytes later.
+    """
     out = written.join()
     body = bytearray(out[written.prefix :])
     assert len(body) == len(data)
@@ -200,7 +202,7 @@ def _rescaling(model: Model) -> list[Edit]:
 
 
 def _splitting(model: Model) -> list[Edit]:
-    """New, longer bytes for the first int32 constant, as int64."""
+    """Edits that turn the first int32 constant into int64, which makes its bytes longer."""
     for tensor in model.subgraphs[0].tensors:
         data = model.constant(0, tensor.index)
         if data is not None and tensor.type == "int32":

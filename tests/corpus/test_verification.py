@@ -39,7 +39,7 @@ def read(corpus_dir: Path, name: str) -> bytes:
 
 
 def fitted(data: bytes, inputs: np.ndarray) -> np.ndarray:
-    """INDEX.json's inputs are PyTorch's, channels first; as the model's own input has them."""
+    """The corpus's inputs (channels first) in the layout of the model's input."""
     graph = parse(data).subgraphs[0]
     first = int(graph.tensors[graph.inputs[0]].shape[1]) == inputs.shape[1]
     return inputs if first else inputs.transpose(0, 2, 3, 1)

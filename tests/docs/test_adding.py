@@ -88,7 +88,7 @@ def apply(block: Block, folder: Path) -> None:
 
 
 def add(block: Block, place: Path) -> None:
-    """At the end; a row of operators.toml at the end of the section of its category."""
+    """Add the block to the file `place`: at the end, or in operators.toml at the end of a section."""
     text = place.read_text(encoding="utf-8")
     section = "# --- data movement"
     end = text.find("\n# --- ", text.index(section) + 1) if section in text else len(text)
@@ -176,7 +176,7 @@ def test_the_arithmetic_row_names_a_function_that_computes(project: Path) -> Non
 
 @pytest.mark.skipif(os.name == "nt", reason="the compiler of this test is a script for a shell")
 def test_the_added_judge_runs(project: Path, tmp_path: Path) -> None:
-    """A compiler that knows one file: the sample as it should be."""
+    """The added judge is a stand-in compiler that accepts only the aligned sample."""
     sample = ["tests/data/sample_dealigned.tflite"]
     without = run([*ALIGN, "check", *sample, "--judge", "npu9"], project, status=1).stdout
     assert "npu9c is not on the PATH" in without

@@ -94,7 +94,9 @@ def test_no_excuse_is_unneeded() -> None:
 
 
 def test_blocks_of_output_contain_no_commands() -> None:
-    """Nor in one by indentation, which has no language. The usage is no command but their form."""
+    """Commands are in blocks with a language that marks them, so that they are run; the usage text
+    is allowed.
+    """
     shown = [line for b in ALL if b.language in SHOWN for line in b.text.splitlines()]
     usage = [line for line in shown if line.startswith("python -m tflite_align ")]
     # align has a form for files and one for folders.
@@ -168,7 +170,7 @@ def test_programs_run(page: Path, tmp_path: Path) -> None:
 
 
 def options_of(words: list[str]) -> set[str]:
-    """The options that a command has, by its help: of ours, or of a script of the project."""
+    """The options of a command (`words`), of tflite_align or of a script of the project."""
     if words[0].startswith("scripts/"):
         path = CHECKOUT / words[0]
         assert path.is_file(), words[0]

@@ -40,7 +40,7 @@ def sources() -> list[Path]:
 
 
 def is_there(name: str) -> bool:
-    """Whether it is a file or folder of the checkout, a module without its ending, or a pattern."""
+    """Whether the name is a file, folder, module or pattern of files of the checkout."""
     if "*" in name:
         return any(CHECKOUT.glob(name))
     return any((CHECKOUT / (name + ending)).exists() for ending in ("", ".py", ".md"))

@@ -27,7 +27,7 @@ NO_PROMISE = {
 
 
 def sentences() -> list[str]:
-    """The page's; a row of a table is `what: limit`."""
+    """The page's sentences; a table row gives `what: limit`."""
     text = PAGE.read_text(encoding="utf-8")
     found: list[str] = []
     for block in re.split(r"\n\s*\n|\n(?=\* )", text):
@@ -44,7 +44,7 @@ def sentences() -> list[str]:
 
 
 def named() -> Iterator[tuple[str, str]]:
-    """(sentence, file) of every mark in the tests."""
+    """(sentence, test file) of every mark `promise` in the tests."""
     for path in sorted((CHECKOUT / "tests").rglob("test_*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.mark.promise":

@@ -132,8 +132,8 @@ def test_the_program_of_the_page_runs(models: Path) -> None:
 
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory: pytest.TempPathFactory, sample: bytes, sample_origin: bytes) -> Path:
-    """The reports that the questions are put to: of a zoo, and of last week's, which had one fault
-    less.
+    """A folder with two Parquet reports for the page's queries: of this week's models, and of last
+    week's, which have one finding less.
     """
     pytest.importorskip("pyarrow", reason="pyarrow is not installed (extra `parquet`)")
     folder = tmp_path_factory.mktemp("tables")

@@ -128,7 +128,9 @@ def test_findings_fail_the_build(project: Path) -> None:
 
 
 def test_the_header_of_the_operators_is_an_output(project: Path) -> None:
-    """Of the library with the array, and of the one without: made before who includes it."""
+    """The header is generated before programs that include it are compiled, with and without
+    C_ARRAY.
+    """
     for more in ("RESOLVER gen/ops.h", "RESOLVER gen/ops.h C_ARRAY"):
         array = more.endswith("C_ARRAY")
         text = (project / "CMakeLists.txt").read_text()

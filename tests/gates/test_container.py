@@ -66,7 +66,7 @@ def _buildah(*arguments: str) -> str:
 
 
 def _base(folder: Path) -> None:
-    """A Debian with Python, pip and venv, made of its packages."""
+    """A container image of Debian with Python, pip and venv."""
     root = folder / "root.tar"
     packages = "--include=python3,python3-venv,python3-pip,ca-certificates"
     made = subprocess.run(

@@ -35,8 +35,8 @@ def test_the_manifest_is_valid() -> None:
 
 
 def tried(folder: Path, above: Path) -> subprocess.CompletedProcess[str]:
-    """The hook on every file of a folder, made a repository: of a clone of the checkout's last
-    commit, installed by pre-commit into its own environment.
+    """Run the pre-commit hook on every file of `folder`, made a git repository. pre-commit installs
+    it from a clone of the checkout's last commit; `above`: folder for its environments.
     """
     pytest.importorskip("pre_commit", reason="pre-commit is not installed")
     if not (CHECKOUT / ".git").exists():
@@ -95,7 +95,7 @@ def test_an_option_that_is_also_a_file_name_is_refused(
     name: str, tmp_path: Path, sample: bytes, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    """A hook whose `files` were widened: which of the two is meant, nobody can tell."""
+    """A file name that is also an option of the hook is ambiguous."""
     monkeypatch.chdir(tmp_path)
     lay(tmp_path, sample, name, "good.tflite")
     assert hook.main([name, "good.tflite"]) == 2
@@ -107,7 +107,7 @@ def test_an_option_that_is_also_a_file_name_is_refused(
 def test_file_names_pass_no_options_through_pre_commit(
     tmp_path: Path, sample_origin: bytes, sample: bytes
 ) -> None:
-    """Every name is a file without findings, as an option it would do something else."""
+    """File names that look like options are checked as files."""
     folder = tmp_path / "repository"
     folder.mkdir()
     lay(folder, sample_origin, *ALIKE)

@@ -26,7 +26,9 @@ BLOCKED = (
 
 @pytest.fixture
 def light(tmp_path: Path) -> dict[str, str]:
-    """An environment whose interpreters, workers among them, find no runtime and no solver."""
+    """Environment variables with which Python finds no runtime and no solver, also in worker
+    processes.
+    """
     folder = tmp_path / "site"
     folder.mkdir()
     blocked = f"import sys\nsys.modules.update(dict.fromkeys({BLOCKED!r}))\n"
@@ -128,7 +130,9 @@ def test_the_page_installs_what_is_needed(needed: set[str]) -> None:
 
 
 def test_the_hook_installs_what_is_needed(needed: set[str]) -> None:
-    """To pip goes no word of the package's requirements: what these ask for stands there too."""
+    """The hook's dependencies, installed without their own requirements, are complete: requirements
+    of requirements are listed too.
+    """
     yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
     (hook,) = yaml.safe_load((CHECKOUT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
     given = hook["additional_dependencies"]
@@ -140,7 +144,9 @@ def test_the_hook_installs_what_is_needed(needed: set[str]) -> None:
 
 
 def asked_for(package: str) -> set[str]:
-    """What a package installed here requires, without extras, of this platform, and so on down."""
+    """The names of all packages that an installed package requires on this platform, also
+    indirectly, without extras.
+    """
     requirements = pytest.importorskip("packaging.requirements", reason="packaging is missing")
     found = set()
     for text in importlib.metadata.requires(package) or []:

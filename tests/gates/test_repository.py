@@ -92,7 +92,7 @@ def test_a_hook_passes_clean_files_and_fails_others(hook: str, repository: Path)
 
 
 def test_the_checkout_passes_its_text_hooks(repository: Path) -> None:
-    """Its files, as git has them; the other hooks are steps of scripts/check."""
+    """The text hooks accept every tracked file."""
     tracked = run("git", "ls-files", "-z").stdout
     if not tracked:
         pytest.skip("not a git checkout: nothing says which files are the project's")
@@ -149,7 +149,7 @@ def test_actions_are_named_by_commit() -> None:
 
 
 def requirements(extra: str) -> set[str]:
-    """Names that an extra asks for, through this project's other extras too."""
+    """The names of packages that an extra requires, also through other extras of this project."""
     found: set[str] = set()
     for line in PROJECT["optional-dependencies"][extra]:
         requirement = Requirement(line)
@@ -203,7 +203,7 @@ def test_ci_installs_what_has_the_hashes() -> None:
 
 
 def test_a_file_with_another_hash_is_refused(tmp_path: Path) -> None:
-    """By pip, as .ci/run calls it: of a wheel that lies here."""
+    """pip, with the options of .ci/run, refuses a wheel whose hash is not the pinned one."""
     wheel = tmp_path / "made_up-1.0-py3-none-any.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
         archive.writestr("made_up-1.0.dist-info/METADATA", "Name: made-up\nVersion: 1.0\n")

@@ -61,7 +61,7 @@ def components(of: dict[str, Any]) -> list[dict[str, Any]]:
     "`scripts/sbom.py` writes a bill of materials (CycloneDX) of what a release ships and needs."
 )
 def test_the_bill_is_valid(bill: dict[str, Any]) -> None:
-    """By CycloneDX's own library."""
+    """Validated by CycloneDX's own library."""
     reason = "cyclonedx-python-lib is not installed"
     validation = pytest.importorskip("cyclonedx.validation.json", reason=reason)
     schema = pytest.importorskip("cyclonedx.schema", reason=reason)

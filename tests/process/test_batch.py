@@ -224,7 +224,7 @@ def test_a_link_out_of_the_folder_is_refused(
     end = Path("elsewhere/folder" if link == "below" else "elsewhere/victim").resolve()
     Path("out", link).symlink_to(end)
     told = refused(capsys, "zoo", "out")
-    assert told.endswith(": a link leads out of out; nothing is written there")
+    assert told.endswith(": a symbolic link leads outside out; remove the link")
     assert {name: data for name, data in tree("elsewhere").items() if data != b"precious"} == {}
     assert [path.name for path in Path("out").iterdir()] == [link]
 

@@ -159,7 +159,7 @@ def test_an_unknown_shell_is_refused(shell_folder: Path) -> None:
 
 @needs("bash")
 def test_completion_errors_print_nothing(shell_folder: Path) -> None:
-    """A broken configuration is no matter of completion, and no line on the prompt."""
+    """Completion ignores a broken configuration and prints no error."""
     (shell_folder / "tflite-align.toml").write_text("no toml")
     ran = subprocess.run(
         ["bash", "--norc", "-c", BASH, "bash", "tflite-align check --tar"],

@@ -56,7 +56,9 @@ def cluster(zoo_folder: Path) -> Iterator[Cluster]:
 def test_workers_do_what_one_process_does(
     cluster: Cluster, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Also where their folder is another, and a worker is killed in the middle."""
+    """Results are equal to those of one process, also if workers have another folder or one is
+    killed.
+    """
     for count in range(12):
         put(f"zoo/more/{count:02}.tflite", concat_example())
     put("zoo/bad.tflite", b"no model")
@@ -122,7 +124,7 @@ def test_a_model_that_kills_its_worker_is_told_and_left(
     finally:
         made.end()
     assert capsys.readouterr().err == (
-        "tflite_align: zoo/slain.tflite: the process that had it ended without an answer"
+        "tflite_align: zoo/slain.tflite: its worker process ended without a result"
         " (out of memory?)\n"
     )
     assert sorted(tree("out")) == sorted([*MODELS, "once.tflite"])
@@ -155,9 +157,7 @@ def copied(folder: Path) -> Path:
 def test_workers_that_are_not_fit_are_refused(
     zoo_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Without the project, with another version, with other rules. The scheduler never has the
-    project.
-    """
+    """Workers without the package, with another version, or with other rules."""
     folder = zoo_folder / "dask"
     folder.mkdir()
     made = Cluster(folder, environment_of(folder, project=False))

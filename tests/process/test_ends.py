@@ -105,7 +105,9 @@ CHECK = ("check", "models", "--judge", "litert", "-q")
 def stopped(
     folder: Path, command: tuple[str, ...], after: float, number: signal.Signals, *, group: bool
 ) -> int:
-    """The exit status of a run over many files that gets the signal; remaining files fail the test."""
+    """The exit status of a run over many files that receives the signal; fails if partial files
+    remain.
+    """
     temporary = folder / "tmp"
     temporary.mkdir(exist_ok=True)
     with subprocess.Popen(

@@ -70,7 +70,7 @@ def _mounts() -> bool:
 
 @pytest.mark.parametrize("held", [1, 12])
 def test_a_full_disk_leaves_the_old_output(folder: Path, held: int) -> None:
-    """A file system with nothing left, and one with room for some of the output."""
+    """On a file system without space, and on one with space for a part of the output."""
     if not _mounts():
         pytest.skip("no file system of one's own can be mounted here")
     script = f"""
@@ -251,7 +251,7 @@ print("whole", flush=True)
     "no partly written file."
 )
 def test_a_kill_while_writing_leaves_no_partial_file(tmp_path: Path) -> None:
-    """The half of a large file is on the disk, and has no name."""
+    """The half-written file has no name, so that it disappears with the process."""
     if sys.platform != "linux":
         pytest.skip("files without a name are Linux's")
     (tmp_path / "out.tflite").write_bytes(b"old")
@@ -318,7 +318,9 @@ def test_standard_streams_carry_the_model_and_write_no_file(folder: Path, aligne
 def test_closed_standard_streams_are_handled(
     closing: str, arguments: str, status: int, told: str, folder: Path
 ) -> None:
-    """A service manager or a shell may close them; nothing else is opened in their place."""
+    """Standard streams may be closed by a service manager or a shell; no other file gets their
+    descriptors.
+    """
     command = f"exec {closing}; exec {sys.executable} -m tflite_align {arguments} {FAST}"
     command = command.replace(FAST, "") if arguments.startswith("check") else command
     done = subprocess.run(

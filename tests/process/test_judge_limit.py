@@ -75,7 +75,7 @@ def test_a_tool_is_ended_with_its_children(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("seconds", [1e12, math.inf])
 def test_a_limit_of_years_is_none(seconds: float, sample: bytes) -> None:
-    """The system's timers take no such numbers: no judge started, and nothing was verified."""
+    """A time limit beyond the range of the system's timers counts as no limit."""
     verification = align(sample, AlignOptions(judge_seconds=seconds)).report.verification
     assert verification is not None
     assert verification.word == "verified", verification.why

@@ -30,7 +30,7 @@ def command(*more: str) -> list[str]:
 
 
 def killed(cluster: Cluster, kind: str, after: float) -> None:
-    """A run in which one of them is killed as soon as something is written, and `after` seconds."""
+    """A run in which a process is killed `after` seconds after the first output was written."""
     with subprocess.Popen(
         command("--executor", f"dask:{cluster.address}"),
         env={**os.environ, "PYTHONPATH": str(CHECKOUT)},

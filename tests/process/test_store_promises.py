@@ -96,7 +96,7 @@ def test_names_in_an_archive_lead_nowhere(
     before = tree(".")
     assert cli.main(["zip://::models.zip", out, "--no-verify", "-q"]) == 2
     said = capsys.readouterr().err
-    assert "evil.tflite::models.zip: its name leads out of" in said
+    assert "evil.tflite::models.zip: its name leads outside" in said
     assert said.count("\n") == 1
     assert tree(".") == before
 

@@ -146,7 +146,7 @@ print(json.dumps(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before))
 
 
 def claims() -> list[bytes]:
-    """Small files that claim to be large: shapes, and every length of a vector."""
+    """Small files that claim large shapes or long vectors."""
     made = load(concat_example())
     for tensor in made.subgraphs[0].tensors:
         tensor.shape = [1, 40_000, 40_000, *tensor.shape[3:]]

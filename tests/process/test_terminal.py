@@ -100,7 +100,7 @@ def test_colours_can_be_asked_for(zoo_folder: Path) -> None:
 @needs_pty
 @pytest.mark.parametrize("name", SHOWN)
 def test_output_fits_a_narrow_terminal(zoo_folder: Path, name: str) -> None:
-    """Or a line is one word: none is folded."""
+    """Every line fits, except lines of a single word, which are not broken."""
     shown = ESCAPE.sub("", on_terminal(*SHOWN[name], COLUMNS="60"))
     lines = [line.rpartition("\r")[2] for line in shown.splitlines()]
     assert [line for line in lines if len(line) > 60 and " " in line.strip()] == []

@@ -118,7 +118,9 @@ def _runtime_missing(runtime: str) -> str:
 
 @pytest.mark.parametrize("name", ["litert", "xnnpack", "tflm"])
 def test_severities_match_the_runtimes_behaviour(name: str, tmp_path: Path) -> None:
-    """error: refused, ended or wrong at some slot; else every broken form is computed rightly."""
+    """A rule is an error if the runtime refuses, ends or computes wrong values for a violation at
+    some slot; otherwise it computes every violation correctly.
+    """
     if missing := _runtime_missing(name):
         pytest.skip(missing)
     cases = [*SATISFIED.values(), *(case for _, case in BROKEN)]

@@ -105,7 +105,7 @@ def _installed_vela() -> str:
 
 
 def test_vela_still_prints_the_quoted_messages() -> None:
-    """A new Vela with other constraints wants the ethos-u targets read again."""
+    """If a new Vela prints other constraints, the ethos-u targets must be revised."""
     known: dict[str, Any] = json.loads(VELA.read_text(encoding="utf-8"))
     if _installed_vela() != known["version"]:
         pytest.skip(f"the snapshot is of ethos-u-vela {known['version']}")

@@ -26,7 +26,9 @@ def found(case: Case | BoundaryCase) -> list[Finding]:
 
 
 def graded(rule: str, kind: str) -> dict[str, str]:
-    """Severity by target, of those that do not ask where the operator runs."""
+    """Severity by target of a rule for a type; only targets whose severity does not depend on
+    placement.
+    """
     levels = {target.name: target.requirement(rule, kind) for target in TARGETS}
     return {
         name: level.severity

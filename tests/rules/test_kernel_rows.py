@@ -134,9 +134,7 @@ def disagreements(operators: Iterable[str]) -> Iterator[tuple[str, str, str]]:
 
 
 def judged_otherwise(operators: Iterable[str]) -> dict[str, str]:
-    """Model -> runtime, of those that have an error though the runtime computes them rightly, and of
-    those that it does not and that have none.
-    """
+    """Model -> runtime, where an error finding and the runtime's behaviour disagree."""
     return {
         seen.case.name: seen.runtime
         for operator in operators
@@ -162,7 +160,7 @@ def test_rows_match_the_runtimes() -> None:
 @pytest.mark.conformance
 @pytest.mark.parametrize("operator", sorted(MAKERS))
 def test_rows_match_the_runtimes_for_every_operator(operator: str) -> None:
-    """And `check` has an error for each model of it that they do not compute rightly."""
+    """`check` has an error for exactly the models that a runtime refuses or computes wrongly."""
     apart = judged_otherwise([operator])
     assert _unexplained(apart) == {}
     patterns = {one for one in MODELS_OTHERWISE if one.startswith(f"{operator}-")}

@@ -22,7 +22,7 @@ PLACES = ["x", "c"]
 
 
 def sum_of(inputs: list[str], outputs: list[str]) -> bytes:
-    """X + c, with these tensors as the graph's inputs and outputs."""
+    """The model x + c with these tensors as graph inputs and outputs."""
     graph = Graph()
     for name in ("x", "c", "y", "lost"):
         graph.activation(name, 0.05)
@@ -39,7 +39,7 @@ def unwritten_output() -> bytes:
 
 
 def filled(name: bytes, *, variable: bool = False) -> bytes:
-    """X + c with data in one tensor."""
+    """The model x + c with data in the tensor `name`; `variable`: that tensor is a variable."""
     made: Any = load(unwritten_operand())
     tensor = next(one for one in made.subgraphs[0].tensors if one.name == name)
     held = type(made.buffers[0])()

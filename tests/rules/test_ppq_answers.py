@@ -133,7 +133,7 @@ def _ties(operator: str) -> bool:
 
 
 def reason(name: str, row: str) -> Reason | None:
-    """Why our answer is not PPQ's; None where it is."""
+    """Why our alignment differs from PPQ's; None if they are equal."""
     answer = theirs(name, row)
     if isinstance(answer, str):
         assert answer in (REFUSED, CIRCLE)

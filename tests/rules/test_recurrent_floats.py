@@ -47,7 +47,7 @@ def test_its_weights_may_be_int8(operator: str, target: str) -> None:
 @pytest.mark.parametrize("target", [*RUNTIMES, "tflite"])
 @pytest.mark.parametrize("operator", HYBRID)
 def test_weights_in_uint8_are_an_error(operator: str, target: str) -> None:
-    """The kernels read them as int8."""
+    """Kernels of recurrent operators in float32 read uint8 weights as int8."""
     (found,) = check(_hybrid(operator, "uint8").model(), targets=(target,)).findings
     assert (found.rule, found.severity) == (f"types/{operator}", "error")
     assert "wrong values" in found.behaviour
@@ -96,7 +96,7 @@ def _odd_weights(operator: str) -> Iterator[TypedCase]:
 @pytest.mark.backends
 @pytest.mark.parametrize("operator", HYBRID)
 def test_zero_points_and_several_scales_are_repaired(operator: str, tmp_path: Path) -> None:
-    """The kernels read one scale and no zero point."""
+    """The kernels read weights by one scale and ignore zero points."""
     cases = list(_odd_weights(operator))
     for case in cases:
         (found,) = check(case.model(), targets=("litert",)).findings
@@ -118,7 +118,9 @@ def test_zero_points_and_several_scales_are_repaired(operator: str, tmp_path: Pa
 )
 @pytest.mark.parametrize("kind", ["int8", "int32"])
 def test_a_bias_in_integers_beside_floats_is_an_error(operator: str, place: int, kind: str) -> None:
-    """A rule of integer kernels' biases has no say there: no unit is known."""
+    """An integer bias of an operator in float32 is an error by its type; rules on its scale do not
+    apply.
+    """
     name = f"{operator}-float32-with-int8-i{place}-{kind}"
     (case,) = [other for other in varied(_hybrid(operator, "int8")) if other.name == name]
     found = check(case.model(), targets=("litert",)).findings

@@ -26,7 +26,9 @@ SAMPLE = ("ADD", "CONV_2D", "DEQUANTIZE", "EXPAND_DIMS", "MEAN", "RESHAPE")
 
 
 def spread(slot: TypedSlot) -> TypedSlot | None:
-    """The operand with its scale once for each index of its last axis; None if it has one."""
+    """The operand with its scale repeated for each index of its last axis; None if it has one
+    index.
+    """
     if slot.quant is None or slot.type not in QUANTIZED or len(slot.quant.scale) != 1:
         return None
     if not slot.shape or slot.shape[-1] == 1:

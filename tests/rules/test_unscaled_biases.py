@@ -147,7 +147,7 @@ def test_errors_are_what_the_runtime_refuses(runtime: str, tmp_path: Path) -> No
 @pytest.mark.backends
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_what_is_refused_is_repaired(runtime: str, tmp_path: Path) -> None:
-    """The bias gets the scale; its integers stay."""
+    """The repair sets the bias's scale; its integers do not change."""
     _need(runtime)
     refused = {
         case.name: case

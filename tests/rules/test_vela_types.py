@@ -75,7 +75,9 @@ def test_operators_without_a_cpu_kernel_have_findings(
 
 @pytest.mark.backends
 def test_bool_at_a_border_is_an_error_where_vela_refuses_it(tmp_path: Path) -> None:
-    """Scalars pass: what a loop's condition hands back, and what chooses a branch."""
+    """Vela accepts bool scalars (conditions of loops and branches) but no other bool graph inputs
+    or outputs.
+    """
     if missing := available("ethos-u55"):
         pytest.skip(missing)
     choices = {shape: _chosen(shape) for shape in ((), (1,), (2, 3))}

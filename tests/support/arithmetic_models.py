@@ -133,9 +133,9 @@ def telling_accumulators(
 def _torn_last(
     accumulators: Array, scales: list[float], output: Affine, rng: np.random.Generator
 ) -> Array:
-    """Some of them, in an order that ends with those of which the functions give different
-    integers: vector instructions leave the last channels to other code. `accumulators`: int64;
-    `scales`: of the weights, by channel.
+    """The accumulators ordered so that the last ones show whether vector instructions leave the
+    last channels to other code: there the functions' integers differ. `scales`: of the weights, by
+    channel.
     """
     accumulators = rng.permutation(accumulators)[int(rng.integers(16)) :]
     answers = []

@@ -9,9 +9,8 @@ from pathlib import Path
 
 
 def work(order: str) -> str:
-    """Do what the word says: `word` returns it; `!` kills the process; a path kills it the first
-    time only, which the file records; `+path` writes the process id into the file and sleeps.
-    `order`: the word.
+    """Follow the command `order`: "word" returns it; "!" kills the process; a path kills it the
+    first time only, which the file records; "+path" writes the process id to the file and sleeps.
     """
     if order == "!":
         _kill()

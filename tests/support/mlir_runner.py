@@ -23,7 +23,7 @@ def _end(path: Path) -> str:
 
 
 def main(folder: Path) -> None:
-    """A child does the work, so that another can go on, with the library loaded, where one ends."""
+    """Run the verifiers in a forked child process; if it crashes, another child continues."""
     os.chdir(folder)
     while True:
         child = os.fork()

@@ -26,7 +26,9 @@ def saturating_twin(data: bytes, frontier: Frontier) -> bytes:
 
 
 def _clip(floats: Any, source: int, target: int) -> None:
-    """In the place of a QUANTIZE and a DEQUANTIZE. `source`, `target`: tensor indices."""
+    """Clip float values to a tensor's declared range, instead of a QUANTIZE and a DEQUANTIZE.
+    `source`, `target`: tensor indices.
+    """
     kind, scale, zero = floats.label(target if target in floats.declared else source)
     if kind not in ACTIVATION_TYPES:
         floats.insert("CAST", [source], [target])

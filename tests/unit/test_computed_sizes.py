@@ -49,7 +49,7 @@ def test_an_open_size_stays_computed_where_applications_may_change_it() -> None:
     assert (finding.rule, finding.fix) == ("support/FILL/constant", "")
     assert (
         "the signature leaves its size open, and applications may change it in tflite: aligned for"
-        " tflm alone it becomes a constant" in finding.message
+        " tflm only, this operator becomes a constant" in finding.message
     )
     assert result.data == data
     assert operators(align(data, TFLM).data) == ["FILL", "ADD"]

@@ -43,7 +43,10 @@ OVERRIDE = Override(tensor="x*", keep=True)
         ({"verify": "no"}, "verify: expected True or False, found 'no'"),
         ({"samples": "64"}, "samples: expected a whole number, found '64'"),
         ({"memory": True}, "memory: expected a whole number, found True"),
-        ({"policies": ["concat"]}, "policies: expected a mapping of words, found ['concat']"),
+        (
+            {"policies": ["concat"]},
+            "policies: expected a mapping from strings to strings, found ['concat']",
+        ),
         ({"calibration": 3}, "calibration: expected arrays by input name or position, found 3"),
         ({"lock": "x.lock"}, "lock: expected a Lock, found 'x.lock'"),
         (

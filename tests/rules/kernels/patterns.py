@@ -26,7 +26,7 @@ _MANY_OUTPUTS = frozenset({"SPLIT", "SPLIT_V", "UNPACK"})
 
 
 def patterns_of(found: Sequence[Observed]) -> Mapping[str, list[str]]:
-    """`takes` and `wrong` of one operator in one runtime."""
+    """The lists `takes` and `wrong` of one operator in one runtime, from its outcomes `found`."""
     best = {signature: outcome for (*_, signature), outcome in settled(found).items()}
     takes = _texts(found, best, "right")
     wrong = _texts(found, best, "wrong")
@@ -57,7 +57,7 @@ def form_of(operator: str) -> Form:
 
 
 def _activations(operator: str) -> frozenset[str]:
-    """Places that have no type of their own."""
+    """The positions of operands without a fixed type."""
     form = form_of(operator)
     inputs = {f"i{i}" for i, one in enumerate(form.inputs) if one.role not in ("plain", "absent")}
     return frozenset(inputs | {f"o{i}" for i, one in enumerate(form.outputs) if not one.type})
@@ -90,7 +90,7 @@ def _row(
     others: Mapping[str, set[str]],
     only: str = "",
 ) -> _Row:
-    """`only`: the operand whose own type does not count."""
+    """The row of operand types. `only`: the operand whose own type is ignored."""
 
     def token(place: str, name: str) -> frozenset[str]:
         given = others.get(place, set())
@@ -114,7 +114,7 @@ def _at(signature: str, place: str) -> str:
 
 
 def _merged(rows: Sequence[tuple[_Row, str]], operator: str) -> list[str]:
-    """Rows that differ in their activation type alone are one, with T in its place."""
+    """Rows that differ only in the activation type become one row, with T in its place."""
     places = _activations(operator)
     families: dict[str, list[str]] = {}
     for (inputs, outputs), activation in rows:

@@ -73,14 +73,18 @@ def _around(cases: Sequence[TypedCase], runtimes: Sequence[str]) -> Iterator[Obs
 
 
 def _run(cases: Sequence[TypedCase], runtime: str) -> dict[str, Outcome]:
-    """Right is what comes out whatever fresh memory holds: those cases are run once more."""
+    """Outcomes by case name. Correct results are computed again with other contents of fresh
+    memory, and count only if they are equal. `runtime`: name of the kernel set.
+    """
     outcomes = _batch(cases, runtime, FILL)
     right = [c for c in cases if not outcomes[c.name].error and c.right(outcomes[c.name].outputs)]
     return {**outcomes, **_batch(right, runtime, _OTHER_FILL)}
 
 
 def _batch(cases: Sequence[TypedCase], runtime: str, fill: int) -> dict[str, Outcome]:
-    """Models that end the process are run once more: one before may have written where it must not."""
+    """Outcomes by case name. Models that ended the process are run once more, since an earlier
+    model may have damaged the memory. `fill`: the byte that fills new memory.
+    """
     with tempfile.TemporaryDirectory() as folder:
         outcomes = run_batch(cases, runtime, Path(folder), fill=fill)
     ended = [case for case in cases if outcomes[case.name].aborted]
@@ -114,9 +118,9 @@ def errors_of(seen: Observed) -> tuple[str, ...]:
 
 
 def settled(found: Iterable[Observed]) -> Settled:
-    """What becomes of operand types, whatever else a model declares: right where some model of them
-    is, and what is computed wrongly has an error by another rule than that of types (a zero point
-    that is not 0, say). Values that are right by luck make no types right.
+    """The outcomes of operand types, whatever else a model declares: supported if some model with
+    them is computed correctly; a wrong result counts only if no rule other than that on types is
+    violated.
     """
     groups: dict[tuple[str, str, str], list[Observed]] = defaultdict(list)
     for one in found:

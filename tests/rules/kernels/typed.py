@@ -206,8 +206,8 @@ class TypedCase(Record, frozen=True, kw_only=True):
 
 
 def _as_stored(given: Array, wanted: Array, kind: str) -> bool:
-    """Whether a copying kernel without parameters copied. Numbers beyond the type may become
-    anything.
+    """Whether a kernel that copies values without parameters copied them; values outside the output
+    type may have any result. `given`, `wanted`: computed and expected values; `kind`: the type.
     """
     if np.iscomplexobj(wanted) and not kind.startswith("complex"):
         wanted = wanted.real
@@ -218,7 +218,7 @@ def _as_stored(given: Array, wanted: Array, kind: str) -> bool:
 
 
 def _typed(given: Array, slot: TypedSlot) -> bool:
-    """Whether the runtime left the output the type that the file declares."""
+    """Whether the runtime's output `given` has the type that the file declares."""
     if slot.type in ("int4", "string"):
         return True
     return given.dtype == np.dtype(slot.type)
@@ -288,7 +288,9 @@ def _reach(value: Array) -> tuple[float, float]:
 
 
 def _plain(operator: str, kind: str) -> TypedCase:
-    """Every operand that has no type of its own in this type: with parameters where it needs some."""
+    """The case with the type `kind` for every operand without a fixed type, with parameters where
+    the type needs some.
+    """
     made_for = (*MAKERS[operator].types, *MAKERS[operator].plain)
     form = MAKERS[operator].make(kind if kind in made_for else made_for[0])
     random = np.random.default_rng(zlib.crc32(f"{operator} {kind}".encode()))
@@ -305,8 +307,8 @@ def _plain(operator: str, kind: str) -> TypedCase:
 
 
 def _of_one_label(made: TypedCase) -> TypedCase:
-    """Activations and outputs with the same parameters: kernels that copy integers want that, and
-    others do not mind.
+    """The case with equal parameters for activations and outputs, as kernels that copy integers
+    require.
     """
     roles = ("data", "constant", "output")
     slots = (*made.inputs, *made.outputs)

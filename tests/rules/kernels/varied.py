@@ -47,10 +47,8 @@ def of_other_types(base: TypedCase) -> Iterator[TypedCase]:
 
 
 def varied(base: TypedCase) -> Iterator[TypedCase]:
-    """Each operand alone in every other type, and left out; each output in every other type.
-
-    States stay as they are: a kernel takes their memory for its own type, and the zeros that they
-    start with are zeros in any.
+    """The base with each operand in every other type or left out, and with each output in every
+    other type. States are unchanged, because kernels read their memory as their own type.
     """
     for place, slot in enumerate(base.inputs):
         kinds = (*TYPES, ABSENT) if slot.type not in OTHERS and slot.role != "state" else ()
@@ -92,7 +90,7 @@ _STATED = {
 
 
 def _stating(form: Form, place: int, kind: str) -> Form:
-    """The form whose options state this type for the output, where they state one."""
+    """The form with the output's type in its options, if it has such an option."""
     table, options = form.options or ("", {})
     option, stated = _STATED.get(table, ("", -1))
     if stated != place:
@@ -142,7 +140,7 @@ def _as_weight(slot: TypedSlot) -> TypedSlot | None:
 
 
 def _a_scale_a_channel(slot: TypedSlot, axis: int | None) -> TypedSlot | None:
-    """Weights with a scale for each channel, all equal, which some kernels insist on."""
+    """The weights with one scale per channel, all equal; some kernels require several scales."""
     if slot.role != "weight" or slot.quant is None or axis is None or len(slot.quant.scale) != 1:
         return None
     count = slot.shape[axis]

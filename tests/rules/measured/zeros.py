@@ -203,7 +203,7 @@ _FUSED = "fusedActivationFunction"
 
 
 def _clamped(operator: str, kind: str, activation: int, unit: float, **found: Any) -> Form:
-    """Outputs in such steps that the bound of a fused activation is beyond 32 bits of them."""
+    """An output with such small steps that the bound of a fused activation does not fit int32."""
     form = weighted(
         f"{kind}_clamp_{activation}_at_{unit:g}",
         operator,
@@ -219,7 +219,9 @@ def _clamped(operator: str, kind: str, activation: int, unit: float, **found: An
 
 
 def _beyond(operator: str, *, delegated: bool = True) -> dict[str, Any]:
-    """`delegated`: XNNPACK accepts the operator and computes it."""
+    """The rules with an error by target, for a form whose clamp does not fit int32; `delegated`:
+    XNNPACK computes the operator correctly, so that its target has no error.
+    """
     builtin = ("litert", "tflite", "tflm") if delegated else _ALL
     return {"wrong": dict.fromkeys(builtin, f"window/{operator}/clamp")}
 

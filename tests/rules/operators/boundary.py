@@ -62,9 +62,8 @@ def boundary_cases() -> list[BoundaryCase]:
 
 
 def boundary_violated() -> Iterator[BoundaryCase]:
-    """The model with twice the scale at one tensor.
-
-    Copies that a condition never reads do not count, and branches that are not taken do not run.
+    """Each boundary case with twice the scale at one tensor; tensors that cannot affect the outputs
+    (branches that are not taken, a condition's copy) are left out.
     """
     for case in boundary_cases():
         for tensor, quant in case.quants.items():

@@ -267,7 +267,9 @@ class _Labels:
                 self.quants[key] = Quant(scale=rounded, zero_point=(0,) * len(rounded))
 
     def outputs(self, reals: Sequence[Array]) -> None:
-        """Fixed and tied labels first; a free output covers what arrives."""
+        """Set the outputs' parameters: fixed and tied ones, or else a range that covers the real
+        values `reals`.
+        """
         for index, made in enumerate(self.form.outputs):
             key: Key = ("outputs", index)
             if made.type:
@@ -285,7 +287,9 @@ class _Labels:
 
 
 def satisfied(row: OperatorRow, type_name: str) -> Case:
-    """The operator with every rule of the row fulfilled."""
+    """A case of the operator in which every rule of the row is satisfied. `type_name`: activation
+    type.
+    """
     form = MAKERS[row.name].make(type_name)
     random = np.random.default_rng(zlib.crc32(f"{row.name} {type_name}".encode()))
     labels = _Labels(row, type_name, form)

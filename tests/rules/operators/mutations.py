@@ -85,7 +85,7 @@ def _doubled(quant: Quant) -> Quant:
 
 
 def _shifted(case: Case, key: Key) -> Quant:
-    """The zero point moved towards the middle of the type, by enough to be seen."""
+    """The zero point shifted towards the middle of the type, far enough to change results."""
     quant = case.quants[key]
     step = 1000 if case.slot_type(key) == "int16" else 10
     sign = -1 if quant.zero_point[0] > 0 else 1
@@ -150,7 +150,7 @@ def _along(quant: Quant, axis: int, count: int) -> Quant:
 
 
 def _outside(case: Case, rule: WindowRule, key: Key) -> Quant:
-    """A scale for which the ratio is sixteen times the window's upper limit."""
+    """A scale for which the rule's ratio is sixteen times its upper limit."""
     tops = [max(case.quants[k].scale) for k in _present(case, rule.numerator)]
     most = max(tops, default=1.0)
     top = {"maximum": most, "square": most**2}.get(rule.form, float(np.prod(tops)))

@@ -28,7 +28,9 @@ def _bias_type(type_name: str) -> str:
 
 
 def _weight(*shape: int, axis: int, type_name: str) -> Operand:
-    """int8 per-axis weights, or the uint8 weights that go with uint8 activations."""
+    """An operand of int8 weights with one scale per channel, or of uint8 weights for uint8
+    activations.
+    """
     if type_name == "uint8":
         return constant(*shape, span=(-1.0, 1.0))
     return weight(*shape, axis=axis)
@@ -191,7 +193,9 @@ def _pool(_: str, name: str) -> Form:
 
 
 def _bilinear(x: Array, size: Array) -> Array:
-    """TFLite's plain grid: output place times input size over output size."""
+    """Bilinear interpolation with both options off: position = output index x input size / output
+    size.
+    """
     for axis, wanted in ((1, int(size[0])), (2, int(size[1]))):
         count = x.shape[axis]
         place = np.arange(wanted) * count / wanted
