@@ -45,13 +45,6 @@ MADE: Mapping[str, tuple[int, Sequence[tuple[str, str, tuple[str, ...]]]]] = {
         ],
     ),
 }
-# (target, file) -> why a refused file has no error finding.
-_COMPUTED = (
-    "onnx2tf states sizes of 1 where floats that it divides give them; those are not followed"
-)
-NOT_NAMED = {
-    ("xnnpack", "torch_split-onnx2tf_float16"): _COMPUTED,
-}
 # (target, file) -> why an error stands though alignment gains nothing.
 _DROPPED = "the net takes every second channel, and none that is wrong"
 NOTHING_GAINED = {
@@ -107,9 +100,7 @@ def test_refused_files_have_an_error_finding(
     unnamed = {name: outcomes[name].error for name in refused if not _errors(files[name], target)}
     record_property("refused", len(refused))
     record_property("refused with an error finding", len(refused) - len(unnamed))
-    known = {name for place, name in NOT_NAMED if place == target}
-    assert {name: words for name, words in unnamed.items() if name not in known} == {}
-    assert set(unnamed) == known & set(files)
+    assert unnamed == {}
 
 
 @pytest.mark.parametrize("target", RUNTIMES)

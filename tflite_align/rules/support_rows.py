@@ -140,6 +140,7 @@ class SupportLimits(f.TomlTable, frozen=True, kw_only=True):
     border_types: f.Texts = f.LEFT_OUT  # allowed types of the main subgraph's inputs and outputs
     grouped: bool = f.LEFT_OUT  # grouped convolution: each filter reads a part of the channels
     whole_groups: bool = f.LEFT_OUT  # the channels must be a multiple of a filter's channels
+    filled_filters: bool = f.LEFT_OUT  # there must be as many channels as a filter has, or more
     growth: _Growth = f.LEFT_OUT  # largest ratio of sizes of `to` and `from`, per dimension
     same_shape: tuple[f.SlotText, ...] = f.LEFT_OUT
     same_type: tuple[f.SlotText, ...] = f.LEFT_OUT

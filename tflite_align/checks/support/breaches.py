@@ -276,6 +276,7 @@ OPERATOR_TESTS: Mapping[str, Callable[[Subject, Any], _Words]] = {
     "border_types": geometry.border_types,
     "grouped": geometry.grouped,
     "whole_groups": geometry.whole_groups,
+    "filled_filters": geometry.filled_filters,
 }
 TENSOR_TESTS: Mapping[str, Callable[[Subject, Tensor, Any], _Words]] = {
     "types": tensor_limits.types,

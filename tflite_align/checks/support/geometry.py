@@ -18,6 +18,7 @@ from .subject import Subject
 __all__ = [
     "around",
     "border_types",
+    "filled_filters",
     "grouped",
     "options_at_least",
     "options_product_at_most",
@@ -229,6 +230,17 @@ def whole_groups(subject: Subject, _: object) -> _Words:
     if channels < 1 or seen < 1 or channels % seen == 0:
         return None
     return f"a multiple of the {seen} channels of a filter", f"{channels} channels"
+
+
+def filled_filters(subject: Subject, _: object) -> _Words:
+    """A convolution's input has as many channels as one filter sees, or more."""
+    shapes = [tensor.shape for tensor in subject.tensors(*_FACTORS)]
+    if len(shapes) < 2 or not all(shapes):
+        return None
+    channels, seen = shapes[0][-1], shapes[1][-1]
+    if channels < 1 or channels >= seen:
+        return None
+    return f"the {seen} channels of a filter", f"{channels} channels"
 
 
 def outputs_inside(subject: Subject, _: object) -> _Words:
