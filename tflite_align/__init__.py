@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .api.jobs import align, check, explain
     from .api.results import AlignResult, Explained
     from .api.sources import ReadableFile, Source
-    from .certify.portable import OperatorPortability, Portability, RuntimePair
+    from .certify.portability_records import OperatorPortability, Portability, RuntimePair
     from .checks.checker import Finding, Grade
     from .checks.overrides import Override
     from .checks.partition import Left, TargetMapping
@@ -191,9 +191,9 @@ _ROOMS = {
     "Converter": "api.converting",
     "Exportable": "api.converting",
     "convert_and_align": "api.converting",
-    "OperatorPortability": "certify.portable",
-    "Portability": "certify.portable",
-    "RuntimePair": "certify.portable",
+    "OperatorPortability": "certify.portability_records",
+    "Portability": "certify.portability_records",
+    "RuntimePair": "certify.portability_records",
     "Finding": "checks.checker",
     "Grade": "checks.checker",
     "Override": "checks.overrides",

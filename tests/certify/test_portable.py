@@ -19,7 +19,8 @@ from tests.rules.operators.all_cases import SATISFIED
 from tests.support.cut_operators import CutOperator, Cutter, random_like
 from tests.support.kernel_batch import Outcome, Runnable, run_batch
 from tflite_align.certify.operator_cases import CHANNELED
-from tflite_align.certify.portable import RUNTIMES, OperatorPortability, portability
+from tflite_align.certify.portability_records import OperatorPortability
+from tflite_align.certify.portable import RUNTIMES, portability
 from tflite_align.format.reader import read
 from tflite_align.record import replace
 

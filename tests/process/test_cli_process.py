@@ -103,3 +103,17 @@ def test_importing_verify_imports_no_runtime() -> None:
     heavy = ["ai_edge_litert", "tensorflow", "tflite_micro", "ethosu", "tosa_converter_for_tflite"]
     code = f"import sys, tflite_align.verify; sys.exit(any(m in sys.modules for m in {heavy}))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "command", [("check", "in.tflite"), ("in.tflite", "out.tflite", "--no-verify")]
+)
+def test_a_run_without_certificate_loads_no_kernel_arithmetic(
+    folder: Path, command: tuple[str, ...]
+) -> None:
+    code = (
+        "import sys; from tflite_align.cli.main import main; main(sys.argv[1:]);"
+        " sys.exit(10 * any('.certify.functions' in name for name in sys.modules))"
+    )
+    given = [sys.executable, "-c", code, *command, "--quiet"]
+    assert subprocess.run(given, cwd=folder, check=False).returncode == 0

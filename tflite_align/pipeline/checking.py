@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from ..certify.portable import portability
+from ..certify.portability_records import Portability
 from ..checks.consequences import gathered
 from ..checks.float_parts import float_parts
 from ..checks.hints import hints
 from ..checks.partition import predictions
 from ..format.flatbuffer import Bytes
+from ..format.model import Model
 from ..report.operator_uses import operator_uses
 from ..report.report import Report
 from ..report.tensor_parameters import parameters_of
@@ -50,7 +51,7 @@ def check(data: Bytes, options: AlignOptions | None = None, *, name: str = "") -
         parameters=parameters_of(findings, (), inspected.model, inspected.model),
         mappings=predictions(inspected.model, session.targets),
         verification=verification,
-        portability=portability(inspected.model) if options.portable else None,
+        portability=_portability(inspected.model) if options.portable else None,
         notes=(*float_parts(inspected.model), *hints(inspected.model, findings)),
         warnings=(
             *inspected.bound.idle,
@@ -64,6 +65,13 @@ def check(data: Bytes, options: AlignOptions | None = None, *, name: str = "") -
         name=name,
         view=view_of(inspected.bound, findings) if options.view else None,
     )
+
+
+def _portability(model: Model) -> Portability:
+    """The comparison of the model's operators between runtimes."""
+    from ..certify.portable import portability  # noqa: PLC0415 - most checks need none of it
+
+    return portability(model)
 
 
 def _ask_judges(data: Bytes, session: Session) -> Verification | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from ..certify.portable import OperatorPortability, Portability
+from ..certify.portability_records import OperatorPortability, Portability
 from .section import Row, Section
 from .terminal_text import plural
 

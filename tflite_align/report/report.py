@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from ..certify.portable import Portability
+from ..certify.portability_records import Portability
 from ..checks.checker import Finding
 from ..checks.partition import TargetMapping
 from ..errors import UsageError, kind_of
