@@ -3,7 +3,12 @@
 
     scripts/fuzz.py CORPUS_DIR [libFuzzer options: -max_total_time=3600 -jobs=2 ...]
 
-CORPUS_DIR holds model files to begin with and receives inputs that reach new code. The search ends,
+CORPUS_DIR holds small model files to begin with and receives inputs that reach new code. Half of
+the new inputs are bytes changed blindly, most of which the reader refuses; the others are damaged
+as in tests/fuzz, and reach checker and solver. Install atheris with `pip install -e '.[fuzz]'`.
+
+`scripts/fuzz.py crash-FILE` runs one input. Once it is understood, keep it in tests/data/fuzz
+under a name that says what was wrong: a test aligns every file there. The search ends,
 and leaves the input as crash-* (timeout-* after minutes without a result), on any exception that is
 not one of ours, any warning, a run of more than ten seconds of processor time, a file that bulk
 reading and single reading read differently, and a file that a second alignment changes. The
@@ -12,16 +17,23 @@ machine's load does not count.
 
 from __future__ import annotations
 
+import random
 import sys
 import time
 import warnings
+from pathlib import Path
 
 import atheris
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 with atheris.instrument_imports(include=["tflite_align"]):
     from tflite_align import AlignError, AlignOptions, align, check
     from tflite_align.format import flatbuffer_bulk as columns
     from tflite_align.format.reader import read
+
+from tests.support.damage import damaged
+from tests.support.structured_damage import absurd, strained
 
 _MOST_SECONDS = 10.0  # processor seconds: a busy machine makes no run slow
 _HANGS = 600  # wall seconds after which libFuzzer ends the run
@@ -67,11 +79,24 @@ def one(data: bytes) -> None:
     assert seconds < _MOST_SECONDS, f"{seconds:.1f} s of processor time"
 
 
+def mutated(data: bytes, most: int, seed: int) -> bytes:
+    """The next input: `data` changed, at most `most` bytes; the same for the same seed."""
+    damage = random.Random(seed).choice((None, None, None, damaged, absurd, strained))  # noqa: S311
+    if damage is not None:
+        try:
+            made = damage(data, seed)
+        except Exception:  # noqa: BLE001 - the schema's own reader trusts every offset
+            made = b""
+        if 0 < len(made) <= most:
+            return made
+    return bytes(atheris.Mutate(data, most))
+
+
 def main() -> None:
     warnings.simplefilter("error")
     limits = [f"-timeout={_HANGS}", f"-report_slow_units={_HANGS}", "-rss_limit_mb=1024"]
     options = [*limits, "-max_len=65536", *sys.argv[1:]]
-    atheris.Setup([sys.argv[0], *options], one)
+    atheris.Setup([sys.argv[0], *options], one, custom_mutator=mutated)
     atheris.Fuzz()
 
 
