@@ -385,7 +385,7 @@ def _open_nameless(folder: Path) -> int | None:
 
 
 def _commit(one: _Staged) -> None:
-    """Move a staged file into place."""
+    """Move a file that was written under a temporary name to its final path."""
     if one.temporary is not None:
         one.temporary.replace(one.target)
         return

@@ -78,7 +78,7 @@ class Stopper:
         return self._number != 0
 
     def install(self) -> None:
-        """Set the handlers."""
+        """Set the signal handlers."""
         for number in self._actions:
             self._before[number] = signal.signal(number, self._stop)
         if _ALARM is not None:
@@ -141,7 +141,7 @@ class Stopper:
         _thread.start_new_thread(self._ring, ())  # Thread.start() takes locks
 
     def _ring(self) -> None:
-        """Wait a moment, then send the alarm."""
+        """Wait for a fraction of a second, then send SIGALRM."""
         time.sleep(_SOON)
         if _ALARM is not None and self._installed.acquire(blocking=False):
             try:

@@ -358,7 +358,9 @@ def symmetric_weights(real: NDArray[np.float64], axis: int | None, step: float) 
 
 
 def _best_scale(row: NDArray[np.float64], step: float) -> tuple[float, NDArray[np.float64]]:
-    """The best scale and the integers of one channel."""
+    """(scale, integers) of one weight channel with the least rounding error. `row`: its real
+    values; `step`: scale to keep if all values fit.
+    """
     top = float(np.max(np.abs(row), initial=0.0))
     if top <= (_SYMMETRIC + 0.5) * step:
         return step, _round(row / step)

@@ -17,7 +17,7 @@ __all__ = ["Opened", "ReadableFile", "Source", "calibration_arrays", "opened"]
 
 
 class ReadableFile(Protocol):
-    """The method of an open file that is used."""
+    """An open binary file: any object whose read() returns bytes."""
 
     def read(self) -> bytes: ...
 

@@ -169,7 +169,7 @@ def _row(name: str, row: dict[str, Any], where: str) -> ArithmeticRow:
 
 
 class _ArithmeticDocument(f.TomlTable, frozen=True, kw_only=True):
-    """A whole file of arithmetic rows, as written there."""
+    """The fields of a TOML file of arithmetic rows."""
 
     format: int
     title: str

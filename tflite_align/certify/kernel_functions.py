@@ -67,5 +67,5 @@ def _rows(table: ArithmeticTable, operator: str) -> Iterator[ArithmeticRow]:
 
 
 def _kernel(row: ArithmeticRow) -> Kernel:
-    """The checker's form of a row."""
+    """An arithmetic row as the checker's record of a kernel."""
     return Kernel(row.kind, row.functions, row.clamp, row.ties == "even")

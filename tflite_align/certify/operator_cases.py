@@ -81,6 +81,7 @@ class OperatorCase(Record, frozen=True, kw_only=True):
 
     @property
     def _operands(self) -> tuple[int, ...]:
+        """The tensor indices of all inputs and of the first output."""
         return (*self.operator.inputs, self.operator.outputs[0])
 
     def _axes(self) -> list[int]:
@@ -113,7 +114,7 @@ class OperatorCase(Record, frozen=True, kw_only=True):
     def affine(self, role: str, index: int) -> Affine:
         """An operand's scale and zero point, with its type's integer limits. Raises
         UnknownHereError if it does not have exactly one scale. `role`: inputs or outputs; `index`:
-        position. `index`: position.
+        position.
         """
         tensor = self.operand(role, index)
         label, limits = tensor.label, INTEGER_LIMITS.get(tensor.type)
@@ -123,7 +124,7 @@ class OperatorCase(Record, frozen=True, kw_only=True):
 
     def integers(self, role: str, index: int) -> Array:
         """The integers of a constant operand, in its shape. UnknownHereError if it is no plain
-        constant. `role`: inputs or outputs; `index`: position. `index`: position.
+        constant. `role`: inputs or outputs; `index`: position.
         """
         tensor = self.operand(role, index)
         data = self.model.constant(self.graph.index, tensor.index)
@@ -213,6 +214,7 @@ class OperatorCase(Record, frozen=True, kw_only=True):
 
 
 def _parameters(tensor: Tensor | None) -> Parameters:
+    """(shape, scales) of a tensor; empty for None or without scales."""
     if tensor is None:
         return (), ()
     return tensor.shape, tensor.quant.scale if tensor.quant is not None else ()

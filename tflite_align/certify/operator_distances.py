@@ -135,6 +135,7 @@ def _functions(
 
 
 def _channels(case: OperatorCase) -> int:
+    """The number of channels of the first output; 1 for a scalar."""
     shape = case.operand("outputs", 0).shape
     return shape[-1] if shape else 1
 
@@ -167,7 +168,7 @@ def _sums(case: OperatorCase, rows: Sequence[ArithmeticRow]) -> Iterator[_Cases]
 
 
 def _sum(count: int, _: int, value: int) -> str:
-    """The description of a sum of `count` elements."""
+    """A case's description, e.g. `sum 12 of 4 elements`."""
     return f"sum {value} of {count} elements"
 
 
@@ -199,7 +200,7 @@ def _of_place(function: Callable[..., Any], output: Affine, places: Array) -> Ar
 
 
 def _operands(row: ArithmeticRow) -> int:
-    """How many operands the row's functions take."""
+    """The number of operands that the row's functions take."""
     return 2 if row.kind == "pairs" else 1
 
 

@@ -33,7 +33,9 @@ class Apart(Record, frozen=True, kw_only=True):
     witness: tuple[int, int] | None = None
 
     def joined(self, other: Apart) -> Apart:
-        """The same over the cases of both."""
+        """The largest distance and the number of differing inputs over this record's and `other`'s
+        cases.
+        """
         farther = self if self.largest >= other.largest else other
         return Apart(
             largest=farther.largest,
@@ -52,7 +54,7 @@ class Distances(Record, frozen=True, kw_only=True):
     every: Apart
 
     def joined(self, other: Distances) -> Distances:
-        """The same over the cases of both."""
+        """The distances over this record's and `other`'s cases together."""
         pairs = {pair: apart.joined(other.pairs[pair]) for pair, apart in self.pairs.items()}
         return Distances(
             cases=self.cases + other.cases, pairs=pairs, every=self.every.joined(other.every)

@@ -15,7 +15,7 @@ __all__ = ["CertificateError", "CertificateRefutedError", "verify_certificate"]
 
 
 class CertificateError(AlignError):
-    """A file or the certificate cannot be read."""
+    """A certificate, or one of its two model files, cannot be read."""
 
 
 class CertificateRefutedError(AlignError):

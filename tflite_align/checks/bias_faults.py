@@ -133,7 +133,7 @@ def _bias_count(
 
 
 def _scales(count: int) -> str:
-    """The count in words: `1 scale`, `3 scales`."""
+    """A number of scales as text: `1 scale`, `3 scales`."""
     return "1 scale" if count == 1 else f"{count} scales"
 
 

@@ -111,7 +111,7 @@ def check_bound(bound: Bound) -> list[Finding]:
 
 
 def _finding(model: Model, constraint: Constraint, fault: Fault) -> Finding:
-    """The finding of one violation of a constraint."""
+    """The finding of one violation (`fault`) of a constraint."""
     slot, expected, actual, sentence, fault_kind = fault
     tensor = slot_tensor(model, slot)
     address = slot.address(model)
@@ -142,7 +142,7 @@ def _finding(model: Model, constraint: Constraint, fault: Fault) -> Finding:
 
 
 def _offset(model: Model, slot: Slot, tensor: Tensor | None) -> int:
-    """The byte offset of Finding.offset."""
+    """The byte offset in the file of the field that a finding is about, see Finding.offset."""
     if tensor is not None:
         return tensor.quant.pos if tensor.quant is not None else tensor.pos
     if slot.operator >= 0:
@@ -217,7 +217,7 @@ def _fixed_fault(quant: QuantParams, legal: Label) -> str:
 
 
 def _zero_point(model: Model, constraint: ZeroPoint) -> Iterator[Fault]:
-    """The fault of a zero point other than 0."""
+    """The fault if a slot that must have zero point 0 has another one."""
     zero_points = [z for z in quant_of(model, constraint.slot).zero_point if z != 0]
     if zero_points:
         slot = constraint.slot
@@ -236,7 +236,7 @@ def _zero_point(model: Model, constraint: ZeroPoint) -> Iterator[Fault]:
 
 
 def _power(model: Model, constraint: Power) -> Iterator[Fault]:
-    """The fault of a scale that is no power of two."""
+    """The fault if a slot's scale is no power of two."""
     for scale in quant_of(model, constraint.slot).scale:
         if not is_power_of_two(scale):
             sentence = f"scale {scale:.9g} is no power of two"

@@ -73,6 +73,7 @@ class OneSlot(Constraint, frozen=True, kw_only=True):
 
     @property
     def slots(self) -> tuple[Slot, ...]:
+        """The slot at which the constraint can be violated, as a tuple."""
         return (self.slot,)
 
 
@@ -84,9 +85,11 @@ class Same(Constraint, frozen=True, kw_only=True):
 
     @property
     def label_slots(self) -> tuple[Slot, ...]:
+        """The slots whose scale and zero point the constraint restricts: all."""
         return self.slots
 
     def without(self, broken: Collection[Slot]) -> Constraint | None:
+        """The constraint on the slots that are not in `broken`; None for fewer than two."""
         if not broken:
             return self
         slots = tuple(slot for slot in self.slots if slot not in broken)
@@ -120,16 +123,18 @@ class Fixed(OneSlot, frozen=True, kw_only=True):
 
     @property
     def label_slots(self) -> tuple[Slot, ...]:
+        """The slots whose scale and zero point the constraint restricts."""
         return (self.slot,)
 
 
 class ZeroPoint(OneSlot, frozen=True, kw_only=True):
-    """The slot's zero point is 0."""
+    """Constraint: the slot's zero point is 0."""
 
     droppable: ClassVar[bool] = True
 
     @property
     def label_slots(self) -> tuple[Slot, ...]:
+        """The slots whose scale and zero point the constraint restricts."""
         return (self.slot,)
 
 
@@ -159,6 +164,7 @@ class BiasOf(OneSlot, frozen=True, kw_only=True):
 
     @property
     def label_slots(self) -> tuple[Slot, ...]:
+        """The slots whose scale and zero point the constraint restricts."""
         return self.factors[:1]
 
 
@@ -173,15 +179,17 @@ class Window(Constraint, frozen=True, kw_only=True):
 
     @property
     def slots(self) -> tuple[Slot, ...]:
+        """The slots at which the constraint can be violated."""
         return (*self.numerator, *self.denominator)
 
     @property
     def label_slots(self) -> tuple[Slot, ...]:
+        """The slots whose scale and zero point the constraint restricts."""
         return self.slots
 
 
 class Power(OneSlot, frozen=True, kw_only=True):
-    """The slot's scale is a power of two."""
+    """Constraint: the slot's scale is a power of two."""
 
     droppable: ClassVar[bool] = True
 
@@ -220,6 +228,7 @@ class Anchored(Constraint, frozen=True, kw_only=True):
 
     @property
     def label_slots(self) -> tuple[Slot, ...]:
+        """The slots whose scale and zero point the constraint restricts."""
         return self.slots
 
 
@@ -232,6 +241,7 @@ class Uncut(OneSlot, frozen=True, kw_only=True):
 
     @property
     def label_slots(self) -> tuple[Slot, ...]:
+        """The slots whose scale and zero point the constraint restricts."""
         return (self.slot,)
 
 

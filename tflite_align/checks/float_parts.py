@@ -56,7 +56,7 @@ def float_parts(model: Model) -> tuple[str, ...]:
 
 
 def _floats(graph: Subgraph) -> bool:
-    """Whether the subgraph has a float tensor."""
+    """Whether the subgraph has a tensor of a float type."""
     return any(tensor.type in FLOATS for tensor in graph.tensors)
 
 

@@ -74,6 +74,7 @@ def _changed(graph: Subgraph, sound: Sound) -> set[int]:
 
 
 def _copies(row: OperatorRow | None) -> bool:
+    """Whether operators of the row copy integers."""
     return row is not None and row.flow is not None and row.flow.kind == "copy"
 
 

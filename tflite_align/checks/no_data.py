@@ -58,6 +58,9 @@ def _read(graph: Subgraph, sourced: set[int]) -> Iterator[tuple[Slot, Tensor]]:
 def _slots(
     graph: Subgraph, operator: int, kind: str, tensors: Iterable[int], sourced: set[int]
 ) -> Iterator[tuple[Slot, Tensor]]:
+    """(slot, tensor) of the tensors (indices) that are not in `sourced`, those with data or a
+    writer.
+    """
     for index, tensor in enumerate(tensors):
         if tensor >= 0 and tensor not in sourced:
             slot = Slot(graph.index, operator, "inputs" if kind == "inputs" else "outputs", index)

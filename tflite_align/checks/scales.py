@@ -164,5 +164,5 @@ def _without(model: Model, constraint: Constraint, bad: set[TensorId]) -> Constr
 
 
 def _any(model: Model, slots: Sequence[Slot], bad: set[TensorId]) -> bool:
-    """Whether a slot's tensor is in `bad`."""
+    """Whether the tensor of one of the slots is in the set `bad`."""
     return any(slot.tensor_id(model) in bad for slot in slots)

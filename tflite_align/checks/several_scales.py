@@ -79,6 +79,7 @@ def _by_channel(row: OperatorRow, operator: Operator) -> _ByChannel:
     found: dict[tuple[SlotKind, int], set[str]] = {}
 
     def add(pattern: SlotPattern, types: Iterable[str]) -> None:
+        """Note that the slots of the pattern may have several scales for these types."""
         for place in pattern.select(len(operator.operands(pattern.kind))):
             found.setdefault((pattern.kind, place), set()).update(types)
 

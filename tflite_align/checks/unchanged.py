@@ -108,7 +108,7 @@ def _same_bytes(data: memoryview, earlier: memoryview) -> bool:
 
 
 def _equal_parts(data: memoryview, earlier: memoryview) -> Iterator[bool]:
-    """Whether the bytes are equal, part by part."""
+    """Whether two buffers hold equal bytes; compared chunk by chunk to save memory."""
     for start in range(0, len(data), _PART):
         end = start + _PART
         yield data[start:end].tobytes() == earlier[start:end].tobytes()

@@ -56,7 +56,7 @@ def run_folder(source: str, out: str, values: dict[str, Any]) -> int:
     tally = Tally(rows=request.rows)
 
     def hear(result: Result) -> None:
-        """Count one result."""
+        """Add one model's result to the totals."""
         tally.add(result.line)
 
     with (

@@ -115,7 +115,7 @@ def _checked(
     baseline, tally = read_baseline(request.baseline), CheckTally(rows=request.rows)
 
     def hear(result: Result) -> None:
-        """Count and print one result."""
+        """Add one model's result to the totals and print it."""
         report = result.report()
         if report is None:
             tally.add(Unread(name=result.name, message=result.line.message))

@@ -245,7 +245,7 @@ def _whence(override: Override, file: str) -> str:
 
 
 def _override(override: Override) -> Iterator[str]:
-    """The lines of one override."""
+    """The lines of `--show-settings` for one `[[override]]` table."""
     for key in ("tensor", "operator", "slot", "keep", "anchor", "policy", "rule", "severity"):
         value = getattr(override, key)
         if value:

@@ -218,7 +218,7 @@ def _listed(operator: str, names: Sequence[str]) -> str:
 
 
 def _asks(rule: Rule) -> str:
-    """The requirement of a rule as text."""
+    """The requirement of a rule as a sentence, without Markdown."""
     return _plain(rule_words(rule))
 
 

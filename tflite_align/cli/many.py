@@ -157,7 +157,7 @@ class Outcomes:
         return len(self._places)
 
     def add(self, result: Result) -> None:
-        """Store one result."""
+        """Store the report line of one model's result."""
         if result.drawn is not None:
             from ..report.html.index_page import index_entry  # noqa: PLC0415 - only needed for this format
 
@@ -197,7 +197,7 @@ class Outcomes:
         return render_index(entries)
 
     def _parsed(self) -> Iterator[BatchLine]:
-        """The results, parsed, in the order of their paths."""
+        """The stored report lines, parsed, in the order of the models' paths."""
         for _, _, start, end in sorted(self._places):
             yield parse_line(self._spool.part(start, end))
 

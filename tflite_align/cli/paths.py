@@ -51,5 +51,5 @@ def prepare(sources: Sequence[str], destinations: Sequence[str], own: str | None
 
 
 def _place(path: str) -> str:
-    """The real path of a file; a URL or `-` unchanged."""
+    """The path with symbolic links resolved; a URL or `-` unchanged."""
     return path if path == STREAM or is_url(path) else os.path.realpath(local_path(path))

@@ -50,7 +50,7 @@ def run_report(action: str, files: Sequence[str], values: dict[str, Any]) -> int
 
 
 def _data(name: str) -> Any:
-    """The content of a report file."""
+    """The bytes of a report file."""
     with about(shown(name)):
         return read(name)
 

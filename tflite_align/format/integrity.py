@@ -224,5 +224,5 @@ def _check_signatures(model: Model) -> None:
 
 
 def _place(graph: Subgraph, operator: Operator) -> str:
-    """The operator's address."""
+    """The operator's address, as `subgraph[0]/operator[3] ADD`."""
     return f"subgraph[{graph.index}]/operator[{operator.index}] {operator.name}"

@@ -339,6 +339,8 @@ class Field(Record, frozen=True, kw_only=True):
 
 
 class TableLayout(PartlyCompared, frozen=True, kw_only=True):
+    """The fields of a table type, in order of their numbers. `by_name`: name -> field."""
+
     name: str
     fields: tuple[Field, ...]
     by_name: dict[str, Field]
@@ -347,7 +349,7 @@ class TableLayout(PartlyCompared, frozen=True, kw_only=True):
 
 
 def _parse(text: str, field_id: int) -> Field:
-    """The field that an entry of a row describes."""
+    """The record of one field from its text, e.g. `version:i32=1`. `field_id`: its number."""
     name, _, rest = text.partition(":")
     type_text, _, default = rest.partition("=")
     if name == "-":

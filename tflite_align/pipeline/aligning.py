@@ -80,7 +80,7 @@ def _stages(data: Bytes, options: AlignOptions, name: str, progress: Progress | 
     executed = carry_out(prepared, decision, written, progress)
 
     def other(alternative: AlignOptions) -> bytes:
-        """The bytes that the model gets with other options."""
+        """The bytes of the model aligned with the options of `alternative`."""
         return _stages(data, alternative, name, None).data
 
     verification = with_way_out(prepared, executed.verification, other)

@@ -58,7 +58,9 @@ def carry_out(
 
 
 def _untouched(prepared: Prepared, decision: Decision, progress: Progress | None) -> Executed:
-    """The result for a file that is not changed."""
+    """The result for a file that the alignment does not change; it is judged if the options ask for
+    it.
+    """
     view = memoryview(prepared.original)
     return Executed(
         outcome="not aligned" if decision.conflicts else "nothing to align",

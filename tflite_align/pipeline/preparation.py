@@ -51,7 +51,7 @@ class Prepared(Record, frozen=True, kw_only=True):
 
     @property
     def changes(self) -> tuple[Change, ...]:
-        """The changes so far: repairs and conversions."""
+        """The changes by repairs and conversions before the solver, in order."""
         return self.conversion.state.changes
 
     def written(self, state: Model) -> Bytes:
@@ -117,7 +117,7 @@ def _fitted(session: Session, repair: ModelState, inspected: Inspected) -> Model
     options = session.options
 
     def repairable(bound: Bound, findings: Sequence[Finding]) -> Sequence[Finding]:
-        """The findings to repair."""
+        """The findings among `findings` that the options ask to repair."""
         return changeable(bound, wanted(findings, session.fixes, options.only))
 
     checked = (inspected.bound, inspected.findings)

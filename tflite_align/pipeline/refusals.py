@@ -75,7 +75,7 @@ def refusals(verdicts: Sequence[JudgeVerdict]) -> list[str]:
 
 
 def _words(acceptance: Acceptance) -> str:
-    """The end of a refusal's sentence: place and message."""
+    """The end of a sentence on a refusal: the place and the judge's message."""
     location = f" at {acceptance.place}" if acceptance.place else ""
     crashed = " by a crash" if acceptance.status == "crashed" else ""
     return (

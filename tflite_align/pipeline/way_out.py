@@ -49,7 +49,9 @@ def with_way_out(
     bare = replace(options, verify=False, compare=False, view=False, certificate=False, require=())
 
     def tried(option: str, other_options: AlignOptions) -> _Tried:
-        """The scores with these options."""
+        """The scores of the outputs of an alignment with other options. `option`: text for the
+        report.
+        """
         scores = declared_scores(
             memoryview(prepared.written(prepared.repair.model)),
             align(other_options),

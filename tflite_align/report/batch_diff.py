@@ -125,7 +125,7 @@ def _turn(earlier: _Entry, two: _Entry) -> str:
 
 
 def _told(outcome: _Entry) -> str:
-    """The outcome and the word of the verification."""
+    """The outcome and the verification's word of one model, as text."""
     return f"{outcome.outcome}, {outcome.word}" if outcome.word else outcome.outcome
 
 
@@ -148,7 +148,7 @@ def _entries(name: str, lines: Iterable[bytes]) -> dict[str, _Entry]:
 
 
 def _entry(value: dict[str, Any]) -> _Entry:
-    """One model from the JSON values of its line."""
+    """The record of one model from the JSON values of its report line."""
     report = value["report"] or {"remaining": ()}
     return _Entry(
         status=int(value["exit_status"]),

@@ -89,7 +89,7 @@ def render_explanation(answer: Explanation | Overview) -> str:
 def _story(
     bound: Bound, solution: Solution, component: Component, findings: tuple[str, ...]
 ) -> Story:
-    """The record of one component. `findings`: messages."""
+    """The summary of one component for `explain`. `findings`: messages of its findings."""
     model = bound.model
     members = set(component.tensors)
     moved = []

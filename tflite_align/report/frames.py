@@ -29,7 +29,7 @@ def _remaining(report: Report) -> Iterable[dict[str, Any]]:
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
-    """The columns of one finding."""
+    """The values of the table's columns for one finding."""
     return {
         "rule": finding.rule,
         "severity": finding.severity,

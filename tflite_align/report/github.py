@@ -27,7 +27,7 @@ def render_github(reports: Report | Sequence[Report], unread: Sequence[Unread] =
 
 
 def _lines(report: Report) -> Iterator[str]:
-    """The commands of one report."""
+    """The workflow commands for one report's findings."""
     for problem in problems(report):
         if not problem.accepted:
             text = f"{problem.place}: {problem.text}" if problem.place else problem.text
@@ -36,7 +36,7 @@ def _lines(report: Report) -> Iterator[str]:
 
 def _command(level: str, name: str, title: str, message: str) -> str:
     """One workflow command, with special characters escaped. `level`: error or warning; `title`,
-    `message`: its texts. `title`: the heading.
+    `message`: its texts.
     """
     position = f"file={name.translate(_PROPERTY)},title={title.translate(_PROPERTY)}"
     return f"::{level} {position}::{message.translate(_DATA)}"

@@ -39,7 +39,7 @@ def render_gitlab(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> s
 
 
 def _issues(report: Report) -> Iterator[dict[str, Any]]:
-    """The entries of one report."""
+    """The Code Quality entries of one report."""
     reported = [problem for problem in problems(report) if not problem.accepted]
     for problem, known_by in zip(reported, fingerprints(reported), strict=True):
         text = f"{problem.place}: {problem.text}" if problem.place else problem.text

@@ -43,7 +43,7 @@ def _name(name: str) -> str:
 
 
 def _suite(report: Report) -> TestSuite:
-    """The suite of one file."""
+    """The test suite of one file, with a test case for each rule and judge."""
     suite = TestSuite(_name(report.name))
     findings_by_rule: dict[str, list[Finding]] = {rule: [] for rule in report.rules}
     for finding in report.remaining:

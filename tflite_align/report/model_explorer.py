@@ -41,12 +41,12 @@ def render_model_explorer(reports: Sequence[Report], _: Sequence[Unread] = ()) -
 
 
 def _called(graph: SubgraphView) -> str:
-    """The subgraph's name in Model Explorer."""
+    """The name under which Model Explorer shows the subgraph."""
     return graph.name or ("main" if graph.index == 0 else f"subgraph_{graph.index}")
 
 
 def _graph(report: Report, graph: SubgraphView) -> dict[str, Any]:
-    """The data of one subgraph."""
+    """The JSON values of one subgraph in Model Explorer's format."""
     levels = _levels(report, graph.index)
     results: dict[str, dict[str, Any]] = {
         str(operator): {"value": round(level, 2)} for operator, level in sorted(levels.items())

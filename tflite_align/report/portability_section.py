@@ -33,7 +33,7 @@ def portability_section(portability: Portability) -> Section:
 
 
 def _row(operator_portability: OperatorPortability) -> Row:
-    """The row of one operator."""
+    """The table row of one operator whose results differ between runtimes."""
     if operator_portability.word == "not known":
         return (operator_portability.address, "not known", "", "", operator_portability.why)
     groups = " | ".join(", ".join(names) for names in operator_portability.alike)

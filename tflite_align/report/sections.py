@@ -84,7 +84,7 @@ def sections(report: Report, *, rows: int | None = None) -> tuple[Section, ...]:
 
 
 def _head(report: Report) -> Section:
-    """The section with name, size and targets."""
+    """The first section: the file's name and size, the targets."""
     size = report.size
     held = [plural(size.bytes, "byte"), plural(size.operators, "operator")]
     held += [plural(size.tensors, "tensor")]
@@ -154,7 +154,7 @@ def _by_target(finding: Finding) -> list[tuple[str, str]]:
 # Kinds of changes, title, and title of the column of slots ("" for no such column).
 _TABLES: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (("converted",), "Converted", "at"),
-    (("retyped",), "Operand types fitted", "for"),
+    (("retyped",), "Operands converted to another type", "for"),
     (("moved", "snapped", "parameters", "version", "activation"), "Aligned", ""),
     (("shape",), "Shapes rewritten", "at"),
     (("folded",), "Computed sizes folded to constants", "for"),

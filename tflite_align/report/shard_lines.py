@@ -111,7 +111,7 @@ def shard_head(head: ShardHead) -> bytes:
 
 
 def _fields(head: ShardHead) -> dict[str, Any]:
-    """The fields of the head by name."""
+    """The head's fields, name -> value."""
     return {name: getattr(head, name) for name in ShardHead.__struct_fields__}
 
 
@@ -181,6 +181,6 @@ def _complete(shard_files: Sequence[_File]) -> None:
 
 
 def _some(names: Sequence[str]) -> str:
-    """The first names, and the number of others."""
+    """The first names as text, followed by the number of others."""
     more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
     return ", ".join(names[:_NAMED]) + more

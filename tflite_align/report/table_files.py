@@ -54,7 +54,7 @@ def sqlite(lines: Iterable[BatchLine]) -> bytes:
 def _insert(
     base: sqlite3.Connection, table: str, columns: Columns, rows: Iterable[dict[str, Any]]
 ) -> None:
-    """Insert rows into a table."""
+    """Insert rows into a table of the SQLite database `base`."""
     places = ", ".join(f":{name}" for name in columns)
     base.executemany(f"INSERT INTO {table} VALUES ({places})", rows)  # noqa: S608 - constant names
 

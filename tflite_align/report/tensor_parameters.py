@@ -56,7 +56,7 @@ def parameters_of(
 
 
 def _told(key: TensorId, before: Model, after: Model) -> TensorParameters:
-    """The record of one tensor."""
+    """The record of one tensor's parameters in both models."""
     graph, index = key
     states = [_parameters(model, graph, index) for model in (before, after)]
     names = [

@@ -71,7 +71,7 @@ def certificate_words(shown: CertificateSummary) -> str:
 
 
 def short_word(word: Word) -> str:
-    """The word as reports print it."""
+    """The verification's word as reports print it, e.g. `not verified (skipped)`."""
     return _WORDS[word]
 
 

@@ -151,7 +151,7 @@ def _only(expected: object) -> Callable[[Any], Any]:
     """A function that returns its argument if it is `expected`, and raises ValueError otherwise."""
 
     def read(value: Any) -> Any:
-        """The value, if it is the expected one."""
+        """Return the value if it equals the expected one; ValueError otherwise."""
         if value is not expected:
             raise ValueError(f"expected {str(expected).lower()}, found {value!r}")
         return value

@@ -50,7 +50,7 @@ class Fix(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class _FixesDocument(f.TomlTable, frozen=True, kw_only=True):
-    """The whole file, as written there."""
+    """The fields of schema/fixes.toml."""
 
     format: int
     fix: tuple[Fix, ...]

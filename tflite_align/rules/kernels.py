@@ -66,7 +66,7 @@ class _KernelTable(f.TomlTable, frozen=True, kw_only=True):
 
 
 class _KernelsDocument(f.TomlTable, frozen=True, kw_only=True):
-    """The whole file, as written there."""
+    """The fields of a TOML file of kernel rows."""
 
     format: int
     title: str

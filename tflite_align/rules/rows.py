@@ -113,7 +113,7 @@ class FixedRule(Rule, frozen=True, kw_only=True):
 
 
 class ZeroPointRule(Rule, frozen=True, kw_only=True):
-    """These slots must have zero point 0."""
+    """Rule: these slots must have zero point 0."""
 
     slots: tuple[SlotPattern, ...]
 
@@ -186,7 +186,7 @@ class WindowRule(Rule, frozen=True, kw_only=True):
 
 
 class PowerRule(Rule, frozen=True, kw_only=True):
-    """The slot's scale must be a power of two."""
+    """Rule: the slot's scale must be a power of two."""
 
     slots: tuple[SlotPattern, ...]
 

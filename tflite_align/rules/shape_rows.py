@@ -27,7 +27,7 @@ class ShapeRow(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class _ShapesDocument(f.TomlTable, frozen=True, kw_only=True):
-    """The whole file, as written there."""
+    """The fields of schema/shapes.toml."""
 
     format: int
     shape: tuple[ShapeRow, ...]
@@ -54,7 +54,7 @@ def load_shapes() -> Mapping[str, ShapeRow]:
 
 
 def shapes_schema() -> dict[str, Any]:
-    """JSON Schema of the table."""
+    """JSON Schema of schema/shapes.toml."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "tflite_align shapes",

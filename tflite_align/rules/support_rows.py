@@ -70,6 +70,8 @@ def _matches(patterns: tuple[str, ...], name: str) -> bool:
 
 
 class _Axes(f.TomlTable, frozen=True, kw_only=True):
+    """Axes of the tensor `of`, given by an option or a constant operand, must be `innermost` ones."""
+
     option: str = f.LEFT_OUT
     slot: f.SlotText = f.LEFT_OUT
     of: f.SlotText
@@ -77,23 +79,31 @@ class _Axes(f.TomlTable, frozen=True, kw_only=True):
 
 
 class _Axis(f.TomlTable, frozen=True, kw_only=True):
+    """The constant operand `slot` must contain an axis of the tensor `of`."""
+
     slot: f.SlotText
     of: f.SlotText
     axis: int  # counted from the end: -1 is the innermost
 
 
 class _Growth(f.TomlTable, frozen=True, kw_only=True):
+    """No size of `to` may exceed `at_most` times that of `from`."""
+
     origin: f.SlotText = f.field(name="from")
     to: f.SlotText
     at_most: f.Number
 
 
 class _Product(f.TomlTable, frozen=True, kw_only=True):
+    """The product of these options may be at most `at_most`."""
+
     options: f.Texts
     at_most: int
 
 
 class _Reduced(f.TomlTable, frozen=True, kw_only=True):
+    """Limits on the sizes of `of` along the axes in the constant operand `slot`."""
+
     slot: f.SlotText
     of: f.SlotText
     each_at_most: int = f.LEFT_OUT
@@ -101,11 +111,15 @@ class _Reduced(f.TomlTable, frozen=True, kw_only=True):
 
 
 class _Strided(f.TomlTable, frozen=True, kw_only=True):
+    """The strides in the constant operand `slot` must be 1 except along these axes."""
+
     slot: f.SlotText
     axes: tuple[int, ...]  # counted from the end
 
 
 class _Upscale(f.TomlTable, frozen=True, kw_only=True):
+    """Height and width of `to` must be one of these factors times those of `from`."""
+
     origin: f.SlotText = f.field(name="from")
     to: f.SlotText
     factors: tuple[int, ...]
@@ -189,7 +203,7 @@ LIMITS = SupportLimits.__struct_fields__
 
 
 class SupportTable(f.TomlTable, frozen=True, kw_only=True):
-    """One `[[support]]` table, as written in the file."""
+    """The fields of one `[[support]]` table of a TOML file."""
 
     operators: f.Texts
     unless: f.Texts = f.LEFT_OUT

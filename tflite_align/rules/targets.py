@@ -113,7 +113,7 @@ class Target(Record, frozen=True, kw_only=True):
 
 
 class _TargetTable(f.TomlTable, frozen=True, kw_only=True):
-    """A target file, as written."""
+    """The fields of a target's TOML file."""
 
     format: int
     name: str

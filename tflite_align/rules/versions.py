@@ -39,7 +39,7 @@ class _VersionTable(f.TomlTable, frozen=True, kw_only=True):
 
 
 class _VersionsDocument(f.TomlTable, frozen=True, kw_only=True):
-    """The whole file, as written there."""
+    """The fields of schema/versions.toml."""
 
     format: int
     sources: f.Texts
@@ -61,7 +61,7 @@ def load_versions() -> Mapping[str, VersionRow]:
 
 
 def versions_schema() -> dict[str, Any]:
-    """JSON Schema of the table."""
+    """JSON Schema of schema/versions.toml."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "tflite_align operator versions",

@@ -79,18 +79,18 @@ class Baseline(Record, frozen=True, kw_only=True):
 
 
 class _BaselineDocument(Baseline, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A baseline file, as written there."""
+    """The fields of a baseline file."""
 
     format: int
 
 
 def _record(accepted: Accepted) -> str:
-    """One entry as JSON."""
+    """The JSON value of one baseline entry."""
     return json.dumps(plain(accepted))
 
 
 def entry_of(finding: Finding) -> Accepted:
-    """The entry that accepts this finding."""
+    """The baseline entry that accepts this finding."""
     return Accepted(
         rule=finding.rule,
         slot=_NUMBER.sub("/", finding.address, count=1),

@@ -64,7 +64,7 @@ def _key(kind: Any, text: str) -> Any:
 
 
 def _choice(*words: str) -> Any:
-    """The type of a field with one of these words."""
+    """The field type of a string that must be one of the given words."""
     # Editors show them in the order of the command line; msgspec sorts them.
     return Annotated[Literal[words], f.about(schema={f.IN_ORDER: list(words)})]
 
@@ -77,7 +77,7 @@ class _Anchor(metaclass=f.Reading):
 
     @staticmethod
     def read(value: Any) -> bool | str:
-        """The value, if it is valid; ValueError otherwise."""
+        """The value if it is true or a pattern; ValueError otherwise."""
         if value is True or (isinstance(value, str) and value):
             return value
         raise ValueError(f"expected true or a pattern of tensor names, found {value!r}")
@@ -92,7 +92,7 @@ class _Seconds(metaclass=f.Reading):
 
     @staticmethod
     def read(value: float) -> float:
-        """The value, if it is valid; ValueError otherwise."""
+        """The value if it is a number above 0; ValueError otherwise."""
         if not 0 < value < math.inf:
             raise ValueError(f"expected a number above 0, found {value!r}")
         return value
@@ -145,7 +145,7 @@ _TYPE = _choice(*BORDER_TYPES)
 
 
 def _families() -> Mapping[str, Any]:
-    """The fields of policies, by operator family."""
+    """The configuration keys for policies: one field for each operator family."""
     return {
         family: _key(
             _choice(*policies), f"Whose parameters tied operands of the {family} family get."
@@ -155,7 +155,7 @@ def _families() -> Mapping[str, Any]:
 
 
 def _board() -> Mapping[str, Any]:
-    """The fields of Vela's board."""
+    """The configuration keys for Vela's board."""
     return {
         "accelerator-config": _key(
             _choice(*ACCELERATORS), "The Ethos-U variant that Vela compiles for."

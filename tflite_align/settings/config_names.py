@@ -77,7 +77,7 @@ def misnamed_table(raw: Mapping[str, Any], name: str) -> None:
 
 
 def _misnamed(name: str, table: str) -> UsageError:
-    """The error for a misspelled table."""
+    """The error for a configuration table with a misspelled name. `name`: the file."""
     return UsageError(f"{name}: the table [{table}] is not read; rename it to [tool.{TABLE}]")
 
 

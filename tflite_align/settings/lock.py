@@ -127,7 +127,7 @@ def _port(tensor: Tensor, name: str | None = None) -> Port:
 
 
 class _LockDocument(Lock, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A lock file, as written there."""
+    """The fields of a lock file."""
 
     format: Literal[LOCK_FORMAT]  # type: ignore[valid-type]
 
@@ -258,7 +258,7 @@ def _ports(
 
 
 def _words(value: Any) -> str:
-    """A value of a port as text."""
+    """A locked value (type, shape, scale, ...) as text."""
     if isinstance(value, tuple):
         numbers = [str(np.float32(v)) if isinstance(v, float) else str(v) for v in value]
         return numbers[0] if len(numbers) == 1 else f"[{', '.join(numbers)}]"
@@ -266,7 +266,7 @@ def _words(value: Any) -> str:
 
 
 def _finding(model: Model, difference: _Difference) -> Finding:
-    """The finding of one difference."""
+    """The finding for one difference between model and lock."""
     rule, slot, address, expected, actual = difference
     inside = slot.subgraph < len(model.subgraphs)
     index = slot.tensor(model) if inside else -1

@@ -176,14 +176,14 @@ class AlignOptions(Record, frozen=True, kw_only=True):
 
 
 def _usual(value: object, default: object) -> bool:
-    """Whether the option has its default value."""
+    """Whether an option's value equals its default."""
     if isinstance(value, Mapping):
         return not value
     return value is None or value == default
 
 
 def _told(value: object) -> str:
-    """A value for `repr`; for an array its shape."""
+    """An option's value for `repr`; an array is shown by its shape."""
     if isinstance(value, Mapping):
         items = (f"{key!r}: {_told(item)}" for key, item in value.items())
         return f"{{{', '.join(items)}}}"

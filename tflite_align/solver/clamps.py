@@ -32,6 +32,9 @@ class Clamp(Record, frozen=True, kw_only=True):
 
     @property
     def activation(self) -> Activation | None:
+        """The fused activation that clamps to the same range, RELU or RELU6; None for another
+        clamp.
+        """
         if not self.low or self.high:
             return None
         return Activation.RELU6 if self.six else Activation.RELU

@@ -180,7 +180,9 @@ def _change_table(costs: _Costs, value: Value, source: int) -> Table:
 
 
 def _sharing(costs: _Costs, value: Value, source: int) -> Sharing:
-    """The sharing of QUANTIZE operators behind a tensor that the node `source` writes."""
+    """The readers of a tensor that can share inserted QUANTIZE operators, one per label, and the
+    cost of one. `source`: the node that writes the tensor.
+    """
     readers = tuple([node_index for node_index, _ in value.readers])
     numbers: dict[Label, int] = {}
     labels = {

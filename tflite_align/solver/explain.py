@@ -314,7 +314,7 @@ class _Story:
         return "operand whose parameters its operator's rules fix"
 
     def _named(self, anchor_kind: AnchorKind, key: TensorId) -> Anchor:
-        """The anchor of this kind at a tensor."""
+        """The anchor (origin of a label) of this kind, at the tensor `key`."""
         name = self.bound.model.subgraphs[key[0]].tensors[key[1]].name
         return Anchor(kind=anchor_kind, key=key, name=name)
 

@@ -52,7 +52,7 @@ class _Sides(Record, frozen=True):
         return min(least for least, _ in (*self.numerator, *self.denominator)) > 0
 
     def ratios(self) -> Extent:
-        """The (least, greatest) ratio at present."""
+        """The least and greatest ratio of scales that the present labels give."""
         return window_ratios(self.constraint, self.numerator, self.denominator)
 
     def takes(self, side: int, position: int, scale: float) -> bool:

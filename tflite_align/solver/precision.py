@@ -289,8 +289,7 @@ class Reads:
         self, value: Value, slots: tuple[Slot, ...], domain: tuple[Label, ...], type_name: str
     ) -> Floats:
         """The costs of re-expressing a constant with each label of `domain`: only precision, as no
-        QUANTIZE is needed. `slots`: the constant's readers; `type_name`: its type. `type_name`:
-        integer type of the tensor.
+        QUANTIZE is needed. `slots`: the constant's readers; `type_name`: its integer type.
         """
         declared = self.values.labels[value.key]
         needs = [self.values.need(slot, value.key) for slot in slots]

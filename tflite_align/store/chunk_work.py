@@ -122,7 +122,7 @@ def failed(job: Job, why: str) -> Result:
 
 
 def _lasts(chunk: Chunk, line: BatchLine) -> bool:
-    """Whether a later run may reuse the result."""
+    """Whether the result in a report line is final, so that a later run may reuse it."""
     if line.resumed or line.exit_status == 2:
         return False
     return chunk.verb == "check" or bool(line.output_sha256)

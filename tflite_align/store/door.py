@@ -134,7 +134,7 @@ def _jobs(
 
 
 def _judged(chunk: Chunk) -> bool:
-    """Whether judges run."""
+    """Whether the chunk's options run judges."""
     return chunk.options.verify if chunk.verb == "align" else asks_judges(chunk.options)
 
 

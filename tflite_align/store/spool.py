@@ -44,7 +44,7 @@ class Spool:
 
     @contextmanager
     def _named(self) -> Iterator[None]:
-        """Raise OSErrors with the name of the folder."""
+        """Context manager: adds the folder's name to OSErrors."""
         try:
             yield
         except OSError as error:

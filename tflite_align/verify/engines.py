@@ -96,7 +96,7 @@ class Engine:
         raise NotImplementedError
 
     def facts(self) -> dict[str, str]:
-        """What the runtime says of the loaded model, by name."""
+        """Figures that the runtime reports about the loaded model, by name."""
         return {}
 
 
@@ -141,6 +141,8 @@ def _dequantized(raw: Array, detail: dict[str, Any]) -> Array:
 
 
 class _LiteRT(Engine):
+    """An Engine on LiteRT's interpreter."""
+
     def __init__(self, model: str, kernels: str, *, threads: int, keep: bool) -> None:
         module = _interpreter_module()
         self._kernels = kernels
@@ -158,16 +160,20 @@ class _LiteRT(Engine):
         self.output_count = len(self._output_details)
 
     def feed(self, index: int, value: Array) -> None:
+        """Set a graph input, given by its position. `value`: stored values."""
         self._interpreter.set_tensor(self._input_details[index]["index"], value)
 
     def invoke(self) -> None:
+        """Run the model once."""
         self._interpreter.invoke()
 
     def raw_output(self, index: int) -> tuple[Array, dict[str, Any]]:
+        """(stored values, description) of a graph output, given by its position."""
         detail = self._output_details[index]
         return self._interpreter.get_tensor(detail["index"]), detail
 
     def tensor(self, index: int) -> Array:
+        """The stored values of the tensor with this index."""
         values: Array = self._interpreter.get_tensor(index)
         return values
 
@@ -234,6 +240,8 @@ class _TensorFlow:
 
 
 class _Tflm(Engine):
+    """An Engine on TFLM's interpreter."""
+
     def __init__(self, model: str) -> None:
         self._interpreter = _tflm_interpreter(Path(model).read_bytes())
         self.inputs = [_spec(d) for d in _details(self._interpreter.get_input_details)]
@@ -241,13 +249,16 @@ class _Tflm(Engine):
         self.output_count = len(self._output_details)
 
     def feed(self, index: int, value: Array) -> None:
+        """Set a graph input, given by its position. `value`: stored values."""
         self._interpreter.set_input(np.ascontiguousarray(value), index)
 
     def invoke(self) -> None:
+        """Run the model once."""
         if self._interpreter.invoke() != 0:
             raise RuntimeError("TFLM failed to invoke")
 
     def raw_output(self, index: int) -> tuple[Array, dict[str, Any]]:
+        """(stored values, description) of a graph output, given by its position."""
         return self._interpreter.get_output(index), self._output_details[index]
 
     def facts(self) -> dict[str, str]:

@@ -75,7 +75,9 @@ def _activations(model: Any, graph: Any, tensors: list[int]) -> list[Any]:
 
 
 def _of(address: str, tensors: list[Any]) -> Footprint:
-    """The footprint of these tensors."""
+    """The footprint of these tensors together: bytes as stored and as float32. `address`: their
+    place.
+    """
     sizes = [(_elements(tensor), _WIDTHS.get(type_name(tensor), 1)) for tensor in tensors]
     return Footprint(
         place=address,

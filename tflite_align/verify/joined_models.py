@@ -141,7 +141,7 @@ def _code(code: Any) -> Any:
 
 
 def _stored(model: Any, tensor: Any) -> bytes | None:
-    """The bytes of a constant; None for another tensor."""
+    """The bytes of a constant; None for a computed tensor."""
     data = model.buffers[tensor.buffer].data
     return None if data is None or not len(data) else np.asarray(data).tobytes()
 

@@ -88,7 +88,7 @@ def _plain(name: str) -> str:
     """A name as the file has it: MLIR prints special characters as two hex digits."""
 
     def character(escape: re.Match[bytes]) -> bytes:
-        """The byte that an escape stands for."""
+        """The byte for one escape sequence of the message."""
         code = escape[1]
         return bytes.fromhex(code.decode()) if len(code) == 2 else code
 

@@ -378,7 +378,7 @@ def our_deviations(steps: Steps) -> tuple[StepDeviation, ...]:
 
 
 def gross_deviations(steps: Steps) -> tuple[StepDeviation, ...]:
-    """Our deviations that are so large that the kernel cannot have used the declared parameters."""
+    """Deviations of changed operators, so large that kernels cannot use the declared parameters."""
     return tuple(d for d in our_deviations(steps) if d.lsb > _GROSS * d.tolerance_lsb)
 
 

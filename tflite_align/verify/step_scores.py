@@ -56,7 +56,7 @@ class Steps(Record, frozen=True, kw_only=True):
     why: str = ""
 
     def some(self, operators: frozenset[int]) -> Steps:
-        """The results restricted to these operators."""
+        """The results of only these operators (indices)."""
         return replace(
             self,
             lsb={operator: lsb for operator, lsb in self.lsb.items() if operator in operators},

@@ -68,7 +68,7 @@ class Ran(Record, frozen=True, kw_only=True):
 
     @property
     def refused(self) -> bool:
-        """Whether the file itself is not accepted."""
+        """Whether the runtime did not accept the file."""
         return self.acceptance.status != "accepted"
 
 

@@ -50,7 +50,7 @@ def main(arguments: list[str]) -> int:
     answer: dict[str, Any] = {}
 
     def save() -> None:
-        """Write the answer so far."""
+        """Write the answer to its file, so that the caller has it if this process ends."""
         Path(arguments[1]).write_text(json.dumps(answer), encoding="utf-8")
 
     if request["task"] == "several":
@@ -219,7 +219,7 @@ class _Samples:
         return self._converted(stored, spec)
 
     def _table(self, spec: Any) -> Array:
-        """What each value of one byte becomes, by that byte."""
+        """For a one-byte stored type: the converted value of each of the 256 byte values."""
         key = (spec.dtype.str, spec.scale, spec.zero_point)
         if key not in self._tables:
             every = np.arange(_BYTES, dtype=np.uint8).view(self.array.dtype)

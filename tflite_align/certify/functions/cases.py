@@ -66,10 +66,12 @@ class SummedChannel(NamedTuple):
 
 
 def _all(by: Affine) -> Array:
+    """All integers from the operand's least to its greatest, ascending."""
     return np.arange(by.low, by.high + 1)
 
 
 def _real(integers: Array, by: Affine) -> Array:
+    """The real values of integers, by scale and zero point."""
     return (integers - by.zero_point) * by.scale
 
 
@@ -80,10 +82,14 @@ def _near(value: Any, output: Affine) -> None:
 
 
 def _whole(function: Callable[..., Any], integers: Array, **parameters: Any) -> Array:
+    """The results of an integer function (called with keyword parameters) as an array."""
     return np.asarray(function(integers, **parameters))
 
 
 def copy_cases(operand: Affine, output: Affine) -> Iterator[Cases]:
+    """The cases of a copy: each operand integer, clamped to the output's limits, with its real
+    value.
+    """
     q = _all(operand)
     yield Cases(np.clip(q, output.low, output.high), _real(q, operand))
 
@@ -95,7 +101,10 @@ def table_cases(
     output: Affine,
     options: tuple[Mapping[str, Any], Mapping[str, Any]],
 ) -> Iterator[Cases]:
-    """`options`: of the kernel, and of the operator that is meant."""
+    """The cases of a function of one operand: results for all its integers, with the exact real
+    values. `function`: name of the integer function; `options`: (those of the kernel, of the
+    original operator).
+    """
     slope = {key: value for key, value in options[0].items() if key == "alpha"}
     q = _all(operand)
     written = np.asarray(TABLES[function](q, operand, output, **slope))
@@ -143,7 +152,9 @@ def pair_cases(
 def sum_cases(
     function: str, operator: str, counts: Sequence[int], operand: Affine, output: Affine
 ) -> Iterator[Cases]:
-    """For each number of elements a sum or a mean is monotone in the integer sum."""
+    """The cases of a sum or mean: for each number of elements in `counts`, the results for sums at
+    which the output changes; it is monotonic in the sum. `function`: name of the integer function.
+    """
     for count in counts:
         unit = operand.scale if operator == "SUM" else operand.scale / count
         zero = output.zero_point - count * operand.zero_point * unit / output.scale
@@ -160,8 +171,9 @@ def position_cases(
     taken: tuple[int, int],
     options: Mapping[str, Any],
 ) -> Iterator[Cases]:
-    """Of (height, width) `given` resized to `taken`: each output integer lies between those that it is made
-    of; its weights, which depend on the place alone, are off by so much.
+    """The case of a bilinear resize of (height, width) `given` to `taken`: the ends of the
+    operand's range, with the error that weights and rounding add. `function`: name of the integer
+    function.
     """
     off, rounded = weight_error(function, given, taken, options)
     ends = np.array([operand.low, operand.high])

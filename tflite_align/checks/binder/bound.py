@@ -104,7 +104,7 @@ class Sound(Record, frozen=True):
 
 
 class Collector(Record):
-    """Collects the results of binding."""
+    """Collects what binding finds in a model: constraints, rigid slots, flows, ranges, families."""
 
     model: Model
     targets: Sequence[Target]

@@ -203,7 +203,7 @@ def _template(
     numbers: dict[Slot, int] = {}
 
     def number(slot: Slot) -> int:
-        """The slot's index into `places`."""
+        """The slot's index in the list `places`, to which it is added if it is new."""
         return numbers.setdefault(slot, len(numbers))
 
     flows = tuple(_maker(flow, number) for flow in alone.flows)
@@ -240,7 +240,7 @@ def _maker(constraint: Constraint | BoundFlow, position_of: Callable[[Slot], int
             fixed[name] = value
 
     def make(slots: Sequence[Slot]) -> Constraint | BoundFlow:
-        """The constraint or flow at these slots."""
+        """A copy of the template's constraint or flow for these slots."""
         fields = fixed.copy()
         for name, position in single:
             fields[name] = slots[position]

@@ -71,7 +71,7 @@ def _floor_rest(left: _Array, right: _Array) -> _Array:
 
 
 def _strided(at: Scene, _: Shape) -> _Array:
-    """The fold of STRIDED_SLICE."""
+    """The integers that STRIDED_SLICE selects."""
     axes = sliced_axes(at)
     value = at.value(0)
     sizes = iter(value.shape)
@@ -80,14 +80,14 @@ def _strided(at: Scene, _: Shape) -> _Array:
 
 
 def _sliced(at: Scene, output_shape: Shape) -> _Array:
-    """The fold of SLICE."""
+    """The integers that SLICE selects. `output_shape`: shape of the result."""
     begin = at.listed(1)
     places = (slice(b, b + size) for b, size in zip(begin, output_shape, strict=True))
     return at.value(0)[tuple(places)]
 
 
 def _reduced(function: Callable[..., Any]) -> _Fold:
-    """The fold of a reduction with a numpy function."""
+    """The folding function of a reduction (SUM, ...) that the numpy function `function` computes."""
 
     def fold(at: Scene, _: Shape) -> _Array:
         """The integers of the first output."""
@@ -99,14 +99,14 @@ def _reduced(function: Callable[..., Any]) -> _Fold:
 
 
 def _gathered(at: Scene, _: Shape) -> _Array:
-    """The fold of GATHER."""
+    """The integers that GATHER selects."""
     if at.option("batch_dims"):
         raise UnknownShapeError
     return np.take(at.value(0), at.value(1), axis=at.option("axis"))
 
 
 def _counted(at: Scene, _: Shape) -> _Array:
-    """The fold of RANGE."""
+    """The integers of RANGE: from start to limit in steps of delta."""
     return np.arange(at.single(0), at.single(1), at.single(2))
 
 

@@ -104,7 +104,9 @@ class _Known:
         self.differing = _written(graph) ^ _written(earlier.model.subgraphs[graph.index])
 
     def holds_for(self, operator: Operator) -> bool:
-        """Whether the operator's outputs are what they were."""
+        """Whether the earlier inference still holds for the operator's outputs, as its inputs are
+        unchanged.
+        """
         place = self.places.get(OperatorId(self.subgraph, operator.index))
         return (
             place is not None
@@ -143,6 +145,7 @@ class _Known:
 
 
 def _written(graph: Subgraph) -> set[int]:
+    """The indices of tensors that an operator of the subgraph writes."""
     return {tensor for operator in graph.operators for tensor in operator.outputs}
 
 

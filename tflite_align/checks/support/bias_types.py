@@ -40,6 +40,7 @@ def _speaks(
     """Whether the rule covers these operands. A factor that is a float or absent gives no unit."""
 
     def type_at(place: SlotPattern) -> str:
+        """The type of the tensor at the pattern's first place; ABSENT for a left-out operand."""
         operands = operator.operands(place.kind)
         index = operands[place.start] if place.start < len(operands) else -1
         return graph.tensors[index].type if index >= 0 else ABSENT

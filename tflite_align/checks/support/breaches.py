@@ -69,7 +69,7 @@ def _broken(
 
 
 def _operator(subject: Subject, value: Sequence[str]) -> _Words:
-    """The operator's name is one of these."""
+    """The limit: the operator's name is one of `value`. Returns None or (expected, found) as text."""
     operator = subject.operator
     if operator is None or operator.name in value:
         return None
@@ -79,7 +79,7 @@ def _operator(subject: Subject, value: Sequence[str]) -> _Words:
 
 
 def _custom_code(subject: Subject, value: Sequence[str]) -> _Words:
-    """The operator's custom code is one of these."""
+    """The limit: the operator's custom code is one of `value`."""
     code = (subject.operator.custom_code or "") if subject.operator is not None else ""
     return None if code in value else (f"the custom operator {listed(value)}", code or "none")
 

@@ -238,7 +238,7 @@ def _types(case: _Asked, judged: _Judged) -> _Verdict:
 
 
 def _what(case: _Asked) -> str:
-    """The first words of the message about operand types."""
+    """The beginning of the message about operand types."""
     if not _half_quantized(case):
         return "no kernel supports these operand types"
     return "not fully quantized: float activations with quantized weights"

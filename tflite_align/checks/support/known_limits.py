@@ -36,10 +36,12 @@ class KnownLimits(Record):
     fitting: set[Look] = field(default_factory=set)
 
     def is_of(self, target: Target) -> bool:
+        """Whether these results were computed for the target's rows and kernel sets."""
         return self.support is target.support and self.kernels is target.kernels
 
     @property
     def full(self) -> bool:
+        """Whether no further results may be stored."""
         return len(self.concerned) + len(self.fitting) >= _MOST
 
 

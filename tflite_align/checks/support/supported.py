@@ -130,6 +130,7 @@ def _concerning(subject: Subject, graded: Sequence[GradedRow]) -> list[GradedRow
 
 
 def _concerns_types(subject: Subject, row: SupportRow) -> bool:
+    """Whether the row's conditions on operand types hold for the operator."""
     conditions = {word: row.when[word] for word in _ON_TYPES if word in row.when}
     return next(breaches(subject, replace(row, when={}, limits=conditions)), None) is None
 

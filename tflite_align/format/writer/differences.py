@@ -49,7 +49,7 @@ def differences(before: Model, after: Model) -> tuple[Edit, ...]:
 
 
 class _GraphDifferences:
-    """The difference of one subgraph."""
+    """The edits that turn one subgraph of the file into its changed record."""
 
     def __init__(self, before: Model, after: Model, old: Subgraph, new: Subgraph) -> None:
         self.before = before
@@ -204,7 +204,7 @@ class _GraphDifferences:
 
 def _refuse(address: str, names: tuple[str, ...], was: object, now: object) -> None:
     """Raise UnsupportedError if one of the named fields differs, as these cannot be changed.
-    `names`: of fields; `was`, `now`: the records to compare. `was`, `now`: the records to compare.
+    `names`: of fields; `was`, `now`: the records to compare.
     """
     changed = [name for name in names if getattr(was, name) != getattr(now, name)]
     if changed:

@@ -339,7 +339,7 @@ def _bordering(tensor: Tensor, to_type: str) -> Label | None:
 
 
 def _params(label: Label | None) -> QuantParams | None:
-    """Parameters with this label; None without one."""
+    """Quantization parameters of one scale and zero point; None for None."""
     return None if label is None else QuantParams(scale=label[:1], zero_point=label[1:])
 
 

@@ -88,7 +88,7 @@ def bias_type(constraints: list[BiasOf], bias: Tensor) -> str:
 def _scales(
     bound: Bound, slot: Slot, scales_seen: Mapping[Slot, tuple[float, ...]]
 ) -> tuple[float, ...]:
-    """The scales of a slot after alignment."""
+    """The scales of a slot's tensor after alignment, real value per step."""
     if slot in scales_seen:
         return scales_seen[slot]
     tensor = slot_tensor(bound.model, slot)

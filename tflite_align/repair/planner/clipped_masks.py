@@ -26,7 +26,9 @@ def clip_masks(draft: Draft, bound: Bound, findings: Iterable[Finding]) -> None:
 
 
 def _clip(draft: Draft, bound: Bound, slot: Slot, label: Label) -> None:
-    """Give one operand the narrower label."""
+    """Requantize one operand to the narrower label: a constant directly, a computed tensor by a
+    QUANTIZE.
+    """
     key = slot.tensor_id(draft.model)
     tensor, data = draft.tensor(*key), draft.model.constant(*key)
     if tensor.label is None:

@@ -41,6 +41,6 @@ def fold_sizes(draft: Draft, subgraph: int, *, resized: bool) -> None:
 
 
 def _told(values: Iterable[int]) -> str:
-    """The first of the values, as text."""
+    """The first integers of an array, as text."""
     shown = [str(int(value)) for value in values]
     return f"[{', '.join(shown[:_MOST])}{', ...' if len(shown) > _MOST else ''}]"

@@ -162,7 +162,7 @@ def concerned(model: Model, scope: Scope) -> bool:
 
 
 def _concerned(graph: Subgraph, scope: Scope) -> bool:
-    """The same for one subgraph."""
+    """Whether the subgraph has a QUANTIZE in `scope` that may be folded."""
     steps = [operator for operator in graph.operators if _single(operator, CUT)]
     near = [
         step
@@ -179,7 +179,9 @@ def _concerned(graph: Subgraph, scope: Scope) -> bool:
 
 
 def _concerns(graph: Subgraph, wiring: Links, operator: Operator, scope: Scope) -> bool:
-    """The same for one QUANTIZE."""
+    """Whether this QUANTIZE is in `scope` and may be folded. `wiring`: producers and readers of
+    tensors.
+    """
     floats = _dequantize(graph, wiring, operator)
     if floats is None:
         return _possible(graph, wiring, operator, scope)

@@ -25,7 +25,7 @@ class GraphCopy:
         self.boundary = {"inputs": list(graph.inputs), "outputs": list(graph.outputs)}
 
     def set_tensor(self, index: int, **fields: Any) -> None:
-        """Set fields of a tensor. `index`: position."""
+        """Set fields of the tensor at position `index`."""
         self.tensors[index] = replace(self.tensors[index], **fields)
 
     def set_data(self, index: int, data: bytes, type_name: str | None = None) -> None:
@@ -72,7 +72,7 @@ class GraphCopy:
         self.removed.add(operator)
 
     def set_operator(self, index: int, **fields: Any) -> None:
-        """Set fields of an operator. `index`: position."""
+        """Set fields of the operator at position `index`."""
         self.operators[index] = replace(self.operators[index], **fields)
 
     def set_option(self, index: int, field: str, value: int) -> None:

@@ -84,6 +84,7 @@ def _given(draft: Draft, key: TensorId, finding: Finding, like: Slot | None) -> 
 
 
 def _pointed(draft: Draft, key: TensorId, finding: Finding) -> None:
+    """Give a tensor with scales zero points of 0."""
     quant = draft.tensor(*key).quant
     if quant is None:
         return

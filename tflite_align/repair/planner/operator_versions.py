@@ -18,7 +18,7 @@ def raise_version(draft: Draft, key: TensorId, finding: Finding) -> None:
     """Set the operator's version to the first one with kernels for the type of the tensor `key`."""
     operator = draft.model.subgraphs[finding.slot.subgraph].operators[finding.slot.operator]
     version = load_versions()[operator.name].versions[draft.tensor(*key).type]
-    _set_version(draft, key, finding, version, "the version that brought kernels for this type")
+    _set_version(draft, key, finding, version, "the first version with kernels for this type")
 
 
 def lower_version(draft: Draft, finding: Finding, targets: Sequence[Target]) -> None:
@@ -31,10 +31,13 @@ def lower_version(draft: Draft, finding: Finding, targets: Sequence[Target]) -> 
     rows = [load_kernels(name)[operator.name] for t in targets for name in t.kernels]
     version = min(row.versions[1] for row in rows if row.versions)
     key = TensorId(slot.subgraph, present[0])
-    _set_version(draft, key, finding, version, "the last version that the runtimes register")
+    _set_version(draft, key, finding, version, "the highest version that the runtimes register")
 
 
 def _set_version(draft: Draft, key: TensorId, finding: Finding, version: int, why: str) -> None:
+    """Set the operator's version and record the change. `key`: the finding's tensor; `why`: the
+    reason.
+    """
     slot = finding.slot
     draft.graph(slot.subgraph).set_operator(slot.operator, version=version)
     draft.touched.add(slot.operator_id)

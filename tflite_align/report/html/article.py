@@ -117,7 +117,7 @@ def _card(title: str, lines: tuple[str, ...], below: str = "") -> Markup:
 
 
 def _wrong(report: Report) -> tuple[str, ...]:
-    """Lines on the findings, by rule."""
+    """The summary's lines on findings: counts, and the first rules."""
     if not report.findings:
         return ("Nothing: every rule of the targets holds.",)
     first = {finding.rule: finding for finding in reversed(report.findings)}
@@ -133,7 +133,7 @@ def _wrong(report: Report) -> tuple[str, ...]:
 
 
 def _done(report: Report) -> tuple[str, ...]:
-    """Lines on the changes."""
+    """The summary's lines on changes."""
     points = [
         element("li", action, _examples(report) if action.endswith(" moved") else "")
         for action in done(report)
@@ -261,7 +261,7 @@ def _db(value: float | None) -> str:
 
 
 def _lines(lines: tuple[str, ...]) -> list[str]:
-    """The lines with spaces between them."""
+    """The lines as one text, separated by spaces."""
     return [line for index, item in enumerate(lines) for line in ([" "] if index else []) + [item]]
 
 

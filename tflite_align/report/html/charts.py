@@ -180,7 +180,7 @@ def _ranges(groups: tuple[GroupView, ...]) -> list[Markup]:
 
 
 def _group(group: GroupView) -> Markup:
-    """The chart of one group."""
+    """The bars of one group of tensors: ranges before and after."""
     axis = Axis.over([group.hull.low, group.hull.high], "real value")
     hull = DrawnBar(start=group.hull.low, end=group.hull.high, kind="hull")
     rows = [_member(member, axis) for member in group.members]

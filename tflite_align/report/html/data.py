@@ -26,7 +26,7 @@ def page_data(reports: Sequence[Report]) -> list[dict[str, Any]]:
 
 
 def _entry(report: Report) -> dict[str, Any]:
-    """The JSON values of one report."""
+    """The JSON values of one report for the page's script."""
     view = report.view or ModelView(before=())
     groups = {m.key: group.index for group in view.groups for m in group.members}
     moved = {TensorId(change.subgraph, change.tensor) for change in report.changes}
@@ -94,7 +94,7 @@ def _groups_after(view: ModelView, graph: SubgraphView) -> dict[TensorId, int]:
 
 
 def _notes(findings: Sequence[Finding]) -> list[dict[str, Any]]:
-    """Findings with the indices of operator and tensor."""
+    """For each finding: indices of subgraph, operator and tensor, severity, text."""
     return [
         {
             "graph": finding.slot.subgraph,
@@ -192,7 +192,7 @@ def _edges(placed: Placed) -> list[list[Any]]:
 
 
 def _operator(operator: OperatorView) -> list[Any]:
-    """One operator as a list."""
+    """One operator as a list of JSON values for the page's script."""
     return [
         printable(operator.name),
         operator.inputs,
