@@ -14,7 +14,8 @@ import pytest
 from tests.certify.test_arithmetic import available
 from tests.rules.operators.all_cases import SATISFIED
 from tests.support.kernel_batch import run_batch
-from tflite_align.certify.functions.operand_slots import COPIED, PADDED
+from tflite_align.certify.arithmetic import arithmetic_runtimes, load_arithmetic
+from tflite_align.certify.functions.operand_slots import COPIED, PADDED, SUMMANDS
 from tflite_align.format.model import Model
 from tflite_align.format.reader import read
 from tflite_align.numerics import integers_of
@@ -61,3 +62,14 @@ def test_what_copies_writes_integers_of_its_data(runtime: str, tmp_path: Path) -
             run.add(models[name].subgraphs[0].operators[0].name)
     assert wrong == []
     assert run >= set(COPIED) or runtime == "tflm"
+
+
+def test_the_bound_of_a_summand_is_about_pairs() -> None:
+    """The checker leaves a clipped constant of these operators to the class that looks at pairs."""
+    kinds = {
+        row.kind
+        for runtime in arithmetic_runtimes()
+        for name in SUMMANDS
+        for row in load_arithmetic(runtime).rows.get(name, ())
+    }
+    assert kinds <= {"pairs", "none"}
