@@ -31,8 +31,33 @@ REFUSED: tuple[tuple[str, str, Any, tuple[str, ...]], ...] = (
     ("UNPACK", "num", 3, ("litert", "xnnpack")),
     ("SVDF", "rank", 0, RUNTIMES),
     ("UNIDIRECTIONAL_SEQUENCE_LSTM", "timeMajor", True, ("litert", "xnnpack")),
+    ("PACK", "valuesCount", 3, RUNTIMES),
+    ("ARG_MAX", "outputType", 3, ("litert", "xnnpack")),
+    ("ARG_MIN", "outputType", 0, ("litert", "xnnpack")),
+    ("SHAPE", "outType", 3, ("litert", "xnnpack")),
+    ("AVERAGE_POOL_2D", "strideW", 0, ("litert", "xnnpack")),
+    ("MAX_POOL_2D", "strideH", 0, ("litert", "xnnpack")),
+    ("TRANSPOSE_CONV", "strideW", -1, ("litert", "xnnpack")),
+    ("TRANSPOSE_CONV", "padding", 4, ("litert", "xnnpack")),
+    ("MIRROR_PAD", "mode", 5, ("litert", "xnnpack")),
+    ("DEPTHWISE_CONV_2D", "depthMultiplier", 7, ()),
 )
 
+
+# What TFLM computes with, wrongly, instead of refusing it.
+COMPUTED = {
+    ("AVERAGE_POOL_2D", "strideW"),
+    ("CONV_2D", "dilationHFactor"),
+    ("CONV_2D", "strideH"),
+    ("CONV_2D", "strideW"),
+    ("DEPTHWISE_CONV_2D", "dilationWFactor"),
+    ("DEPTHWISE_CONV_2D", "strideH"),
+    ("DEPTHWISE_CONV_2D", "depthMultiplier"),
+    ("MAX_POOL_2D", "strideH"),
+    ("MIRROR_PAD", "mode"),
+    ("TRANSPOSE_CONV", "strideW"),
+    ("UNPACK", "num"),
+}
 
 # TFLM's kernel takes no floats, whatever the options.
 WITHOUT_FLOATS = {("UNIDIRECTIONAL_SEQUENCE_LSTM", "tflm")}
@@ -62,6 +87,7 @@ def test_an_option_that_a_runtime_refuses_is_an_error(runtime: str) -> None:
         if (key[0], runtime) not in WITHOUT_FLOATS
     }
     expected = {key for key, row in zip(CASES, REFUSED, strict=True) if runtime in row[3]}
+    expected |= COMPUTED if runtime == "tflm" else set()
     assert {key for key, rules in found.items() if rules} == expected
     assert [rules for rules in found.values() if len(rules) > 1] == []
 
@@ -85,3 +111,16 @@ def test_the_runtimes_refuse_these_options(runtime: str) -> None:
         if outcomes[case.name].error and (key[0], runtime) not in WITHOUT_FLOATS
     }
     assert refused == {key for key, row in zip(CASES, REFUSED, strict=True) if runtime in row[3]}
+
+
+@pytest.mark.backends
+@pytest.mark.skipif("tflm" not in available(), reason="no tflite-micro")
+def test_tflm_computes_other_values_by_these_options() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        outcomes = run_batch(CASES.values(), "tflm", Path(folder))
+    wrong = {
+        key
+        for key, case in CASES.items()
+        if not outcomes[case.name].error and not case.right(outcomes[case.name].outputs)
+    }
+    assert wrong == COMPUTED

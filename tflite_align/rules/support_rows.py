@@ -138,7 +138,9 @@ class SupportLimits(f.TomlTable, frozen=True, kw_only=True):
     inputs_at_most: int = f.LEFT_OUT
     outputs_at_least: int = f.LEFT_OUT
     outputs_at_most: int = f.LEFT_OUT
+    inputs_equal: str = f.LEFT_OUT  # option with the required number of inputs
     outputs_equal: str = f.LEFT_OUT  # option with the required number of outputs
+    channels_times: str = f.LEFT_OUT  # option: filters for each channel of the input
     options: dict[str, tuple[int, ...]] = f.LEFT_OUT  # option -> legal values
     options_at_most: dict[str, int] = f.LEFT_OUT
     options_equal: tuple[f.Texts, ...] = f.LEFT_OUT  # lists of options that must be equal

@@ -18,8 +18,10 @@ from .subject import Subject
 __all__ = [
     "around",
     "border_types",
+    "channels_times",
     "filled_filters",
     "grouped",
+    "inputs_equal",
     "options_at_least",
     "options_product_at_most",
     "output_types",
@@ -44,6 +46,29 @@ def options_at_least(subject: Subject, value: Mapping[str, int]) -> _Words:
         if actual < least:
             return f"{name} of {least} or more", f"{name} {actual}"
     return None
+
+
+def inputs_equal(subject: Subject, value: str) -> _Words:
+    """The operator has as many inputs as the option named by `value` states."""
+    inputs = len(subject.operator.inputs) if subject.operator is not None else 0
+    stated = subject.option(value)
+    return (
+        None
+        if inputs == stated
+        else (f"as many inputs as the option {value}, {stated}", f"{inputs}")
+    )
+
+
+def channels_times(subject: Subject, value: str) -> _Words:
+    """The innermost size of the second input is that of the first times the option `value`."""
+    first, second = SlotPattern("inputs", 0, 1), SlotPattern("inputs", 1, 2)
+    shapes = [tensor.shape for tensor in subject.tensors(first, second)]
+    if len(shapes) != 2 or not all(shape and shape[-1] > 0 for shape in shapes):
+        return None
+    stated, (size, made) = subject.option(value), (shape[-1] for shape in shapes)
+    if size * stated == made:
+        return None
+    return f"{value} {made / size:g} for {size} channels and {made} filters", f"{stated}"
 
 
 def outputs_equal(subject: Subject, value: str) -> _Words:
