@@ -199,18 +199,18 @@ def support(target: Target, placed: set[str]) -> Iterator[str]:
         " MODEL is the file as a whole."
     )
     yield ""
-    yield "| operators | part | operands | limit | if violated, and sources |"
-    yield "|---|---|---|---|---|"
+    yield "| operators | part | limit | if violated, and sources |"
+    yield "|---|---|---|---|"
     for row in target.support:
         names = ", ".join(row.operators) + (f" but {', '.join(row.unless)}" if row.unless else "")
         when = f", where {tell_limits(row.when)}" if row.when else ""
-        operands = slots(row.slots) if {*row.limits} & {*TENSOR_TESTS} else ""
+        operands = f"{slots(row.slots)}: " if {*row.limits} & {*TENSOR_TESTS} else ""
         severity = f"**{row.severity}**" if row.severity == "error" else row.severity
         note = f". {row.note}" if row.note else ""
         sources = ", ".join(map(cited, row.sources))
-        limit = f"{tell_limits(row.limits)}{when}{note}"
+        limit = f"{operands}{tell_limits(row.limits)}{when}{note}"
         told = f"{severity}: {row.behaviour}"
-        yield f"| {new_places(row, placed)}{names} | {row.part} | {operands} | {limit} | {told}<br>{sources} |"
+        yield f"| {new_places(row, placed)}{names} | {row.part} | {limit} | {told}<br>{sources} |"
     yield ""
 
 
