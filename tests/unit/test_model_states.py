@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.models import Graph
+from tests.support.object_api import load, pack
 from tflite_align import AlignOptions, align
-from tflite_align.format.model import OperatorId, QuantParams
+from tflite_align.errors import UnsupportedError
+from tflite_align.format.model import Model, Operator, OperatorId, QuantParams, Tensor
 from tflite_align.format.reader import read
 from tflite_align.format.writer import write as write_module
 from tflite_align.format.writer.write import write
@@ -43,6 +46,47 @@ def test_edited_operators_are_counted_by_their_final_index() -> None:
     edited = replace(draft.plan(), edited=frozenset({OperatorId(0, 1), OperatorId(0, 2)}))
     origins = edited.edited_origins(model)
     assert edited_operators(state, origins) == {(0, 1), (0, 2), (0, count)}
+
+
+def with_parts(
+    model: Model, *, tensor: Tensor | None = None, added: Operator | None = None
+) -> Model:
+    """The model with a changed tensor, or with an operator added at the end."""
+    (graph,) = model.subgraphs
+    tensors = list(graph.tensors)
+    if tensor is not None:
+        tensors[tensor.index] = tensor
+    operators = (*graph.operators, added) if added is not None else graph.operators
+    changed = replace(graph, tensors=tuple(tensors), operators=operators)
+    return replace(model, subgraphs=(changed,))
+
+
+@pytest.mark.parametrize(
+    ("shape", "signature"), [((2, 4, 4, 3), (-1, 4, 4, 3)), ((1, 4, 4, 3), (1, -1, 4, 3))]
+)
+def test_a_shape_is_written_with_its_signature(
+    shape: tuple[int, ...], signature: tuple[int, ...]
+) -> None:
+    made = load(chain())
+    made.subgraphs[0].tensors[0].shapeSignature = [1, 4, 4, 3]
+    data = pack(made)
+    model = read(data)
+    open_ = replace(model.subgraphs[0].tensors[0], shape=shape, shape_signature=signature)
+    written = read(write(data, model, with_parts(model, tensor=open_)).join())
+    assert written.subgraphs[0].tensors[0] == open_
+
+
+@pytest.mark.parametrize(
+    "beyond", [{"options": {"axis": 1}}, {"intermediates": (0,)}, {"custom_code": "Mine"}], ids=str
+)
+def test_a_new_operator_has_nothing_but_operands(beyond: dict[str, Any]) -> None:
+    model = read(chain())
+    last = model.subgraphs[0].operators[-1]
+    plain = replace(last, index=last.index + 1, origin=None, options={}, name="RELU")
+    assert write(chain(), model, with_parts(model, added=plain)).prefix > 0
+    state = with_parts(model, added=replace(plain, **beyond))
+    with pytest.raises(UnsupportedError, match="a new RELU cannot have options"):
+        write(chain(), model, state)
 
 
 def test_a_range_that_the_file_has_stays_in_the_state_as_it_stays_in_the_file() -> None:
