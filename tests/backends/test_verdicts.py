@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.support.grown_graphs import grown
 from tests.support.models import Graph
 from tests.support.verify_forms import rebiased, rescaled
-from tflite_align import align
+from tflite_align import AlignOptions, align
 from tflite_align.verify.object_api import pack, parse
 from tflite_align.verify.verification import verify
 
@@ -133,3 +134,17 @@ def test_an_output_beyond_float32_is_compared_without_a_warning() -> None:
     report = align(graph.bytes(["x"], ["y", "huge"])).report
     assert report.verification is not None
     assert report.verification.samples == 64
+
+
+def test_options_are_tried_on_as_many_inputs_as_decided() -> None:
+    """A loss that 1,024 inputs show, and 64 do not: neither option avoids it, whatever 64 say."""
+    data = grown(879).data
+    verification = align(data, AlignOptions()).report.verification
+    assert verification is not None
+    assert verification.samples == 1024
+    assert "alignment loses 4.2 dB" in verification.why
+    precise = align(data, AlignOptions(prefer="precision")).report.verification
+    assert precise is not None
+    assert "alignment loses 4.2 dB" in precise.why
+    assert "--prefer precision does not avoid it" in verification.why
+    assert verification.word == "inconclusive", "the rules allow no better parameters"

@@ -59,6 +59,7 @@ def with_way_out(
             samples=options.samples,
             seed=options.seed,
             memory=options.memory,
+            least=verification.samples,
         )
         return _Tried(option=option, scores=scores)
 

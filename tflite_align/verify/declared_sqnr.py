@@ -60,15 +60,17 @@ def declared_scores(
     samples: int,
     seed: int,
     memory: int = MEMORY,
+    least: int = 0,
 ) -> tuple[OutputScore, ...]:
     """Scores of the declared readings of both files, one for each output, part of an output and
     kind of inputs.
 
     No kernel is run and no verdict given. Empty if they cannot be computed, or take more than
-    `memory` bytes. `samples`: number of inputs.
+    `memory` bytes. `samples`: number of inputs; `least`: the number that a verification ended with,
+    whose random inputs are drawn anew.
     """
     evidence = _evidence(
-        original, aligned, calibration, samples, seed=seed, memory=memory, both=True
+        original, aligned, calibration, samples, seed=seed, memory=memory, both=True, least=least
     )
     return () if evidence is None else score_kinds(evidence)
 
@@ -82,6 +84,7 @@ def _evidence(
     seed: int,
     memory: int,
     both: bool,
+    least: int = 0,
 ) -> Evidence | None:
     """Runs of the float twin and of `aligned`'s declared reading on the same inputs, with `both`
     also of `original`'s. None if they cannot be computed, or have no outputs in common. `samples`:
@@ -101,6 +104,8 @@ def _evidence(
         inputs = make_samples(
             model, calibration=calibration, count=samples, seed=seed, memory=memory
         )
+        if inputs.random and inputs.count < least:
+            inputs = make_samples(model, count=samples * (least // inputs.count), seed=seed)
     except UnsupportedError:
         return None
     with workspace() as folder:
