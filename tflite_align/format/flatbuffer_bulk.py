@@ -92,9 +92,8 @@ class Columns:
                     at = self._at[members] + offset
                     relative = view.gather(at, "I").astype(np.int64)
                     if not relative.all():
-                        column[members] = (
-                            view.size
-                        )  # a reference of 0 is invalid: fail the check below
+                        # a reference of 0 is invalid: fail the check below
+                        column[members] = view.size
                     else:
                         column[members] = at + relative
             if int(column.max()) <= view.size - 4:
