@@ -58,9 +58,8 @@ class Acceptance(Record, frozen=True, kw_only=True):
     operator: int | None = None  # the operator that the message names, if any
     place: str = ""  # address of that operator in this file
     facts: tuple[tuple[str, str], ...] = ()  # figures such as ("arena bytes", "10240")
-    operators: tuple[
-        OperatorEstimate, ...
-    ] = ()  # operators of the compiled file, if the tool reports them
+    # operators of the compiled file, if the tool reports them
+    operators: tuple[OperatorEstimate, ...] = ()
 
 
 class JudgeVerdict(Record, frozen=True, kw_only=True):

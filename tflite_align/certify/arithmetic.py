@@ -160,7 +160,9 @@ class _ArithmeticTable(f.TomlTable, frozen=True, kw_only=True):
 
 
 def _row(name: str, row: dict[str, Any], where: str) -> ArithmeticRow:
-    """The ArithmeticRow of one parsed table. `where`: the table's place in the file, for messages."""
+    """The ArithmeticRow of one parsed table. `where`: the table's place in the file, for messages.
+    `row`: the parsed TOML table.
+    """
     if (row["class"] == "none") is not ("reason" in row and "function" not in row):
         raise RuleError(f"{where}: class none needs a reason, every other class a function")
     if row["class"] != "none" and "function" not in row:

@@ -51,8 +51,9 @@ class CheckedFile:
 def check(original: bytes, written: bytes, certificate: Row, kernels: Kernels) -> CheckedFile:
     """Check a certificate (a JSON object) against the bytes of both files and the rows of kernels.
 
-    Raises RefutedError with the location of the first claim that is false; any other exception means
-    that a file or the certificate cannot be read.
+    Raises RefutedError with the location of the first claim that is false; any other exception
+    means that a file or the certificate cannot be read. `original`, `written`: the bytes of both
+    files.
     """
     place, runtimes = "certificate", certificate["runtimes"]
     demand(certificate["format"] == FORMAT, place, f"its format is not {FORMAT}")
@@ -139,7 +140,7 @@ def _operator(pair: GraphPair, index: int, row: Row, location: str, proof: Proof
     """The error bound of one operator in steps (LSB) of its output; None for an unchanged operator
     without one. RefutedError if the operator changed and has no bound, or if it can write integers
     outside the claimed intervals. `index`: of the written operator; `row`: its certificate row;
-    `proof`: kernel functions and names of runtimes.
+    `proof`: kernel functions and names of runtimes. `location`: the place, for the message.
     """
     outputs, bound = pair.written.operators[index].outputs, None
     reached = [pair.written.tensors[i].limits if pair.tracked(i) else None for i in outputs]
@@ -158,6 +159,7 @@ def _certified(pair: GraphPair, index: int, row: Row, location: str, proof: Proo
     """The recomputed bound of one operator. RefutedError if the certificate's `row` claims a
     smaller bound, other kernels or saturation, or if the bound exceeds the limit of the output's
     type. `index`: of the written operator; `proof`: kernel functions and names of runtimes.
+    `location`: the place, for the message.
     """
     operator = pair.written.operators[index]
     original = pair.origin(index) or operator

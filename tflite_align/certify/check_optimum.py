@@ -38,7 +38,7 @@ class CheckedOptimum:
 def check_optimum(claim: Row, after: ReadFile, matched: Sequence[Matched]) -> CheckedOptimum:
     """Recompute the costs that the certificate claims (`claim`), for every component. `after`: the
     written file. Raises RefutedError, with the component, if a cost, a bound or a chosen label is
-    false.
+    false. `matched`: the correspondence of each subgraph of both files.
     """
     gaps = []
     for number, row in enumerate(claim["components"]):
@@ -61,7 +61,8 @@ def check_optimum(claim: Row, after: ReadFile, matched: Sequence[Matched]) -> Ch
 
 def see_chosen(row: Row, after: ReadFile, matched: Sequence[Matched], place: str) -> None:
     """Raise RefutedError unless, in the written file, every slot (operand position) of a group has
-    the label (scale, zero point) that the certificate's row says was chosen.
+    the label (scale, zero point) that the certificate's row says was chosen. `matched`: the
+    correspondence of each subgraph of both files. `place`: the component, for the message.
     """
     where = [{source: n for n, source in enumerate(one.operators)} for one in matched]
     for number, (group, pick) in enumerate(zip(row["groups"], row["chosen"], strict=True)):

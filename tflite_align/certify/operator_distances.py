@@ -107,7 +107,7 @@ def _outputs(case: OperatorCase, rows: Sequence[ArithmeticRow]) -> list[Affine]:
 
 def _accumulators(case: OperatorCase, rows: Sequence[ArithmeticRow]) -> Iterator[_Cases]:
     """Compare over all accumulators of a convolution or matrix product; one part for each scale of
-    weights and choice of functions.
+    weights and choice of functions. `rows`: the kernels whose functions are compared.
     """
     data = case.affine("inputs", CHANNELED[case.operator.name].data)
     outputs = _outputs(case, rows)
@@ -152,7 +152,9 @@ def _near(values: Array, real: float, output: Affine) -> Array:
 
 
 def _sums(case: OperatorCase, rows: Sequence[ArithmeticRow]) -> Iterator[_Cases]:
-    """Compare over all sums of elements; one part for each number of elements."""
+    """Compare over all sums of elements; one part for each number of elements. `rows`: the kernels
+    whose functions are compared.
+    """
     operand, outputs = case.affine("inputs", 0), _outputs(case, rows)
     ends = (0, _channels(case) - 1)  # a channel of a block, and one left over
     for count in case.counts():
@@ -173,7 +175,9 @@ def _sum(count: int, _: int, value: int) -> str:
 
 
 def _floats(case: OperatorCase, rows: Sequence[ArithmeticRow]) -> _Cases:
-    """Compare over all finite float32 values, enumerated in ascending order."""
+    """Compare over all finite float32 values, enumerated in ascending order. `rows`: the kernels
+    whose functions are compared.
+    """
     kernels = [
         [partial(_of_place, FUNCTIONS[name], output) for name in row.functions]
         for row, output in zip(rows, _outputs(case, rows), strict=True)
@@ -187,7 +191,7 @@ def _floats(case: OperatorCase, rows: Sequence[ArithmeticRow]) -> _Cases:
 
 def _float32(places: Array) -> Array:
     """The float32 value for each index of that enumeration: 0 is 0.0, 1 the smallest positive
-    value.
+    value. `places`: indices, int64.
     """
     values: Array = np.abs(places).astype(np.int32).view(np.float32)
     return np.copysign(values, np.where(places < 0, np.float32(-1), np.float32(1)))
@@ -223,7 +227,7 @@ def _behind(function: Callable[..., Any], arguments: tuple[Any, ...], *cases: Ar
 
 def _pairs(case: OperatorCase, rows: Sequence[ArithmeticRow]) -> _Cases:
     """Compare over all pairs of integers of two operands, or over a sample of them if they are too
-    many.
+    many. `rows`: the kernels whose functions are compared.
     """
     a, b = (_values(case, index) for index in (0, 1))
     exact = a.size * b.size <= _MOST
@@ -241,7 +245,9 @@ def _pairs(case: OperatorCase, rows: Sequence[ArithmeticRow]) -> _Cases:
 
 
 def _values(case: OperatorCase, index: int) -> Array:
-    """The integers that an operand can have: those of a constant, or all of its type."""
+    """The integers that an operand can have: those of a constant, or all of its type. `index`:
+    position among the inputs.
+    """
     operand = case.affine("inputs", index)
     tensor = case.operand("inputs", index)
     if case.model.is_constant(case.graph.index, tensor.index):
@@ -250,7 +256,7 @@ def _values(case: OperatorCase, index: int) -> Array:
 
 
 def _table(case: OperatorCase, rows: Sequence[ArithmeticRow]) -> _Cases:
-    """Compare over all integers of one operand."""
+    """Compare over all integers of one operand. `rows`: the kernels whose functions are compared."""
     operand = case.affine("inputs", 0)
     if operand.high - operand.low >= _MOST:
         raise UnknownHereError(f"{case.operand('inputs', 0).type} has too many integers to try")

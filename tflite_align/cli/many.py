@@ -141,9 +141,8 @@ class Outcomes:
         self._shard, self._settings = shard, settings
         self._alone: Report | None = None  # the last report that has a graph
         self._spool = Spool()
-        self._places: list[
-            tuple[str, str, int, int]
-        ] = []  # (path, model name, start and end byte in the spool)
+        # (path, model name, start and end byte in the spool)
+        self._places: list[tuple[str, str, int, int]] = []
         self._drawn: dict[int, IndexEntry] = {}
 
     def __enter__(self) -> Self:

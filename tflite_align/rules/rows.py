@@ -230,28 +230,24 @@ class OperatorRow(Record, frozen=True, kw_only=True):
     category: str = "other"  # section of the rule tables in which it is listed
     rules: tuple[Rule, ...] = ()
     family: Family = "other"  # operator family, which selects the alignment policy
-    family_axes: tuple[
-        int, ...
-    ] = ()  # the family applies only if the constant inputs[1] has these axes
+    # the family applies only if the constant inputs[1] has these axes
+    family_axes: tuple[int, ...] = ()
     flow: Flow | None = None
     range: Range | None = None  # real values that the operator can produce for any inputs
     rigid: tuple[SlotPattern, ...] = ()  # slots whose parameters must never change
     ignored: tuple[SlotPattern, ...] = ()  # slots whose parameters have no effect (indices, masks)
     resource: Literal["read", "write", "handle"] | None = None
     calls: tuple[CallRow, ...] = ()
-    zeros: tuple[
-        tuple[SlotPattern, ...], ...
-    ] = ()  # the outputs are 0 where all slots of one list are 0
-    positive: tuple[
-        SlotPattern, ...
-    ] = ()  # slots for which a scale of 0 makes kernels abort the process
+    # the outputs are 0 where all slots of one list are 0
+    zeros: tuple[tuple[SlotPattern, ...], ...] = ()
+    # slots for which a scale of 0 makes kernels abort the process
+    positive: tuple[SlotPattern, ...] = ()
     scaled: tuple[SlotPattern, ...] = ()  # slots that kernels rescale by their own scale
     channels: tuple[SlotPattern, ...] = ()  # read by channel, beside weights and biases
     adds: tuple[SlotPattern, ...] = ()  # the output is the sum of these operands
     subtracts: tuple[SlotPattern, ...] = ()  # operands that are subtracted from that sum
-    mirror: tuple[
-        SlotPattern, ...
-    ] = ()  # two slots: opposite zero points are as right as equal ones
+    # two slots: opposite zero points are as right as equal ones
+    mirror: tuple[SlotPattern, ...] = ()
     joins: tuple[SlotPattern, ...] = ()  # operands that are concatenated under one scale
     fuses: bool = False  # its integer kernels clamp to a fused activation
     carried: bool = False  # inputs[i], outputs[i] are one loop-carried value

@@ -193,9 +193,8 @@ class SupportLimits(f.TomlTable, frozen=True, kw_only=True):
     zero: f.Yes = f.LEFT_OUT  # a constant must have the real value 0 everywhere
     varied: f.Yes = f.LEFT_OUT  # a constant must hold at least two different integers
     real_at_most: f.Number = f.LEFT_OUT  # largest real value allowed in a constant
-    rows_zero_outside: int = (
-        f.LEFT_OUT
-    )  # all rows of a constant except this many last ones must be 0
+    # all rows of a constant except this many last ones must be 0
+    rows_zero_outside: int = f.LEFT_OUT
     per_tensor: f.Yes = f.LEFT_OUT  # at most one scale
     per_channel: int = f.LEFT_OUT  # one scale for each index along this dimension
     raw: f.Yes = f.LEFT_OUT  # no scale

@@ -72,9 +72,8 @@ class _Alignment:
         }
         self.label: dict[int, Label] = {}
         self.master: dict[int, int] = {}
-        self.aligned: dict[
-            int, Label
-        ] = {}  # node -> label from the operator's own alignment, before a later operator changes it
+        # node -> label from the operator's own alignment, before a later operator changes it
+        self.aligned: dict[int, Label] = {}
         self.passive: dict[int, list[TensorId]] = {}  # node -> tensors that its operator writes
         self.decided: set[TensorId] = set()  # operands of the operators aligned so far
         self.fixed: set[int] = set()

@@ -145,7 +145,9 @@ def _tables(costs: _Costs, reads: Reads, blocks: Iterable[np.ndarray], limits: L
 
 
 def lost_bits(problem: Problem, values: Values, options: SolverOptions) -> float:
-    """Bits lost at all computing readers of a problem in which every domain is a single label."""
+    """Bits of precision lost, summed over all readers that compute with the tensors' values, of a
+    problem in which every node has one candidate label.
+    """
     costs = _Costs(problem, values, options)
     total = 0.0
     for value in problem.values:

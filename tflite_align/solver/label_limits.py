@@ -90,9 +90,8 @@ class Limits:
         self.model = model
         self.shared = {id(window) for window in shared}
         self.unsettled: dict[Slot, list[BiasOf | tuple[Window, int, int]]] = {}
-        self.sides: dict[
-            int, _Sides
-        ] = {}  # id(window) -> its sides; the window object is kept by `unsettled` or by the sides
+        # id(window) -> its sides; the window object is kept by `unsettled` or by the sides
+        self.sides: dict[int, _Sides] = {}
         self.windows: dict[Slot, list[tuple[_Sides, int, int]]] = {}
         self.least: dict[Slot, float] = {}
         self.frozen: dict[Slot, Label] = {}

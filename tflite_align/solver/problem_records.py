@@ -100,20 +100,17 @@ class Node(Record, kw_only=True):
     rules: set[str] = field(default_factory=set)
     held: Label | None = None  # rigid slot: its declared label
     legal: tuple[Label, ...] = ()  # fixed rule: the labels that its kernel can write
-    demands: list[Demand] = field(
-        default_factory=list
-    )  # allowed labels of each rigid and each fixed slot
+    # allowed labels of each rigid and each fixed slot
+    demands: list[Demand] = field(default_factory=list)
     policy: str = ""  # "concat large": the family and policy that name its label
     wanted: tuple[Label, ...] = ()  # labels that a policy allows
     keeps: bool = False  # policy none: the operators that write its operands keep their parameters
     free: bool = False  # its operator rescales each operand, so labels may differ
-    loose: set[Slot] = field(
-        default_factory=set
-    )  # slots tied only by a policy: their operators rescale each operand
+    # slots tied only by a policy: their operators rescale each operand
+    loose: set[Slot] = field(default_factory=set)
     zero: bool = False  # zero point must be 0
-    uncut: set[Slot] = field(
-        default_factory=set
-    )  # slots in front of which no QUANTIZE may be inserted
+    # slots in front of which no QUANTIZE may be inserted
+    uncut: set[Slot] = field(default_factory=set)
     extra: tuple[Label, ...] = ()  # labels that a multiplier window suggests
     domain: tuple[Label, ...] = ()
 

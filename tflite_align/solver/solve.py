@@ -132,9 +132,8 @@ class _Answer:
         self.components: list[Component] = []
         self.conflicts: list[Conflict] = []
         self.why: dict[TensorId, str] = {}
-        self.anchors: dict[
-            Label, TensorId
-        ] = {}  # label -> the component's first tensor that declares it
+        # label -> the component's first tensor that declares it
+        self.anchors: dict[Label, TensorId] = {}
 
     def decide(self, index: int, posed: Posed, answer: Answer) -> None:
         """Add the decision for one component, or the conflict if it has no solution. `index`: its

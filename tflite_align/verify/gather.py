@@ -27,11 +27,12 @@ __all__ = ["Gathered", "gather", "gather_readings", "with_constants"]
 _SPREAD = 0.1  # share of the inputs' declared ranges to try if every kind of inputs overflows
 _PILOT = 8  # number of samples for that try
 _WORTH_DB = 2.0
+# names of forms: of the original, of both files, of one file
 _READINGS = (
     "declared:before",
     DECLARED,
     "declared:after",
-)  # names of forms: of the original, of both files, of one file
+)
 
 
 class Gathered(Record, frozen=True, kw_only=True):

@@ -58,9 +58,8 @@ _LAUNCH = str(_HERE / "launch.py")
 _OUT_OF_TIME = -getattr(signal, "SIGALRM", 0) or None
 _WINDOWS_FAULT = 0xC0000000  # NTSTATUS errors, which is how a crash looks on Windows
 _GARBAGE = re.compile(r"(params\.scale\)*) \(-?\d+ != -?\d+\)")
-_GLUED = re.compile(
-    r"(?<=\S)(?=Node number|failed to delegate )"
-)  # messages without a separator between them
+# messages without a separator between them
+_GLUED = re.compile(r"(?<=\S)(?=Node number|failed to delegate )")
 _NOISE = ("INFO:", "WARNING:", "W0000", "I0000", "Traceback", "  File ", "    ")
 
 
@@ -69,9 +68,8 @@ _NOISE = ("INFO:", "WARNING:", "W0000", "I0000", "Traceback", "  File ", "    ")
 _SPACE = 8 << 30
 _SPACE_A_BYTE = 8
 _LONGEST = 10.0**7  # seconds: the system's timers take no years
-_FILE = (
-    1 << 30
-)  # bytes: largest file that a judge may write, besides a multiple of the model's size
+# bytes: largest file that a judge may write, besides a multiple of the model's size
+_FILE = 1 << 30
 _LOG = 4 << 20  # bytes that are read from the end of each output stream
 # Environment variables that a tool may see: locations of programs and libraries, and the language.
 _SEEN = frozenset({

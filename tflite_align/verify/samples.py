@@ -251,7 +251,9 @@ def _rows(model: Any, index: int) -> int:
 
 
 def _on_grid(inputs: tuple[GraphInput, ...], real: tuple[Array, ...]) -> tuple[Array, ...]:
-    """The real values of all inputs, each in its own type."""
+    """The real values of all inputs, each rounded to the integers of its input and stored in its
+    type.
+    """
     return tuple(
         _grid(graph_input, values) for graph_input, values in zip(inputs, real, strict=True)
     )

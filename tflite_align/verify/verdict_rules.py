@@ -10,9 +10,8 @@ from ..verdicts import Acceptance, JudgeVerdict, JudgeWord, OutputScore, Status,
 
 __all__ = ["judge_word", "loaded", "overall"]
 
-_INFORMATIONAL = (
-    "xnnpack",
-)  # judges whose refusal fails the file only if they accepted the original
+# judges whose refusal fails the file only if they accepted the original
+_INFORMATIONAL = ("xnnpack",)
 _NUMBERS = re.compile(r"[-+]?\d[\d.e+-]*")
 
 

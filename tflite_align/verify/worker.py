@@ -186,9 +186,8 @@ class _Kept:
             if self.outputs[index].shape[1:] == values.shape:
                 self.outputs[index][sample] = values
             else:
-                self.outputs[index] = np.zeros(
-                    (0, 0), np.float32
-                )  # the output's size depends on its values
+                # the output's size depends on its values
+                self.outputs[index] = np.zeros((0, 0), np.float32)
 
     def save(self, folder: Path) -> None:
         """Write one file per output."""

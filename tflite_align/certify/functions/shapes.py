@@ -78,8 +78,8 @@ def _valid(size: int, window: int, stride: int, options: Mapping[str, Any]) -> s
 
 
 def summed_counts(name: str, given: Shape, taken: Shape, options: Mapping[str, Any]) -> list[int]:
-    """The numbers of elements that one output of a pooling, mean or sum can have; empty where the shapes
-    do not say.
+    """The numbers of elements that one output of a pooling, mean or sum can have; empty where the
+    shapes do not say. `options`: the operator's options by schema name.
     """
     if name == "AVERAGE_POOL_2D":
         return window_counts(given, options)

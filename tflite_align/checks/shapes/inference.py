@@ -80,7 +80,9 @@ def _known(
     opened: bool,
     earlier: EarlierState | None = None,
 ) -> Inferred:
-    """The cached result of _inferred under the key `name`; `opened`: as in _inferred."""
+    """The cached result of _inferred under the key `name`; `opened`: as in _inferred. `subgraph`:
+    its index.
+    """
     graph = model.subgraphs[subgraph]
     cached: Inferred | None = graph.memo.get(name)
     if cached is None:

@@ -146,9 +146,8 @@ class _Signed:
         tensors is converted.
         """
         links = self.draft.links(graph.index)
-        steps: dict[
-            OperatorId, list[Slot]
-        ] = {}  # operator -> other slots that use its uint8 tensors
+        # operator -> other slots that use its uint8 tensors
+        steps: dict[OperatorId, list[Slot]] = {}
         for operator in graph.operators:
             operator_id = OperatorId(graph.index, operator.index)
             ends = (*operator.inputs, *operator.outputs)

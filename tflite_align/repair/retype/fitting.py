@@ -30,9 +30,8 @@ __all__ = ["fitting_types", "retype"]
 _TYPES = "types"
 
 
-_Place = tuple[
-    int, int | None, tuple[int, ...]
-]  # identity of an operator, also after others were inserted
+# identity of an operator, also after others were inserted
+_Place = tuple[int, int | None, tuple[int, ...]]
 
 
 def retype(
