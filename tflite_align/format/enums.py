@@ -15,6 +15,7 @@ from typing import Any
 
 __all__ = [
     "BITS",
+    "TENSOR_TYPES",
     "Activation",
     "constant_size",
     "operator_code",
@@ -85,6 +86,8 @@ def _members(name: str) -> dict[int, str]:
 
 
 _TYPE_NAMES = {code: name.lower() for code, name in _members("TensorType").items()}
+# Names of all types of the schema.
+TENSOR_TYPES = tuple(sorted(_TYPE_NAMES.values()))
 _TYPE_CODES = {name: code for code, name in _TYPE_NAMES.items()}
 _OPERATOR_NAMES = _members("BuiltinOperator")
 _OPERATOR_CODES = {name: code for code, name in _OPERATOR_NAMES.items()}

@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Meta, defstruct
 
 from ..errors import RuleError
+from ..format.enums import TENSOR_TYPES
 from ..numerics import INTEGER_LIMITS, Label, to_float32
 from ..record import Record, field
 from .rows import SlotPattern
@@ -33,6 +34,8 @@ __all__ = [
     "QuantizedType",
     "Reading",
     "SlotText",
+    "TensorType",
+    "TensorTypes",
     "Texts",
     "TomlTable",
     "Word",
@@ -172,6 +175,7 @@ if TYPE_CHECKING:
     Yes = bool
     No = bool
     QuantizedType = str
+    TensorType = str
 else:
 
     class SlotText(metaclass=Reading):
@@ -212,6 +216,9 @@ else:
 
     # Types of table keys, which msgspec does not convert by `Reading`.
     QuantizedType = Annotated[Literal[tuple(INTEGER_LIMITS)], about(called="quantized type")]
+    TensorType = Annotated[Literal[TENSOR_TYPES], about(called="tensor type")]
+
+TensorTypes = tuple[TensorType, ...]
 
 
 # --- conversion ---------------------------------------------------------------------------------

@@ -65,13 +65,13 @@ class _RuleTable(f.TomlTable, frozen=True, kw_only=True):
     when: f.SlotText = f.LEFT_OUT
     unless: f.SlotText = f.LEFT_OUT
     beside: tuple[f.SlotText, ...] = f.LEFT_OUT
-    where: dict[str, f.Texts] = f.LEFT_OUT  # slot -> types
+    where: dict[str, f.TensorTypes] = f.LEFT_OUT  # slot -> types
 
 
 class _SlotsTable(_RuleTable, frozen=True, kw_only=True):
     """The table of a rule on several slots: same, zero, power."""
 
-    types: f.Texts
+    types: f.TensorTypes
     slots: tuple[f.SlotText, ...]
 
 
@@ -86,7 +86,7 @@ class _FixedTable(_RuleTable, frozen=True, kw_only=True):
 class _WeightTable(_RuleTable, frozen=True, kw_only=True):
     """The table of a WeightRule."""
 
-    types: f.Texts
+    types: f.TensorTypes
     slot: f.SlotText
     axis: int = f.LEFT_OUT
     symmetric: bool = f.LEFT_OUT
@@ -100,7 +100,7 @@ class _BiasTable(_RuleTable, frozen=True, kw_only=True):
     slot: f.SlotText
     factors: tuple[f.SlotText, ...]
     multiplier: f.Number = f.LEFT_OUT
-    bias_types: dict[f.QuantizedType, f.Texts]
+    bias_types: dict[f.QuantizedType, f.TensorTypes]
     type_option: str = f.LEFT_OUT
     heeded: bool = f.LEFT_OUT
     counted: bool = f.LEFT_OUT
@@ -112,7 +112,7 @@ class _BiasTable(_RuleTable, frozen=True, kw_only=True):
 class _WindowTable(_RuleTable, frozen=True, kw_only=True):
     """The table of a WindowRule."""
 
-    types: f.Texts
+    types: f.TensorTypes
     form: Literal["product", "maximum", "square", "each"] = f.LEFT_OUT
     numerator: tuple[f.SlotText, ...]
     denominator: tuple[f.SlotText, ...]
@@ -126,7 +126,7 @@ class _PresentTable(_RuleTable, frozen=True, kw_only=True):
 
     slot: f.SlotText
     factors: tuple[f.SlotText, ...]
-    bias_types: dict[str, str]
+    bias_types: dict[f.TensorType, f.TensorType]
     axis: int
     absence: Literal["either", "left_out", "minus_one"] = f.LEFT_OUT
 

@@ -153,25 +153,25 @@ class SupportLimits(f.TomlTable, frozen=True, kw_only=True):
     upscale: _Upscale = f.LEFT_OUT  # allowed factors of height and width
     same_parameters: tuple[f.SlotText, ...] = f.LEFT_OUT  # slots with equal scale and zero point
     around: f.Texts = f.LEFT_OUT  # operators between this one and its counterpart (dilation)
-    border_types: f.Texts = f.LEFT_OUT  # allowed types of the main subgraph's inputs and outputs
+    border_types: f.TensorTypes = f.LEFT_OUT  # of the main subgraph's inputs and outputs
     grouped: bool = f.LEFT_OUT  # grouped convolution: each filter reads a part of the channels
     whole_groups: bool = f.LEFT_OUT  # the channels must be a multiple of a filter's channels
     filled_filters: bool = f.LEFT_OUT  # there must be as many channels as a filter has, or more
     growth: _Growth = f.LEFT_OUT  # largest ratio of sizes of `to` and `from`, per dimension
     same_shape: tuple[f.SlotText, ...] = f.LEFT_OUT
     same_type: tuple[f.SlotText, ...] = f.LEFT_OUT
-    output_types: f.Texts = f.LEFT_OUT  # allowed types of the first output
+    output_types: f.TensorTypes = f.LEFT_OUT  # allowed types of the first output
     outputs_inside: f.Yes = f.LEFT_OUT  # no output may be an output of the subgraph
     some_constant: f.Yes = f.LEFT_OUT  # at least one input must be a constant
     constants_zero: f.Yes = f.LEFT_OUT  # constant inputs must have the real value 0 everywhere
-    any_type: f.Texts = f.LEFT_OUT  # at least one computed operand must have one of these types
+    any_type: f.TensorTypes = f.LEFT_OUT  # one of them at one computed operand at least
     # In subgraphs that these options name, no computed tensor is an output twice, and no input is
     # returned as a later output than its own position.
     distinct_outputs: f.Texts = f.LEFT_OUT
     carried_in_order: f.Texts = f.LEFT_OUT
-    types: f.Texts = f.LEFT_OUT
-    types_not: f.Texts = f.LEFT_OUT
-    quantized: f.Texts = f.LEFT_OUT  # tensors of these types must have a scale
+    types: f.TensorTypes = f.LEFT_OUT
+    types_not: f.TensorTypes = f.LEFT_OUT
+    quantized: f.TensorTypes = f.LEFT_OUT  # tensors of these types must have a scale
     affine: f.Yes = f.LEFT_OUT  # no quantization scheme other than scales and zero points
     zero_points: dict[f.QuantizedType, tuple[int, ...]] = f.LEFT_OUT  # type -> [least, greatest]
     static_behind: int = f.LEFT_OUT  # number of outermost dimensions whose size may be unknown

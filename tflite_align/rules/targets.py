@@ -39,7 +39,7 @@ class Requirement(Record, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """
 
     rules: tuple[str, ...]  # glob patterns of rule ids
-    types: tuple[str, ...] = ()  # empty: all
+    types: f.TensorTypes = ()  # empty: all
     severity: Severity
     behaviour: str
     sources: tuple[str, ...] = ()
@@ -120,7 +120,7 @@ class _TargetTable(f.TomlTable, frozen=True, kw_only=True):
     title: str
     judges: f.Texts
     sources: f.Texts
-    quantize: dict[f.QuantizedType, f.Texts]
+    quantize: dict[f.QuantizedType, f.TensorTypes]
     level: tuple[Requirement, ...]
     support: tuple[SupportTable, ...] = f.LEFT_OUT
     splits: Literal["once"] = f.LEFT_OUT
