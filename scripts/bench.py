@@ -129,6 +129,7 @@ def _verifications(models: list[Path], corpus: Path | None) -> list[dict[str, An
 
 
 def main() -> int:
+    """Run the command line; returns the exit status."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

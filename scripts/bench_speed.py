@@ -233,4 +233,5 @@ def speed_rows(
 
 
 def show(row: Row) -> None:
+    """Print one row of figures."""
     print(json.dumps(row), flush=True)

@@ -134,4 +134,5 @@ def verification_rows(models: Sequence[tuple[str, Path]]) -> Iterator[dict[str, 
 
 
 def show(row: dict[str, Any]) -> None:
+    """Print one row of figures."""
     print(json.dumps(row), flush=True)

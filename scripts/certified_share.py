@@ -38,6 +38,9 @@ def _words(data: bytes) -> Iterator[tuple[str, str]]:
 
 
 def main(corpus: Path, parts: tuple[str, ...]) -> None:
+    """Print the share of certified operators for each file of these parts of the corpus, and in
+    total.
+    """
     total, reasons = Counter[str](), Counter[str]()
     for path in sorted(path for part in parts for path in (corpus / part).rglob("*.tflite")):
         try:

@@ -62,6 +62,9 @@ def resolved(old: str, *, upgrade: bool) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status. `arguments`: its words; None: those of the
+    process.
+    """
     parser = argparse.ArgumentParser(description="Write .ci/constraints.txt.")
     parser.add_argument("--upgrade", action="store_true", help="the newest version of each")
     given = parser.parse_args(arguments)

@@ -127,6 +127,9 @@ def _told(operators: Sequence[Operator], index: int | None) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status. `arguments`: its words; None: those of the
+    process.
+    """
     parser = argparse.ArgumentParser(description="Compare predictions with compiled models.")
     parser.add_argument("folders", nargs="+", type=Path, metavar="DIR")
     given = parser.parse_args(arguments)

@@ -55,6 +55,7 @@ def _operators(model: Model, *names: str) -> Iterator[Operator]:
 
 
 def _tensor(model: Model, index: int) -> Tensor:
+    """The tensor with this index in the first subgraph."""
     return model.subgraphs[0].tensors[index]
 
 

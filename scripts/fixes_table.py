@@ -109,6 +109,9 @@ def render_measured(folder: Path) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status. `arguments`: its words; None: those of the
+    process.
+    """
     parser = argparse.ArgumentParser(description="Render docs/fixes.md.")
     parser.add_argument("fixtures", nargs="?", type=Path, help="folder of make_fixtures.py")
     parser.add_argument("--check", action="store_true", help="compare only")

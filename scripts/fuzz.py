@@ -93,6 +93,7 @@ def mutated(data: bytes, most: int, seed: int) -> bytes:
 
 
 def main() -> None:
+    """Run the command line."""
     warnings.simplefilter("error")
     limits = [f"-timeout={_HANGS}", f"-report_slow_units={_HANGS}", "-rss_limit_mb=1024"]
     options = [*limits, "-max_len=65536", *sys.argv[1:]]

@@ -366,6 +366,9 @@ def render_kernels() -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status. `arguments`: its words; None: those of the
+    process.
+    """
     parser = argparse.ArgumentParser(description="Render docs/rules.md and docs/kernels.md.")
     parser.add_argument("--check", action="store_true", help="compare only")
     given = parser.parse_args(arguments)

@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # runs from a bare checkout, installed or not
 
-from tflite_align.certify.arithmetic import arithmetic_schema  # noqa: E402 - needs the path
+from tflite_align.certify.arithmetic import arithmetic_schema  # noqa: E402 - found by the line above
 from tflite_align.certify.certificate_schema import certificate_schema  # noqa: E402
 from tflite_align.report.json_schema import batch_schema, report_schema  # noqa: E402
 from tflite_align.rules.fixes import fixes_schema  # noqa: E402
@@ -25,8 +25,8 @@ from tflite_align.rules.operator_rows import operators_schema  # noqa: E402
 from tflite_align.rules.shape_rows import shapes_schema  # noqa: E402
 from tflite_align.rules.targets import targets_schema  # noqa: E402
 from tflite_align.rules.versions import versions_schema  # noqa: E402
-from tflite_align.settings.config import config_schema  # noqa: E402 - needs the path
-from tflite_align.settings.lock import lock_schema  # noqa: E402 - needs the path
+from tflite_align.settings.config import config_schema  # noqa: E402 - found by the line above
+from tflite_align.settings.lock import lock_schema  # noqa: E402 - found by the line above
 
 
 def schemas() -> dict[Path, str]:
@@ -61,6 +61,9 @@ def stale(files: dict[Path, str]) -> list[Path]:
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status. `arguments`: its words; None: those of the
+    process.
+    """
     parser = argparse.ArgumentParser(description="Write the JSON Schemas.")
     parser.add_argument("--check", action="store_true", help="compare only")
     given = parser.parse_args(arguments)

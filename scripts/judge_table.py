@@ -170,6 +170,9 @@ def table(found: Sequence[Line]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status. `arguments`: its words; None: those of the
+    process.
+    """
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("models", nargs="+", type=Path)
     parser.add_argument("--target", action="append", choices=target_names())

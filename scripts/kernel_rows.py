@@ -75,6 +75,9 @@ def _list(values: Iterable[str]) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status. `arguments`: its words; None: those of the
+    process.
+    """
     parser = argparse.ArgumentParser(description="Write schema/kernels/*.toml.")
     parser.add_argument("operators", nargs="*", metavar="OPERATOR")
     given = parser.parse_args(arguments)

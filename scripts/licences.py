@@ -95,6 +95,9 @@ def text() -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status. `arguments`: its words; None: those of the
+    process.
+    """
     parser = argparse.ArgumentParser(description="Write LICENSES.txt.")
     parser.add_argument("--check", action="store_true", help="compare only")
     given = parser.parse_args(arguments)

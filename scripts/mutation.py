@@ -93,6 +93,7 @@ def judged(room: str, *, whole: bool) -> tuple[list[Mutant], list[Mutant]]:
 
 
 def main() -> int:
+    """Run the command line; returns the exit status."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

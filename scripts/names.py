@@ -94,6 +94,9 @@ def python_files(paths: list[Path]) -> list[Path]:
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status. `arguments`: its words; None: those of the
+    process.
+    """
     parser = argparse.ArgumentParser(
         description="Count variables named by participles and fillers."
     )

@@ -150,6 +150,7 @@ def page(text: str, shown: str) -> str:
 
 
 def main() -> int:
+    """Run the command line; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--renew", type=pathlib.Path, metavar="DIR", help="make the sample anew")
     parser.add_argument("--environments", type=pathlib.Path, help="default: DIR/converters")

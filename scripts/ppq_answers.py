@@ -38,6 +38,7 @@ def answers(python: str) -> dict[str, object]:
 
 
 def main() -> None:
+    """Run the command line."""
     code = "import importlib.metadata as m; print(m.version('esp-ppq'))"
     ran = subprocess.run([sys.argv[1], "-c", code], check=True, capture_output=True, text=True)
     document = {

@@ -55,6 +55,7 @@ def keras_names(net: str) -> dict[str, Any]:
 
 
 def main() -> int:
+    """Run the command line; returns the exit status."""
     net, file = sys.argv[1:]
     framework, _, name = net.rpartition(":")
     known = pathlib.Path("calibration.npy").is_file()  # a block after the first needs no names

@@ -197,6 +197,9 @@ def _vendored(package: Package) -> dict[str, Any]:
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status. `arguments`: its words; None: those of the
+    process.
+    """
     parser = argparse.ArgumentParser(description="Write a bill of materials.")
     parser.add_argument("--out", metavar="FILE", help="instead of stdout")
     given = parser.parse_args(arguments)

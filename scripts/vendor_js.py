@@ -98,6 +98,9 @@ def unpacked(package: Package, archive: bytes) -> dict[Path, bytes]:
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status. `arguments`: its words; None: those of the
+    process.
+    """
     parser = argparse.ArgumentParser(description="Fetch the HTML report's libraries.")
     parser.add_argument("--check", action="store_true", help="compare only")
     given = parser.parse_args(arguments)
