@@ -14,6 +14,7 @@ from tests.rules.kernels.survey import RUNTIMES
 from tests.rules.kernels.typed import TypedCase, bases
 from tests.rules.test_kernel_rows import available
 from tests.support.kernel_batch import run_batch
+from tests.support.vela_batch import compile_batch
 from tflite_align import check
 from tflite_align.record import replace
 
@@ -124,3 +125,40 @@ def test_tflm_computes_other_values_by_these_options() -> None:
         if not outcomes[case.name].error and not case.right(outcomes[case.name].outputs)
     }
     assert wrong == COMPUTED
+
+
+# Options that Vela refuses, that end it, or of which it compiles what has no meaning.
+WITHOUT_MEANING = (
+    ("AVERAGE_POOL_2D", "filterWidth", -1),
+    ("CONV_2D", "dilationHFactor", 0),
+    ("CONV_2D", "strideH", 0),
+    ("DEPTHWISE_CONV_2D", "depthMultiplier", 7),
+    ("DEPTHWISE_CONV_2D", "strideH", 0),
+    ("MAX_POOL_2D", "strideH", 0),
+    ("TRANSPOSE_CONV", "strideW", -1),
+)
+ETHOS = ("ethos-u55", "ethos-u65", "ethos-u85")
+
+
+@pytest.mark.parametrize("target", ETHOS)
+@pytest.mark.parametrize(("operator", "option", "value"), WITHOUT_MEANING)
+def test_what_vela_cannot_compile_is_an_error(
+    target: str, operator: str, option: str, value: int
+) -> None:
+    made = changed(operator, option, value)
+    part = "multiplier" if option == "depthMultiplier" else "window"
+    assert f"support/{operator}/{part}" in _errors(made, target)
+
+
+@pytest.mark.compilers
+def test_vela_refuses_filters_that_the_multiplier_contradicts() -> None:
+    base = next(one for one in bases("DEPTHWISE_CONV_2D") if one.inputs[0].type == "int8")
+    assert base.form.options is not None
+    table, options = base.form.options
+    form = replace(base.form, options=(table, {**options, "depthMultiplier": 7}))
+    made = replace(base, name="contradicted", form=form)
+    with tempfile.TemporaryDirectory() as folder:
+        models = {one.name: one.model() for one in (base, made)}
+        outcomes = compile_batch(models, "ethos-u55", Path(folder))
+    assert outcomes[base.name].error == ""
+    assert "depth multiplier = 7" in outcomes[made.name].error
