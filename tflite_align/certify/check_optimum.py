@@ -41,15 +41,15 @@ def check_optimum(claim: Row, after: ReadFile, matched: Sequence[Matched]) -> Ch
     false. `matched`: the correspondence of each subgraph of both files.
     """
     gaps = []
-    for number, row in enumerate(claim["components"]):
-        place, bound = f"optimum/component[{number}]", int(row["bound"])
-        see_chosen(row, after, matched, place)
+    for position, row in enumerate(claim["components"]):
+        address, bound = f"optimum/component[{position}]", int(row["bound"])
+        see_chosen(row, after, matched, address)
         try:
             cost, least = chosen_cost(row), smallest_cost(row)
         except CostsError as error:
-            raise RefutedError(f"{place}: {error}") from error
-        demand(row["cost"] == cost, place, f"the chosen labels cost {cost}, not {row['cost']}")
-        demand(bound <= least, place, f"there are labels that cost {least}, below {bound}")
+            raise RefutedError(f"{address}: {error}") from error
+        demand(row["cost"] == cost, address, f"the chosen labels cost {cost}, not {row['cost']}")
+        demand(bound <= least, address, f"there are labels that cost {least}, below {bound}")
         gaps.append((cost - bound) * UNIT)
     return CheckedOptimum(
         components=len(gaps),
@@ -59,7 +59,7 @@ def check_optimum(claim: Row, after: ReadFile, matched: Sequence[Matched]) -> Ch
     )
 
 
-def see_chosen(row: Row, after: ReadFile, matched: Sequence[Matched], place: str) -> None:
+def see_chosen(row: Row, after: ReadFile, matched: Sequence[Matched], address: str) -> None:
     """Raise RefutedError unless, in the written file, every slot (operand position) of a group has
     the label (scale, zero point) that the certificate's row says was chosen. `matched`: the
     correspondence of each subgraph of both files. `place`: the component, for the message.
@@ -74,4 +74,4 @@ def see_chosen(row: Row, after: ReadFile, matched: Sequence[Matched], place: str
             tensor = graph.tensors[ends[kind][index]]
             slot = f"subgraph[{subgraph}]/operator[{operator}]/{kind}[{index}]"
             what = f"{slot} does not have the parameters chosen for group {number}"
-            demand((tensor.scale, tensor.zero_point) == ((scale,), (zero_point,)), place, what)
+            demand((tensor.scale, tensor.zero_point) == ((scale,), (zero_point,)), address, what)

@@ -46,46 +46,52 @@ class PlacesAlong(NamedTuple):
 Along = Callable[..., PlacesAlong]
 
 
-def _along_integer(given: int, taken: int, *, align_corners: bool, half_pixel: bool) -> PlacesAlong:
+def _along_integer(
+    source: int, target: int, *, align_corners: bool, half_pixel: bool
+) -> PlacesAlong:
     """Positions with 10 bits of fraction. The step between elements is rounded too, so that its
-    error adds up along the axis. `given`, `taken`: numbers of input and output elements.
+    error adds up along the axis. `source`, `target`: numbers of input and output elements.
     `align_corners`, `half_pixel`: the operator's options.
     """
-    one, corner = 1 << 10, int(align_corners and taken > 1)
-    step = (one * (given - corner) + (taken - corner) // 2) // (taken - corner)
-    place = np.arange(taken) * step + ((step // 2 - one // 2) if half_pixel else 0)
-    lower = np.maximum(place // one, 0)
-    upper = np.maximum(np.minimum(-(-place // one), given - 1), 0)
-    return PlacesAlong(lower, upper, place - one * lower, one)
+    one, corner = 1 << 10, int(align_corners and target > 1)
+    step = (one * (source - corner) + (target - corner) // 2) // (target - corner)
+    position = np.arange(target) * step + ((step // 2 - one // 2) if half_pixel else 0)
+    lower = np.maximum(position // one, 0)
+    upper = np.maximum(np.minimum(-(-position // one), source - 1), 0)
+    return PlacesAlong(lower, upper, position - one * lower, one)
 
 
-def _along_float32(given: int, taken: int, *, align_corners: bool, half_pixel: bool) -> PlacesAlong:
-    """Positions in float32. `given`, `taken`: numbers of input and output elements.
+def _along_float32(
+    source: int, target: int, *, align_corners: bool, half_pixel: bool
+) -> PlacesAlong:
+    """Positions in float32. `source`, `target`: numbers of input and output elements.
     `align_corners`, `half_pixel`: the operator's options.
     """
-    corner = int(align_corners and taken > 1)
-    step = _F(given - corner) / _F(taken - corner)
-    place = np.arange(taken).astype(_F)
-    place = (place + _F(0.5)) * step - _F(0.5) if half_pixel else place * step
-    lower = np.maximum(np.floor(place), 0).astype(np.int64)
-    upper = np.maximum(np.minimum(np.ceil(place), given - 1), 0).astype(np.int64)
-    return PlacesAlong(lower, upper, place - lower.astype(_F), 1)
+    corner = int(align_corners and target > 1)
+    step = _F(source - corner) / _F(target - corner)
+    position = np.arange(target).astype(_F)
+    position = (position + _F(0.5)) * step - _F(0.5) if half_pixel else position * step
+    lower = np.maximum(np.floor(position), 0).astype(np.int64)
+    upper = np.maximum(np.minimum(np.ceil(position), source - 1), 0).astype(np.int64)
+    return PlacesAlong(lower, upper, position - lower.astype(_F), 1)
 
 
-def _along_shifted(given: int, taken: int, *, align_corners: bool, half_pixel: bool) -> PlacesAlong:
+def _along_shifted(
+    source: int, target: int, *, align_corners: bool, half_pixel: bool
+) -> PlacesAlong:
     """Positions as XNNPACK computes them: in float32, clamped to the image, then 11 bits of
-    fraction, ties to even. `given`, `taken`: numbers of input and output elements. `align_corners`,
+    fraction, ties to even. `source`, `target`: numbers of input and output elements. `align_corners`,
     `half_pixel`: the operator's options.
     """
-    corner = int(align_corners and taken > 1)
-    step = _F(given - corner) / _F(taken - corner)
-    place = np.arange(taken).astype(_F) * step
+    corner = int(align_corners and target > 1)
+    step = _F(source - corner) / _F(target - corner)
+    position = np.arange(target).astype(_F) * step
     if half_pixel:
-        place += _F(0.5) * step - _F(0.5)
-    place = np.minimum(np.maximum(place, _F(0)), _F(given - 1))
-    lower = place.astype(np.int64)
-    fraction = np.rint((place - lower.astype(_F)) * _F(2048)).astype(np.int64)
-    return PlacesAlong(lower, np.minimum(lower + 1, given - 1), fraction, 2048)
+        position += _F(0.5) * step - _F(0.5)
+    position = np.minimum(np.maximum(position, _F(0)), _F(source - 1))
+    lower = position.astype(np.int64)
+    fraction = np.rint((position - lower.astype(_F)) * _F(2048)).astype(np.int64)
+    return PlacesAlong(lower, np.minimum(lower + 1, source - 1), fraction, 2048)
 
 
 _ALONG: Mapping[str, tuple[Along, float]] = {
@@ -96,27 +102,27 @@ _ALONG: Mapping[str, tuple[Along, float]] = {
 }
 
 
-def _exact(given: int, taken: int, *, align_corners: bool, half_pixel: bool) -> PlacesAlong:
-    """The exact positions, in float64. `given`, `taken`: numbers of input and output elements.
+def _exact(source: int, target: int, *, align_corners: bool, half_pixel: bool) -> PlacesAlong:
+    """The exact positions, in float64. `source`, `target`: numbers of input and output elements.
     `align_corners`, `half_pixel`: the operator's options.
     """
-    corner = int(align_corners and taken > 1)
-    place = (np.arange(taken) + 0.5 * half_pixel) * (given - corner) / (taken - corner)
-    place = np.clip(place - 0.5 * half_pixel, 0, given - 1)
-    lower = place.astype(np.int64)
-    return PlacesAlong(lower, np.minimum(lower + 1, given - 1), place - lower, 1)
+    corner = int(align_corners and target > 1)
+    position = (np.arange(target) + 0.5 * half_pixel) * (source - corner) / (target - corner)
+    position = np.clip(position - 0.5 * half_pixel, 0, source - 1)
+    lower = position.astype(np.int64)
+    return PlacesAlong(lower, np.minimum(lower + 1, source - 1), position - lower, 1)
 
 
-def _matrix(axis: PlacesAlong, given: int) -> Array:
+def _matrix(axis: PlacesAlong, source: int) -> Array:
     """The weight of each input element in each output element, shape [output elements, input
-    elements]; each row sums to 1. `given`: number of input elements. DomainError for an image too
+    elements]; each row sums to 1. `source`: number of input elements. DomainError for an image too
     large for this.
     """
-    if axis.lower.size * given > _MOST:
+    if axis.lower.size * source > _MOST:
         raise DomainError("resize: the image is too large to compute every weight")
-    if np.any(axis.lower >= given):
+    if np.any(axis.lower >= source):
         raise DomainError("resize: the kernel reads outside the image")
-    weights, rows = np.zeros((axis.lower.size, given)), np.arange(axis.lower.size)
+    weights, rows = np.zeros((axis.lower.size, source)), np.arange(axis.lower.size)
     fraction = axis.fraction.astype(np.float64) / axis.one
     np.add.at(weights, (rows, axis.lower), 1 - fraction)
     np.add.at(weights, (rows, axis.upper), fraction)
@@ -126,13 +132,13 @@ def _matrix(axis: PlacesAlong, given: int) -> Array:
 
 
 def weight_error(
-    function: str, given: tuple[int, int], taken: tuple[int, int], options: Mapping[str, Any]
+    function: str, source: tuple[int, int], target: tuple[int, int], options: Mapping[str, Any]
 ) -> tuple[float, float]:
     """The error of a kernel's interpolation weights: (an upper bound, for every output element, of
     the sum of the positive differences from the exact weights; the error of intermediate rounding,
     LSB).
 
-    `function`: the kernel's integer function; `given`, `taken`: (height, width) of the input and of
+    `function`: the kernel's integer function; `source`, `target`: (height, width) of the input and of
     the output; `options`: of RESIZE_BILINEAR.
     """
     along, rounded = _ALONG[function]
@@ -141,7 +147,7 @@ def weight_error(
     if all(flags.values()):
         raise DomainError("resize: align_corners and half_pixel_centers cannot both be set")
     off = 0.0
-    for size, elements in zip(given, taken, strict=True):
+    for size, elements in zip(source, target, strict=True):
         weights = _matrix(along(size, elements, **flags), size)
         meant = _matrix(_exact(size, elements, **flags), size)
         off += float(np.abs(weights - meant).sum(axis=1).max(initial=0)) / 2
