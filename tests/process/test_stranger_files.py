@@ -249,3 +249,17 @@ def test_a_list_of_impossible_names_is_refused(
     (folder / "list").write_text("in.tflite\na\0b.tflite\n")
     assert cli.main(["check", "--files-from", "list", "-q"]) == 2
     assert "internal error" not in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are UTF-8 elsewhere")
+@pytest.mark.parametrize("ending", ["sqlite", "parquet", "jsonl", "html", "sarif", "xml", "json"])
+def test_a_name_that_is_no_utf8_is_reported_in_every_form(
+    ending: str, sample: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if ending == "parquet":
+        pytest.importorskip("pyarrow", reason="pyarrow is not installed (extra `parquet`)")
+    monkeypatch.chdir(tmp_path)
+    Path("models").mkdir()
+    Path(os.fsdecode(b"models/a\n\xff.tflite")).write_bytes(sample)
+    assert cli.main(["check", "models", "-q", "--report", f"r.{ending}"]) == 1
+    assert Path(f"r.{ending}").stat().st_size

@@ -45,7 +45,15 @@ def model_row(line: BatchLine) -> Row:
             "operators": report.size.operators,
             "tensors": report.size.tensors,
         }
-    return row
+    return _storable(row)
+
+
+def _storable(row: Row) -> Row:
+    """The row with escapes for what UTF-8 cannot hold: bytes of file names that are no UTF-8."""
+    return {
+        name: value.encode("utf-8", "backslashreplace").decode() if type(value) is str else value
+        for name, value in row.items()
+    }
 
 
 def finding_rows(line: BatchLine) -> Iterator[Row]:
@@ -57,21 +65,23 @@ def finding_rows(line: BatchLine) -> Iterator[Row]:
     passed = _keys(report.accepted)
     for finding in report.findings:
         key = (finding.rule, finding.address)
-        yield {
-            "path": line.path,
-            "severity": finding.severity,
-            "rule": finding.rule,
-            "operator": _operator(finding.address),
-            "address": finding.address,
-            "tensor": finding.tensor_name,
-            "targets": ",".join(finding.targets),
-            "message": finding.message,
-            "behaviour": finding.behaviour,
-            "fix": finding.fix,
-            "offset": finding.offset,
-            "remains": key in left,
-            "accepted": key in passed,
-        }
+        yield _storable(
+            {
+                "path": line.path,
+                "severity": finding.severity,
+                "rule": finding.rule,
+                "operator": _operator(finding.address),
+                "address": finding.address,
+                "tensor": finding.tensor_name,
+                "targets": ",".join(finding.targets),
+                "message": finding.message,
+                "behaviour": finding.behaviour,
+                "fix": finding.fix,
+                "offset": finding.offset,
+                "remains": key in left,
+                "accepted": key in passed,
+            }
+        )
 
 
 def _keys(findings: Any) -> set[tuple[str, str]]:
@@ -93,10 +103,12 @@ def judge_rows(line: BatchLine) -> Iterator[Row]:
     if report is None or report.verification is None:
         return
     for verdict in report.verification.judges:
-        yield {
-            "path": line.path,
-            "judge": verdict.judge,
-            "status": verdict.after.status,
-            "word": verdict.word,
-            "reason": verdict.after.reason,
-        }
+        yield _storable(
+            {
+                "path": line.path,
+                "judge": verdict.judge,
+                "status": verdict.after.status,
+                "word": verdict.word,
+                "reason": verdict.after.reason,
+            }
+        )
