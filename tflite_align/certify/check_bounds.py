@@ -280,19 +280,18 @@ def _bound(task: Task) -> ShownBound:
 
 def _compared(task: Task, cases: Cases) -> ShownBound:
     """The bound from cases: integers that a kernel writes, with the exact real results."""
-    operand, half = task.output, task.out.scale / 2
-    real = np.clip(
-        cases.real, *LIMITS[_FUSED[task.given.options.get("fused_activation_function", 0)]]
-    )
-    most = LARGEST * task.out.scale
-    if not np.all(np.abs(real) <= most):
+    operand, half, most = task.output, task.out.scale / 2, LARGEST * task.out.scale
+    clamp = LIMITS[_FUSED[task.given.options.get("fused_activation_function", 0)]]
+    low, high = max(clamp[0], operand.stated[0]), min(clamp[1], operand.stated[1])
+    real = cases.real if low == -high == -math.inf else np.clip(cases.real, low, high)
+    ends = float(real.min()), float(real.max())
+    if not -most <= ends[0] <= ends[1] <= most:
         if np.any(np.isnan(real)) or max(-operand.needed[0], operand.needed[1]) > most / 2:
             raise UnshownError("the scales differ too much for a bound")
         real = np.clip(real, -most, most)  # which only shortens the segment
-    real = np.clip(real, *operand.stated)
     written = (cases.written - task.out.zero_point) * task.out.scale
     low, high = operand.tensor.declared
-    past = {"low": real.min() < low - half, "high": real.max() > high + half}
+    past = {"low": ends[0] < low - half, "high": ends[1] > high + half}
     return ShownBound(
         operand.off(written, real) + cases.more,
         (int(cases.written.min()), int(cases.written.max())),
