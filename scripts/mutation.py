@@ -32,7 +32,9 @@ Mutant = tuple[str, str, str]  # function, original lines, mutated lines
 
 
 def run(room: str, tenths: int = 10) -> None:
-    """Run the room's mutants: all, or those whose number ends in one of the first digits."""
+    """Run the mutants of a room (a subpackage or module of tflite_align): all, or those whose
+    number ends in one of the first `tenths` digits.
+    """
     wanted = f"tflite_align.{room}.*__mutmut_*"
     if tenths < 10:
         wanted += f"[{''.join(str(digit) for digit in range(tenths))}]"
@@ -70,7 +72,9 @@ def described(name: str) -> Mutant:
 
 
 def known(room: str) -> dict[Mutant, str]:
-    """The expected survivors of a room, with reasons."""
+    """Mutant -> reason, for the expected survivors of a room (a subpackage or module of
+    tflite_align).
+    """
     path = KNOWN / f"{room.partition('.')[0]}.toml"
     if not path.exists():
         return {}

@@ -150,7 +150,7 @@ def test_boundaries_that_disagree_are_wrong_in_litert(tmp_path: Path) -> None:
     assert [c.name for c in cases if _right(c, outcomes[c.name])] == []
 
 
-# What a repair can be expected of: the rest needs other weights or another quantization.
+# Classes of rules whose violations can be repaired; other rules need other weights or quantization.
 REPAIRABLE = (SameRule, FixedRule, ZeroPointRule, BiasRule, WeightRule, WindowRule)
 
 # Where a rounded input may give quite another output, a requantized form has no one answer.

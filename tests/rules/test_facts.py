@@ -84,7 +84,9 @@ def _constraints(accelerator: str) -> Mapping[str, list[str]]:
 
 
 def _digest() -> dict[str, dict[str, str]]:
-    """A short hash of Vela's statements on each operator's quantization."""
+    """Accelerator -> operator -> short hash of the lines that Vela prints on the operator's
+    quantization.
+    """
     about = re.compile("quanti|zero-point|scale", re.IGNORECASE)
     return {
         accelerator: {

@@ -46,7 +46,7 @@ def level(reference: Array, values: Array) -> float:
 
 
 def outputs(ran: dict[str, Ran], form: str) -> Array:
-    """First output of one variant. `form`: the variant's name."""
+    """The first output of one variant. `ran`: results by variant; `form`: the variant's name."""
     values = ran[form].outputs
     assert values is not None, ran[form].why
     return values[0]

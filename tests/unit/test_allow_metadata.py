@@ -13,7 +13,9 @@ from tflite_align.record import replace
 
 
 def test_metadata_that_is_allowed_forbids_nothing() -> None:
-    """The name in the message is the value for the option."""
+    """A model with unknown metadata is aligned with a QUANTIZE if the option allows that metadata;
+    the refusal without the option names it.
+    """
     graph = Graph()
     graph.activation("x", 0.05)
     graph.activation("z", 0.07)

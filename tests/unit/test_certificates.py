@@ -94,7 +94,7 @@ def test_the_reason_for_an_unknown_function_is_given(
 
 
 def test_an_operator_that_changed_without_a_function_has_no_certificate() -> None:
-    """SOFTMAX reads a tensor whose step is another: nothing is known of what it computes."""
+    """The input of a SOFTMAX gets another scale, and no integer function of SOFTMAX is known."""
     document = copy.deepcopy(CERTIFICATE)
     row = next(row for row in rows(document) if row["status"] == "certified")
     row["status"] = "unchanged"

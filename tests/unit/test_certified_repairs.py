@@ -82,7 +82,9 @@ def test_a_quantize_between_parameters_may_be_folded() -> None:
 
 
 def test_a_clamp_is_not_folded() -> None:
-    """The range behind the QUANTIZE begins at 0: what is below was clipped there."""
+    """The range behind the QUANTIZE begins at 0 and clips negative values; without it they would
+    remain.
+    """
     original = _changed(_requantized(0.06, -128), _without_softmax)
     with pytest.raises(NotCertifiedError, match=r"without the folded QUANTIZE it is up to 132\.0"):
         make_certificate(original, _changed(original, _fold))

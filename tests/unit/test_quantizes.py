@@ -359,7 +359,9 @@ def test_a_redundant_quantize_is_not_inserted() -> None:
 
 
 def test_a_step_that_breaks_a_rule_is_not_taken() -> None:
-    """The checker decides, even if the conditions overlook a rule."""
+    """A QUANTIZE is not folded if the checker then finds a violated rule, even if the conditions
+    for folding are met.
+    """
     model = read(folded(Label(0.1, 0), Label(0.2, 0)))
     whole = len(model.subgraphs[0].operators)
 

@@ -47,7 +47,7 @@ def scale_faults(model: Model, subgraph: int, tensor: Tensor) -> Iterator[ScaleF
     if wrong:
         yield "params/scale", "positive finite scales", f"{wrong[0]!r}", False
     elif large is not None:
-        expected = "a scale whose integers stand for float32 values"
+        expected = "a scale for which every value is finite in float32"
         yield "params/scale", expected, f"{large!r}", False
     elif min(quant.scale, default=1.0) < SMALLEST_SCALE and not outside:
         yield from _of_nothing(model, subgraph, tensor, quant)

@@ -15,7 +15,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "only", "fix", "no_fix", "bias", "optimize", "to", "input_type", "output_type", "keep",
         "anchor", "no_cut", "allow_metadata",
     ),
-    "Which parameters groups take": (
+    "Parameters of tied operands": (
         "concat", "elementwise", "pooling", "resize", "logical", "rnn", "overlap", "prefer",
         "compare",
     ),

@@ -19,7 +19,7 @@ __all__ = ["changeable", "enforced", "mended", "wanted"]
 
 _EITHER = frozenset({"weight-axis", "weight-zero-point"})  # one requantization repairs both
 
-# Kinds that are repaired by changing only the tensor in the slot.
+# Ids of repairs that change only the tensor in the finding's slot.
 _ON_THE_SPOT = (
     BIAS_FIXES
     | WEIGHT_FIXES
