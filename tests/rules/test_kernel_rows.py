@@ -22,6 +22,7 @@ SAMPLE = ("ADD", "CONCATENATION", "CONV_2D", "GATHER", "SOFTMAX")
 
 # (runtime, operator, signature): what the runtime does is not what the row says, and why.
 _LUCK = "it writes or reads beyond the tensor, where nothing lies that counts"
+_UNSIGNED = "below 2**63 signed and unsigned integers are stored alike"
 _FIRST_STEP = "the first step starts from zeros, of which recurrent weights are no part"
 
 
@@ -42,6 +43,10 @@ OTHERWISE: dict[tuple[str, str, str], str] = {
         for runtime in ("litert", "xnnpack")
         for operator in ("LSTM", "UNIDIRECTIONAL_SEQUENCE_LSTM")
         for weights in ("float32", "int8")
+    },
+    **{
+        (runtime, "STABLEHLO_ADD", "uint64 uint64 > int64"): _UNSIGNED
+        for runtime in ("litert", "xnnpack")
     },
     **{
         (runtime, "LSTM", _lstm("int8", last=kind)): _FIRST_STEP
@@ -87,6 +92,7 @@ MODELS_OTHERWISE: dict[str, str] = {
     "SHAPE-int4": _UNFED,
     "SHAPE-uint16": _UNFED,
     "SPACE_TO_BATCH_ND-*-i2-float32": "all paddings are 0, which floats and integers store alike",
+    "STABLEHLO_ADD-uint64-o0-int64": _UNSIGNED,
     "TRANSPOSE_CONV-int16-i3-int16": _SMALL,
     "TRANSPOSE_CONV-int8-i3-uint8": _SMALL,
     "UNIDIRECTIONAL_SEQUENCE_LSTM-float32-i16-float32": _NO_SHAPE,
