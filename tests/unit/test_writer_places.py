@@ -161,6 +161,28 @@ def test_a_new_tensor_gets_an_empty_buffer_where_all_hold_data() -> None:
     assert misaligned(out) == []
 
 
+def test_a_new_tensor_of_a_file_without_buffers_names_the_first() -> None:
+    made = chain()
+    made.buffers, made.metadata = [], []
+    for tensor in made.subgraphs[0].tensors:
+        tensor.buffer = 0
+    edit = AddTensor(subgraph=0, index=5, like=1, name="new", type="int8", quant=None)
+    data = pack(made)
+    assert read(splice(data, read(data), [edit]).join()).subgraphs[0].tensors[5].buffer == 0
+
+
+def test_a_new_tensor_has_a_shape_where_its_like_or_the_edit_has_one() -> None:
+    made = chain()
+    made.subgraphs[0].tensors[1].shape = None
+    made.subgraphs[0].tensors[1].shapeSignature = None
+    edit = AddTensor(subgraph=0, index=5, like=1, name="new", type="int8", quant=None)
+    shaped = replace(edit, index=6, name="shaped", shape=(1, 4))
+    data = pack(made)
+    tensors = load(splice(data, read(data), [edit, shaped]).join()).subgraphs[0].tensors
+    assert tensors[5].shape is None
+    assert list(tensors[6].shape) == [1, 4]
+
+
 def test_a_new_tensor_is_as_open_as_its_like() -> None:
     made = chain()
     made.subgraphs[0].tensors[1].shape = [-1, 4]
