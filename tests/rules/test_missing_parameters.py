@@ -18,6 +18,7 @@ from tests.rules.kernels.typed import TypedCase, bases
 from tests.rules.operators.all_makers import MAKERS
 from tests.rules.test_kernel_rows import available
 from tests.support.kernel_batch import run_batch
+from tests.support.models import Graph, TensorSpec
 from tflite_align import check
 from tflite_align.record import replace
 
@@ -118,3 +119,13 @@ def test_an_operator_without_any_parameters_is_one_finding() -> None:
     assert [one.rule for one in check(case.model(), targets=("litert",)).findings] == [
         "params/none"
     ]
+
+
+@pytest.mark.parametrize("target", ["litert", "tflm"])
+def test_floats_are_not_quantized_without_a_scale(target: str) -> None:
+    graph = Graph()
+    graph.tensors["x"] = TensorSpec(name="x", type="float32", shape=(1, 4))
+    graph.tensors["y"] = TensorSpec(name="y", type="int8", shape=(1, 4))
+    graph.add("QUANTIZE", ["x"], ["y"])
+    findings = check(graph.bytes(["x"], ["y"]), targets=(target,)).findings
+    assert [(one.rule, one.severity) for one in findings] == [("params/none", "error")]
