@@ -32,6 +32,7 @@ def _cases(operator: str) -> Iterator[TypedCase]:
         for axis in (AXIS,) if kind == "uint8" else (AXIS, AXIS - RANK):
             for role in ("plain", "data"):
                 given = base.inputs[place]
+                assert given.values is not None
                 values = np.full(np.shape(given.values), axis, kind)
                 inputs = list(base.inputs)
                 inputs[place] = replace(given, type=kind, role=role, values=values)
