@@ -99,7 +99,9 @@ def elementwise() -> Iterator[tuple[str, Make]]:
             yield f"{operator}-{type_name}", partial(pair_case, operator, type_name)
     for operator, types in SUMS.items():
         for type_name in types:
-            yield f"{operator}-{type_name}", partial(sum_case, operator, type_name)
+            for keep in (True,) if operator == "AVERAGE_POOL_2D" else (True, False):
+                made = partial(sum_case, operator, type_name, keep=keep)
+                yield f"{operator}-{type_name}-{keep}", made
     for type_name in ("int8", "uint8", "int16"):
         for aligned in ("", "align_corners", "half_pixel"):
             made = partial(resize_case, type_name, aligned)

@@ -23,9 +23,12 @@ from tflite_align.certify.functions.shapes import are_powers_of_two
 from tflite_align.numerics import INTEGER_LIMITS, to_float32
 
 
-def sum_case(operator: str, type_name: str, rng: np.random.Generator, name: str) -> KernelCase:
+def sum_case(
+    operator: str, type_name: str, rng: np.random.Generator, name: str, *, keep: bool
+) -> KernelCase:
     """A model with a different sum in every channel: all possible sums, or some with both ends.
-    `type_name`: integer type; `name`: of the model.
+    `type_name`: integer type; `keep`: the output keeps the dimensions of size 1, for which MEAN has
+    a kernel of its own; `name`: of the model.
     """
     low, high = INTEGER_LIMITS[type_name]
     height, width = (int(size) for size in rng.integers(1, 12, 2))
@@ -42,7 +45,6 @@ def sum_case(operator: str, type_name: str, rng: np.random.Generator, name: str)
     totals = np.concatenate([rng.permutation(totals), totals[ties]])
     below, rest = np.divmod(totals, count)
     x = below + (np.arange(count)[:, None] < rest)
-    keep = pooled or bool(rng.integers(2))
     shape = (1, 1, 1, len(totals)) if keep else (1, len(totals))
     inputs = [
         tensor("x", type_name, (1, height, width, len(totals)), given.scale, given.zero_point)
