@@ -65,7 +65,10 @@ class ArithmeticRow(Record, frozen=True, kw_only=True):
         return (self.function, *self.also)
 
     def functions_of(self, channel: int, channels: int) -> tuple[str, ...]:
-        """The functions that elements of this output channel can get, of so many channels."""
+        """Names of the integer functions that the kernel may apply to elements of an output channel:
+        several where the channels behind the last whole block of vector instructions get others.
+        `channel`: the channel's index; `channels`: the number of output channels.
+        """
         if not self.block:
             return self.functions
         whole = channels - channels % self.block

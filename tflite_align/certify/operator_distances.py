@@ -190,15 +190,17 @@ def _floats(case: OperatorCase, rows: Sequence[ArithmeticRow]) -> _Cases:
 
 
 def _float32(places: Array) -> Array:
-    """The float32 value for each index of that enumeration: 0 is 0.0, 1 the smallest positive
-    value. `places`: indices, int64.
+    """The float32 value for each index in ascending order: 0 is 0.0, 1 the smallest positive value,
+    -1 the negative one nearest to 0. `places`: indices, int64.
     """
     values: Array = np.abs(places).astype(np.int32).view(np.float32)
     return np.copysign(values, np.where(places < 0, np.float32(-1), np.float32(1)))
 
 
 def _of_place(function: Callable[..., Any], output: Affine, places: Array) -> Array:
-    """The function's integers for float32 values given by their index in ascending order."""
+    """The integers that a QUANTIZE of float32 values writes. `function`: computes them from values
+    and the output's parameters `output`; `places`: the values by their index, as in _float32.
+    """
     integers: Array = function(_float32(places), output)
     return integers
 

@@ -246,7 +246,7 @@ def _conflict(slots: tuple[Slot, ...], constraint: BiasOf, message: str) -> Conf
 
 
 def _bias_quant(tensor: Tensor, request: _Wanted) -> QuantParams:
-    """Parameters of a bias: zero point 0 and axis 0."""
+    """Parameters of a bias: the scales of the request, zero point 0 and axis 0."""
     return replace(
         tensor.quant or QuantParams(scale=(), zero_point=()),
         scale=request.scales,
