@@ -190,7 +190,10 @@ def test_a_memory_url_is_refused_with_several_processes(memory: str) -> None:
     assert sorted(below("memory://out")) == MODELS
     again = list(run("align", memory, "memory://out", no_verify()))
     assert [result.line.resumed for result in again] == [True, True, True]
-    with LocalPool(2) as pool, pytest.raises(UsageError, match="memory:// is of one process"):
+    with (
+        LocalPool(2) as pool,
+        pytest.raises(UsageError, match="memory:// exists only in this process"),
+    ):
         list(run("align", memory, "memory://out", no_verify(), executor=pool))
 
 

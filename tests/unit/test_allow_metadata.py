@@ -28,7 +28,7 @@ def test_metadata_that_is_allowed_forbids_nothing() -> None:
     data = pack(made)
     options = AlignOptions(verify=False)
     for allowed in ((), ("SL_PARAMSv1",)):
-        with pytest.raises(UnsupportedError, match="--allow-metadata xcoreSharedConfig says so"):
+        with pytest.raises(UnsupportedError, match="add --allow-metadata xcoreSharedConfig"):
             align(data, replace(options, allow_metadata=allowed))
     result = align(data, replace(options, allow_metadata=("xcoreSharedConfig",)))
     assert (result.report.cuts, result.report.remaining) == (1, ())

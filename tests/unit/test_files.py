@@ -340,7 +340,7 @@ STRANGE_ARRAYS = {
 def test_strange_arrays_are_refused(tmp_path: Path, name: str) -> None:
     file, content = STRANGE_ARRAYS[name]
     (tmp_path / file).write_bytes(content)
-    with pytest.raises(OSError, match=r"no \.npy or \.npz file of numbers"):
+    with pytest.raises(OSError, match=r"not a \.npy or \.npz file of numbers"):
         read_arrays(tmp_path / file)
 
 
@@ -353,7 +353,7 @@ def test_encrypted_and_unknown_archives_are_refused(
     content = bytearray((tmp_path / "data.npz").read_bytes())
     content[local] = content[content.find(b"PK\x01\x02") + central] = word
     (tmp_path / "data.npz").write_bytes(content)
-    with pytest.raises(OSError, match=r"no \.npy or \.npz file of numbers"):
+    with pytest.raises(OSError, match=r"not a \.npy or \.npz file of numbers"):
         read_arrays(tmp_path / "data.npz")
 
 

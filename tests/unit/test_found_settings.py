@@ -62,9 +62,9 @@ def test_a_found_file_starts_no_process(
     report = json.loads(Path("r.json").read_text())
     assert report["verification"] is None
     told = capsys.readouterr()
-    assert told.err.count("--trust-config lets it") == 1
+    assert told.err.count("--trust-config allows it") == 1
     if required:
-        why = "required, but not asked: a configuration file that was found and not named"
+        why = "required, but not run: only a configuration file named with --config"
         assert f"litert is {why}" in told.out
         assert f"numbers are {why}" in told.out
 
@@ -220,10 +220,10 @@ def test_checks_that_a_file_switches_off_are_listed(
     assert check("--write-baseline", "base.json", "-q") == 0
     capsys.readouterr()
     (folder / OWN).write_text(setting)
-    line = f"tflite_align: {OWN}: switches off {SWITCHES[setting]}; --isolated takes no file's"
+    line = f"tflite_align: {OWN}: switches off {SWITCHES[setting]}; --isolated ignores"
     for quiet in ((), ("-q",)):
         assert check(*quiet) in (0, 1)
-        assert capsys.readouterr().err == f"{line} settings\n"
+        assert capsys.readouterr().err == f"{line} the file\n"
     assert check("-q", "--trust-config") in (0, 1)
     assert capsys.readouterr().err == ""
 

@@ -249,7 +249,7 @@ def test_strategies_are_compared_only_with_compare(folder: Path, capsys: Capture
     assert cli.main([*plain, "--compare"]) == 0
     told = capsys.readouterr().out
     assert "PPQ's strategies on this model\n  strategy " in told
-    assert "cost: what an alignment makes least, without a unit" in told
+    assert "cost: the unitless sum that an alignment minimizes" in told
     assert json.loads((folder / "r.json").read_text())["strategies"] != []
 
 

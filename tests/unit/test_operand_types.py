@@ -54,8 +54,8 @@ def test_the_nearest_signature_keeps_what_fits() -> None:
     ("pattern", "words"),
     [
         ("int8 int8", "no '>'"),
-        ("T > T", "stands for one"),
-        ("int8 > int8: int8", "stands for one"),
+        ("T > T", "must stand for the types"),
+        ("int8 > int8: int8", "must stand for the types"),
     ],
 )
 def test_an_empty_pattern_is_refused(pattern: str, words: str) -> None:
