@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.target_texts import LEVEL, TARGET
 from tflite_align.errors import RuleError
 from tflite_align.rules.operator_rows import parse_operators
 from tflite_align.rules.targets import parse_target
@@ -87,17 +88,6 @@ def test_invalid_toml_is_refused_with_its_position() -> None:
     with pytest.raises(RuleError, match=r"^operators\.toml: .*line 1"):
         parse_operators("format = = 1")
 
-
-TARGET = """\
-format = 1
-name = "here"
-title = "Here"
-judges = []
-sources = ["litert:add.cc"]
-[quantize]
-int8 = ["int8"]
-"""
-LEVEL = '[[level]]\nrules = ["*"]\nseverity = "error"\nbehaviour = "wrong"\n'
 
 BAD_TARGETS = {
     "an unknown key": (

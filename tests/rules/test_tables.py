@@ -12,6 +12,7 @@ import pytest
 
 import gen_rules_doc
 import gen_schemas
+from tests.support.target_texts import LEVEL, TARGET
 from tflite_align.checks.shapes.inference import FUNCTIONS
 from tflite_align.errors import RuleError, UsageError
 from tflite_align.format.enums import operator_name
@@ -259,17 +260,6 @@ def test_uint8_concatenation_is_a_warning_of_the_specification_alone() -> None:
 
 
 # --- levels of targets ---------------------------------------------------------------------------
-
-TARGET = """\
-format = 1
-name = "here"
-title = "Here"
-judges = []
-sources = ["litert:add.cc"]
-[quantize]
-int8 = ["int8"]
-"""
-LEVEL = '[[level]]\nrules = ["*"]\nseverity = "error"\nbehaviour = "wrong"\n'
 
 
 def test_a_target_without_a_severity_for_a_rule_is_refused() -> None:
