@@ -50,13 +50,8 @@ def options_at_least(subject: Subject, value: Mapping[str, int]) -> _Words:
 
 def inputs_equal(subject: Subject, value: str) -> _Words:
     """The operator has as many inputs as the option named by `value` states."""
-    inputs = len(subject.operator.inputs) if subject.operator is not None else 0
-    stated = subject.option(value)
-    return (
-        None
-        if inputs == stated
-        else (f"as many inputs as the option {value}, {stated}", f"{inputs}")
-    )
+    operator = subject.operator
+    return _counted(subject, "inputs", operator.inputs if operator is not None else (), value)
 
 
 def channels_times(subject: Subject, value: str) -> _Words:
@@ -73,13 +68,18 @@ def channels_times(subject: Subject, value: str) -> _Words:
 
 def outputs_equal(subject: Subject, value: str) -> _Words:
     """The operator has as many outputs as the option named by `value` states."""
-    outputs = len(subject.operator.outputs) if subject.operator is not None else 0
-    stated = subject.option(value)
-    return (
-        None
-        if outputs == stated
-        else (f"as many outputs as the option {value}, {stated}", f"{outputs}")
-    )
+    operator = subject.operator
+    return _counted(subject, "outputs", operator.outputs if operator is not None else (), value)
+
+
+def _counted(subject: Subject, noun: str, operands: Sequence[int], option: str) -> _Words:
+    """The words of a number of operands that differs from the option's value; None if it does not.
+    `noun`: what the operands are called; `operands`: their tensors; `option`: its name.
+    """
+    count, stated = len(operands), subject.option(option)
+    if count == stated:
+        return None
+    return f"as many {noun} as the option {option}, {stated}", f"{count}"
 
 
 def options_product_at_most(subject: Subject, value: Mapping[str, Any]) -> _Words:
