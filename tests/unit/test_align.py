@@ -45,7 +45,9 @@ def test_a_model_without_findings_is_returned_unchanged() -> None:
 
 
 def test_a_wider_copy_takes_its_inputs_parameters() -> None:
-    """No wider values can arrive, so that the finer label loses nothing."""
+    """A MAX_POOL_2D declares a wider range for its output than its input has. No value outside the
+    input's range can arrive, so both tensors get the input's finer parameters.
+    """
     data = pool_graph((0.1, 0), (0.2, 0)).bytes(["x"], ["y"])
     model = read(align(data, PLAIN).data)
     assert tensor(model, "p").quant == tensor(model, "c").quant
@@ -53,7 +55,10 @@ def test_a_wider_copy_takes_its_inputs_parameters() -> None:
 
 
 def test_a_narrower_copy_narrows_its_producer() -> None:
-    """The copy clips anyway: its producer may as well write the narrow range."""
+    """A MAX_POOL_2D declares a narrower range for its output than its input has. The pool clips to
+    that range in any case, so the convolution in front of it may write that range; no QUANTIZE is
+    needed.
+    """
     data = pool_graph((0.2, 0), (0.1, 0)).bytes(["x"], ["y"])
     result = align(data, PLAIN)
     model = read(result.data)
@@ -62,7 +67,10 @@ def test_a_narrower_copy_narrows_its_producer() -> None:
 
 
 def clamped_join(operator: str) -> Graph:
-    """A folded ReLU (the range of `c` starts at zero, nothing states it) joined with `d`."""
+    """A CONCATENATION of `c` and `d`. The range of `c` begins at exactly 0, like the output of a
+    ReLU, but its operator states no fused activation. `operator`: CONV_2D, which could state one,
+    or LEAKY_RELU, which could not.
+    """
     graph = Graph()
     graph.activation("x", 0.05)
     if operator == "CONV_2D":
@@ -78,7 +86,7 @@ def clamped_join(operator: str) -> Graph:
     return graph
 
 
-def test_a_clamp_that_only_the_range_states_is_stated_before_it_is_widened() -> None:
+def test_a_relu_implied_by_the_range_is_stated_before_the_range_is_widened() -> None:
     result = align(clamped_join("CONV_2D").bytes(["x"], ["y"]), PLAIN)
     model = read(result.data)
     assert result.report.cuts == 0
@@ -87,7 +95,7 @@ def test_a_clamp_that_only_the_range_states_is_stated_before_it_is_widened() -> 
     assert [c.after for c in result.report.changes if c.kind == "activation"] == ["RELU"]
 
 
-def test_a_clamp_that_the_operator_cannot_state_is_never_widened() -> None:
+def test_a_range_that_implies_a_relu_stays_if_the_operator_cannot_state_it() -> None:
     result = align(clamped_join("LEAKY_RELU").bytes(["x"], ["y"]), PLAIN)
     model = read(result.data)
     assert result.report.cuts == 1
@@ -236,7 +244,9 @@ def test_only_errors_leaves_warnings_alone() -> None:
 
 
 def stated_bias(code: int, bias_type: str) -> bytes:
-    """An int16 convolution that states one bias type and carries a bias of another."""
+    """An int16 CONV_2D whose option quantized_bias_type is `code` (a TFLite type code), while its
+    bias tensor has type `bias_type`.
+    """
     graph = Graph("int16")
     graph.activation("x", 0.001)
     graph.conv("x", "y", 0.003)
@@ -263,7 +273,7 @@ def test_a_stated_bias_type_is_made_to_agree() -> None:
         assert result.report.remaining == ()
 
 
-def test_a_bias_that_one_of_two_readers_needs_as_it_is_is_copied_for_the_other() -> None:
+def test_a_bias_of_two_readers_is_copied_if_only_one_needs_another_scale() -> None:
     graph = Graph()
     graph.activation("x", 0.05)
     graph.activation("w", 0.1)
@@ -283,7 +293,7 @@ def test_a_bias_that_one_of_two_readers_needs_as_it_is_is_copied_for_the_other()
 
 
 def joined(count: int) -> bytes:
-    """A CONCATENATION of so many graph inputs, no two of one scale."""
+    """A CONCATENATION of `count` graph inputs; no two of them have the same scale."""
     graph = Graph()
     inputs = [f"x{index}" for index in range(count)]
     for index, name in enumerate(inputs):
@@ -294,13 +304,13 @@ def joined(count: int) -> bytes:
 
 
 def test_a_concatenation_of_a_hundred_inputs_is_aligned() -> None:
-    """More tensors around one than an array can have axes."""
+    """The solver joins more groups in one table of costs than a NumPy array can have axes."""
     result = align(joined(100), PLAIN)
     assert result.report.remaining == ()
     assert names(read(result.data)).count("QUANTIZE") == 99
 
 
-def test_memory_grows_with_the_inputs_of_an_operator_and_no_faster() -> None:
+def test_memory_grows_at_most_linearly_with_the_inputs_of_an_operator() -> None:
     data = joined(600)
     align(data, PLAIN)
     tracemalloc.start()
@@ -309,4 +319,4 @@ def test_memory_grows_with_the_inputs_of_an_operator_and_no_faster() -> None:
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak < 40e6  # 6e6; once for each pair of inputs it was 95e6
+    assert peak < 40e6  # bytes: now 6e6; with a table for each pair of inputs 95e6

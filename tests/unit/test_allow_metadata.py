@@ -12,9 +12,9 @@ from tflite_align.errors import UnsupportedError, UsageError
 from tflite_align.record import replace
 
 
-def test_metadata_that_is_allowed_forbids_nothing() -> None:
-    """A model with unknown metadata is aligned with a QUANTIZE if the option allows that metadata;
-    the refusal without the option names it.
+def test_a_quantize_is_inserted_if_unknown_metadata_is_allowed() -> None:
+    """A model whose metadata has an unknown name needs a QUANTIZE. Alignment is refused, and the
+    message names the option and the metadata, until --allow-metadata lists that name.
     """
     graph = Graph()
     graph.activation("x", 0.05)

@@ -1,4 +1,6 @@
-"""The noise that an average lets through, and the estimated cost of clipping before it."""
+"""Averages: the share of their input's rounding noise in their output, and the estimated cost of
+clipping in front of them.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,10 @@ PLAIN = AlignOptions(verify=False)
 
 
 def averaged(name: str, out: tuple[int, ...], options: Any, operand: list[int] | None) -> Values:
-    """[1, 4, 4, 3] at step 0.1 through one operator, whose output has a step of 0.05."""
+    """The range analysis of a graph with one averaging operator `name`: its input is [1, 4, 4, 3]
+    with scale 0.1, its output has shape `out` and scale 0.05. `operand`: the values of an int32
+    second operand such as axes, if there is one.
+    """
     graph = Graph()
     graph.activation("x", 0.1)
     graph.activation("y", 0.05, shape=out)
@@ -65,32 +70,36 @@ def test_clipping_more_adds_more() -> None:
     assert found[0] == pytest.approx(12 * 2 * (8 / 11) ** 2, rel=1e-2)
 
 
-def test_both_ends_count() -> None:
+def test_clipping_at_both_ends_adds_up() -> None:
     low, high = np.array([-1.0]), np.array([2.0])
     both = clip_noise(-3.0, 4.0, low, high)
     alone = clip_noise(-3.0, 4.0, low, np.array([4.0])), clip_noise(-3.0, 4.0, -3 * high, high)
     assert both == pytest.approx(alone[0] + alone[1])
 
 
-def test_what_crowds_at_the_edge_is_clipped_evenly() -> None:
+def test_values_near_the_edge_are_clipped_evenly() -> None:
     edge = np.array([6.0])
     assert clip_noise(0.0, 8.0, 0 * edge, edge, crowded=True) == pytest.approx(12 * 2.0**3 / 24)
     assert clip_noise(0.0, 8.0, 0 * edge, edge) < 0.1
 
 
-def test_a_range_narrower_than_what_comes_is_crowded() -> None:
-    values = averaged("AVERAGE_POOL_2D", (1, 2, 2, 3), WINDOW, None)  # 12.8 into 6.4
+def test_an_output_narrower_than_its_input_is_marked_crowded() -> None:
+    values = averaged("AVERAGE_POOL_2D", (1, 2, 2, 3), WINDOW, None)  # ranges 12.8 and 6.4 wide
     (_, y) = values.labels
     assert values.crowded == {y}
 
 
 def test_values_of_one_sign_are_clipped_at_one_end() -> None:
-    """Values in [2, 4] fall off from 2: a range down to 0 clips none of them."""
+    """Values are in [2, 4], most of them near 2. A range from 0 to 4 contains them all, so clipping
+    to it adds no noise.
+    """
     assert clip_noise(2.0, 4.0, np.array([0.0]), np.array([4.0])) == 0
 
 
 def pooled(scale: float, out: float) -> bytes:
-    """CONV_2D -> AVERAGE_POOL_2D, a window of 16, which share no label -> CONV_2D."""
+    """CONV_2D -> AVERAGE_POOL_2D (a window of 16 elements) -> CONV_2D. The pool's input has scale
+    `scale`, its output has scale `out`.
+    """
     graph = Graph(seed=2)
     graph.activation("x", 0.05)
     graph.conv("x", "c", scale, -128, fused=1)

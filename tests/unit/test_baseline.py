@@ -51,7 +51,7 @@ def test_a_finding_is_matched_after_operators_are_inserted_before_it() -> None:
     assert stale == ()
 
 
-def test_an_entry_lets_one_finding_pass() -> None:
+def test_one_entry_accepts_one_finding() -> None:
     graph = Graph()
     graph.activation("x", 0.05)
     graph.activation("y", 0.07)
@@ -66,7 +66,7 @@ def test_an_entry_lets_one_finding_pass() -> None:
     assert report.warnings == ("the baseline lists findings that no longer occur: s same/GONE",)
 
 
-def test_align_repairs_what_a_baseline_lets_pass(sample: bytes) -> None:
+def test_align_repairs_findings_that_the_baseline_accepts(sample: bytes) -> None:
     entries = tuple(entry_of(finding) for finding in check(sample).findings)
     result = align(sample, AlignOptions(accepted=entries, verify=False))
     assert result.report.remaining == ()

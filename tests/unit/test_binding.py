@@ -1,4 +1,4 @@
-"""Constraints that rows and boundaries give at the slots of small models."""
+"""The constraints that rules and graph inputs and outputs give at the slots of small models."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_a_copy_ties_its_input_to_its_output() -> None:
     assert not found.rigid & {X, Y}
 
 
-def test_operands_of_two_types_are_held_instead_of_tied() -> None:
+def test_operands_of_two_types_are_rigid_instead_of_tied() -> None:
     model = of_row("MAX_POOL_2D")
     graph = model.subgraphs[0]
     inner = replace(graph, inputs=(), outputs=())
@@ -107,12 +107,12 @@ def test_weights_and_bias_of_a_convolution() -> None:
     assert {(entry.slot, entry.source.axis) for entry in weights} == {(w, 0)}
     assert any(entry.source.symmetric for entry in weights)
     assert (bias.slot, bias.factors, bias.type, bias.legal_types) == (b, (X, w), "int8", ("int32",))
-    # Weights that another operator computes have no integers to look at.
+    # Weights computed by another operator have no constant integers to check.
     made = altered(model, w.tensor(model), buffer=0)
     assert not any(isinstance(entry, Weight) for entry in bound(made).constraints)
 
 
-def test_an_operator_without_a_row_holds_every_operand_it_has() -> None:
+def test_every_operand_of_an_operator_without_a_row_is_rigid() -> None:
     graph = Graph()
     for name in ("x", "c", "y"):
         graph.activation(name, 0.1)
@@ -173,7 +173,7 @@ def sorted_slots(slots: frozenset[Slot]) -> list[str]:
     return sorted(str(slot) for slot in slots)
 
 
-def test_a_boundary_between_two_types_is_held() -> None:
+def test_a_subgraph_boundary_between_two_types_is_rigid() -> None:
     (case,) = [case for case in boundary_cases() if case.operator == "READ_VARIABLE"]
     model = read(case.model())
     found = bound(altered(model, model.subgraphs[0].outputs[0], type="uint8"))
@@ -181,20 +181,20 @@ def test_a_boundary_between_two_types_is_held() -> None:
     assert found.rigid >= {Slot(0, 1, "inputs", 1), Slot(0, 2, "outputs", 0)}
 
 
-def test_a_variable_that_cannot_be_followed_holds_them_all() -> None:
+def test_a_handle_of_unknown_origin_makes_every_variable_rigid() -> None:
     (case,) = [case for case in boundary_cases() if case.operator == "READ_VARIABLE"]
     model = read(case.model())
     graph = model.subgraphs[0]
     known = Slot(0, 1, "inputs", 1), Slot(0, 2, "outputs", 0)
     assert not bound(model).rigid & set(known)
     assert bound(model).variables == (known,)
-    # A second reader whose handle comes from the graph's input.
+    # A second READ_VARIABLE, whose handle is a graph input: which variable it reads is unknown.
     lost = replace(graph.operators[2], index=3, inputs=graph.inputs)
     found = bound(replace(model, subgraphs=(replace(graph, operators=(*graph.operators, lost)),)))
     assert found.rigid >= {*known, Slot(0, 3, "outputs", 0)}
 
 
-def test_values_across_a_boundary_without_one_scale_are_held() -> None:
+def test_values_across_a_subgraph_boundary_are_rigid_without_a_single_scale() -> None:
     (case,) = [case for case in boundary_cases() if case.operator == "WHILE"]
     model = read(case.model())
     # The counter is a plain int32.
@@ -208,7 +208,10 @@ def test_values_across_a_boundary_without_one_scale_are_held() -> None:
 
 
 def remembered(*quants: Quant | None, read_back: bool = True) -> Model:
-    """For each variable: its handle, the value written to it, and the value read."""
+    """One variable for each element of `quants`: a VAR_HANDLE, an ASSIGN_VARIABLE and, with
+    `read_back`, a READ_VARIABLE. The element holds the parameters of both values; None: they are
+    float32.
+    """
     tensors, operators = [], []
     for number, quant in enumerate(quants):
         handle, x, y = f"handle{number}", f"x{number}", f"y{number}"
@@ -246,7 +249,7 @@ def test_an_unread_variable_is_tied_to_nothing() -> None:
     assert ties(found) == []
 
 
-def test_a_variable_of_several_scales_is_held() -> None:
+def test_a_variable_with_several_scales_is_rigid() -> None:
     found = bound(remembered(ALONG))
     assert (found.variables, ties(found)) == ((), [])
     assert found.rigid == {Slot(0, 1, "inputs", 1), Slot(0, 2, "outputs", 0)}
@@ -282,6 +285,6 @@ def test_a_quantize_is_possible_where_every_target_supports_it(
     assert bind(model, ROWS, [load_target(name) for name in targets]).cuts == cuts
 
 
-def test_without_a_row_for_quantize_nothing_is_known_of_its_zero_points() -> None:
+def test_without_a_quantize_row_no_zero_points_are_constrained() -> None:
     model = read(satisfied(ROWS["ADD"], "int8").model())
     assert bind(model, {}, [TARGET]).cuts == {"int16": ANY, "int8": ANY, "uint8": ANY}

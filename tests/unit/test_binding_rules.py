@@ -1,4 +1,4 @@
-"""Constraints of each kind of rule, and those that users add."""
+"""The constraints that each kind of rule gives, and those that overrides add."""
 
 from __future__ import annotations
 
@@ -52,7 +52,10 @@ def of_kind(found: Bound, kind: type[Constraint]) -> list[Any]:
 
 @pytest.mark.parametrize("type_name", ["int8", "uint8", "int16"])
 def test_a_rule_applies_only_to_its_types(type_name: str) -> None:
-    """The types are those of the operands; for a bias those of the operator's input."""
+    """A target of one type gives only constraints at slots of that type, and they equal those that
+    a target of all types gives at these slots. A bias constraint has the type of its operator's
+    input.
+    """
     target = strict(type_name)
     types = {rule.id: rule.types for row in ROWS.values() for rule in row.rules}
     for name, kind in FORMS:
@@ -66,14 +69,14 @@ def test_a_rule_applies_only_to_its_types(type_name: str) -> None:
                 assert entry.type in types[entry.rule], entry
                 assert [level.severity for _, level in entry.requirements] == ["error"], entry
                 asked.add((entry.rule, places))
-        # What a target of more types asks of this one.
+        # A target of all types gives no further constraint at slots of this type.
         for entry in bound(model).constraints:
             if entry.rule in types and entry.type == type_name:
                 places = (entry.factors[0],) if isinstance(entry, BiasOf) else entry.slots
                 assert (entry.rule, places) in asked
 
 
-# --- parameters that are not there --------------------------------------------------------------
+# --- missing parameters -------------------------------------------------------------------------
 
 
 def test_weights_without_a_scale_are_missing_one() -> None:
@@ -89,8 +92,10 @@ def test_weights_without_a_scale_are_missing_one() -> None:
     assert asked["int16"] == []
 
 
-def test_an_input_of_another_kind_is_missing_nothing() -> None:
-    """Of weights alone: float32 is no type that the bias's rule speaks of."""
+def test_a_float_input_needs_no_parameters() -> None:
+    """The input of a CONV_2D is float32, its weights are int8. No bias constraint applies, since
+    the bias rule has no row for float32, and no parameters are reported as missing.
+    """
     model = altered(conv(), X.tensor(conv()), type="float32", quant=None)
     assert missing(bound(model)) == []
     assert of_kind(bound(model), BiasOf) == []
@@ -112,7 +117,7 @@ def test_parameters_beyond_affine_are_not_replaced() -> None:
 
 
 @pytest.mark.parametrize("type_name", ["float64", "bool"])
-def test_a_bias_of_a_type_that_cannot_be_read_is_not_one(type_name: str) -> None:
+def test_a_bias_of_an_unreadable_type_gives_no_constraint(type_name: str) -> None:
     assert of_kind(bound(altered(conv(), B.tensor(conv()), type=type_name)), BiasOf) == []
 
 
@@ -138,7 +143,7 @@ def test_a_bias_may_have_the_type_that_its_operator_states(
 
 
 def test_no_other_type_than_the_stated_one_of_integers_is_added() -> None:
-    for name in ("CONV_2D", "FULLY_CONNECTED"):  # not among the legal ones, and among them
+    for name in ("CONV_2D", "FULLY_CONNECTED"):  # int32 is a legal type for the second alone
         entry = of_kind(bound(stating(of_row(name, "int16"), 2)), BiasOf)[0]
         assert (entry.stated, entry.legal_types) == ("int32", ("int64", "int32"))
     entry = of_kind(bound(of_row("DEPTHWISE_CONV_2D")), BiasOf)[0]
@@ -172,7 +177,7 @@ LSTMS = ("LSTM", "UNIDIRECTIONAL_SEQUENCE_LSTM")
 
 @pytest.mark.parametrize("type_name", ["int8", "int16"])
 @pytest.mark.parametrize("name", LSTMS)
-def test_a_rule_may_depend_on_an_operand_that_is_there_or_absent(name: str, type_name: str) -> None:
+def test_a_rule_may_depend_on_the_presence_of_an_operand(name: str, type_name: str) -> None:
     rules = [rule for rule in ROWS[name].rules if rule.when or rule.unless]
     biases = {rule.slot.start for rule in ROWS[name].rules if isinstance(rule, BiasRule)}
     graph = Graph(type_name)
@@ -183,7 +188,7 @@ def test_a_rule_may_depend_on_an_operand_that_is_there_or_absent(name: str, type
     graph.add(name, names, ["y"])
     model = read(graph.bytes(["i0"], ["y"]))
     (inner,) = model.subgraphs
-    # Intermediates, which the builder knows nothing of: any five activations.
+    # The model builder cannot make intermediates: take five of the inputs.
     operator = replace(inner.operators[0], intermediates=inner.operators[0].inputs[:5])
     for absent in (None, 16, 20, 21, 22, 23):
         inputs = tuple(-1 if at == absent else tensor for at, tensor in enumerate(operator.inputs))
@@ -250,7 +255,7 @@ WINDOWED = [
 
 
 @pytest.mark.parametrize(("name", "rule"), WINDOWED, ids=[rule.id for _, rule in WINDOWED])
-def test_a_window_is_of_operands_that_have_scales(name: str, rule: WindowRule) -> None:
+def test_a_window_applies_to_operands_with_scales(name: str, rule: WindowRule) -> None:
     for kind in sorted(rule.types & {*case_types(name)}):
         model = of_row(name, kind)
         (entry,) = windows(model, kind, rule)
@@ -273,11 +278,11 @@ def windows(model: Model, type_name: str, rule: WindowRule) -> list[Window]:
 ANY = float("inf")
 
 
-def test_a_flow_is_that_of_its_row() -> None:
+def test_the_value_flow_of_an_operator_is_that_of_its_row() -> None:
     for name, kind in FORMS:
         row, model = ROWS[name], of_row(name, kind)
         found = bound(model)
-        # A family that is for some axes alone has tests of its own.
+        # Families that apply to some axes only have their own tests.
         assert row.family_axes or found.families == {(0, 0): row.family}
         assert len(found.flows) == (row.flow is not None)
         for flow in found.flows:
@@ -288,7 +293,7 @@ def test_a_flow_is_that_of_its_row() -> None:
 
 
 def named(model: Model, patterns: Sequence[SlotPattern]) -> tuple[Slot, ...]:
-    """Slots of the only operator that the patterns name and that hold a tensor."""
+    """The slots of the only operator that `patterns` select and that hold a tensor."""
     (operator,) = model.subgraphs[0].operators
     return tuple(
         Slot(0, 0, pattern.kind, index)
@@ -328,7 +333,7 @@ def test_an_operator_may_bound_its_output_itself() -> None:
     }
 
 
-# --- what users say -----------------------------------------------------------------------------
+# --- overrides by users -------------------------------------------------------------------------
 
 
 def with_overrides(model: Model, *overrides: Override) -> Bound:
@@ -375,7 +380,7 @@ def test_an_override_changes_the_severity_at_a_place() -> None:
     )
 
 
-def test_keeping_a_tensor_holds_one_of_its_slots() -> None:
+def test_keeping_a_tensor_makes_one_of_its_slots_rigid() -> None:
     graph = Graph()
     graph.activation("x", 0.1)
     graph.conv("x", "y", 0.2)
@@ -388,5 +393,5 @@ def test_keeping_a_tensor_holds_one_of_its_slots() -> None:
     held = {"y": {Y}, "y.b": {X}, "y.w": {W}, "inside": {Slot(0, 0, "intermediates", 0)}}
     for name, slots in held.items():
         wish = Override(tensor=name, keep=True)
-        # A graph's own boundaries are rigid in any case.
+        # Graph inputs and outputs are rigid without an override, too.
         assert with_overrides(model, wish).held_by == dict.fromkeys(slots, str(wish)), name

@@ -70,7 +70,10 @@ def test_calibration_of_wrong_shape_is_refused_before_any_run(
 
 @pytest.mark.parametrize(("highest", "cuts"), [(5.09, 0), (5.11, 1), (12.0, 1)])
 def test_clipping_an_observed_value_costs_more_than_a_quantize(highest: float, cuts: int) -> None:
-    """5.08 is the largest value of the kept label; rounding covers half of its step 0.04."""
+    """The label that is kept reaches to 5.08 in steps of 0.04. Observed values up to 5.09 are less
+    than half a step beyond, which rounding would change as much; larger ones would be clipped, so a
+    QUANTIZE is inserted.
+    """
     model = read(kept_join())
     bound = bind(model, load_operators(), [load_target("tflite")])
     wide = next(tensor.index for tensor in model.subgraphs[0].tensors if tensor.name == "c1")
@@ -82,7 +85,9 @@ def test_clipping_an_observed_value_costs_more_than_a_quantize(highest: float, c
 def test_without_a_runtime_the_declared_ranges_count_and_the_report_says_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    module = import_module("tflite_align.verify.observe")  # the room's `observe` is the function
+    module = import_module(
+        "tflite_align.verify.observe"
+    )  # as `tflite_align.verify.observe` is also a function
     monkeypatch.setattr(module, "available", lambda _: "no runtime")
     options = AlignOptions(calibration={0: quiet_inputs()}, verify=False)
     result = align(wide_member(), options)
@@ -90,8 +95,10 @@ def test_without_a_runtime_the_declared_ranges_count_and_the_report_says_so(
     assert result.data == align(wide_member(), AlignOptions(verify=False)).data
 
 
-def test_a_dead_member_asks_for_a_step_of_what_it_declared() -> None:
-    """Values that are always 0 give no scale; a label must not shrink to nothing for them."""
+def test_a_tensor_observed_as_zero_keeps_a_range_of_one_step() -> None:
+    """Calibration saw only zeros in every tensor, which gives no scale. The range then is one
+    declared step wide, so that no label's scale shrinks towards 0.
+    """
     bound = bind(read(wide_member()), load_operators(), [load_target("tflite")])
     broken = [finding.slot for finding in check_bound(bound)]
     observed = dict.fromkeys(value_flow(bound).labels, Range(-1e-12, 0.0))

@@ -58,8 +58,10 @@ def test_a_certificate_matches_its_schema() -> None:
     Draft202012Validator(schema).validate(certify(ORIGINAL))
 
 
-def test_a_model_is_certified_against_its_own_declaration() -> None:
-    """The broken copies are further off than a step, and are not called certified."""
+def test_mismatched_operators_of_an_unaligned_file_are_not_certified() -> None:
+    """Both files are the unaligned sample: its mismatched operators copy integers between different
+    parameters, so they are more than 1 LSB off and have no certificate.
+    """
     off = [row for row in rows(certify(ORIGINAL)) if "LSB off" in row.get("reason", "")]
     assert {row["name"] for row in off} == {"CONCATENATION", "MAX_POOL_2D"}
 
@@ -93,8 +95,10 @@ def test_the_reason_for_an_unknown_function_is_given(
     assert str(told.value) == f"no function is known of litert's {why}"
 
 
-def test_an_operator_that_changed_without_a_function_has_no_certificate() -> None:
-    """The input of a SOFTMAX gets another scale, and no integer function of SOFTMAX is known."""
+def test_a_changed_operator_cannot_be_claimed_unchanged() -> None:
+    """A certificate calls an operator `unchanged` although its parameters changed; the checker
+    refutes it.
+    """
     document = copy.deepcopy(CERTIFICATE)
     row = next(row for row in rows(document) if row["status"] == "certified")
     row["status"] = "unchanged"
@@ -107,7 +111,9 @@ def test_an_operator_that_changed_without_a_function_has_no_certificate() -> Non
 
 
 def test_claims_about_untracked_tensors_are_rejected() -> None:
-    """A bias is summed up: a claim about what arrives in one is no claim that is checked."""
+    """A certificate may claim an arriving range only for tensors whose range the checker computes
+    itself; a bias is not among them.
+    """
     document = copy.deepcopy(CERTIFICATE)
     known = {row["tensor"] for row in document["subgraphs"][0]["tensors"]}
     other = next(index for index in range(99) if index not in known)

@@ -34,7 +34,9 @@ def test_a_result_has_a_certificate_if_requested() -> None:
 
 
 def test_certified_requires_verified_samples() -> None:
-    """A tensor whose step is a hundred times coarser is still within half a step of itself."""
+    """Certificates bound each operator's error in its own steps, so that a much too coarse step
+    passes. `certified` therefore also needs a verification on samples.
+    """
     report = align(SAMPLE, AlignOptions(verify=False, require=("certified",))).report
     assert not report.certified
     assert report.reasons == ("certified is required, but the numbers are not run",)
@@ -44,7 +46,9 @@ def test_certified_requires_verified_samples() -> None:
 
 
 def test_certified_kernels_are_not_compared_on_samples() -> None:
-    """Alignment loss and acceptance are left; a kernel that no certificate speaks of is run."""
+    """With a certificate, only alignment loss and acceptance by the judges are measured. A runtime
+    that the certificate does not cover (litert-ref) is still compared on samples.
+    """
     options = AlignOptions(certificate=True)
     report = align(SAMPLE, options).report
     found = report.verification
@@ -67,7 +71,9 @@ def test_certified_kernels_are_not_compared_on_samples() -> None:
 
 
 def test_a_loss_is_found_though_every_operator_is_certified() -> None:
-    """Of files that differ in their parameters alone: the certificate is about operators."""
+    """The certificate covers LiteRT and XNNPACK, and one tensor's scale is 100 times as coarse: the
+    alignment loss is measured and the verification fails.
+    """
     found = verify(
         SAMPLE, rescaled(SAMPLE, 0, 100.0), kernel_runtimes=frozenset({"litert", "xnnpack"})
     )
@@ -110,10 +116,12 @@ def _run(folder: Path, *options: str) -> int:
     return cli.main([*paths, "--no-verify", "--certificate", certificate, "-q", *options])
 
 
-def test_a_certificate_that_cannot_be_made_is_told(
+def test_a_certificate_that_cannot_be_made_is_an_error_after_writing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The model is written all the same; the exit status says that not all of the job was done."""
+    """The arithmetic of target ppq is unknown. The model is written, no certificate is, and the
+    exit status is 2.
+    """
     assert _run(tmp_path, "--target", "ppq") == 2
     told = capsys.readouterr().err
     why = "certificate not written: target ppq: the arithmetic of its kernels is not known"
@@ -133,8 +141,10 @@ def test_a_dry_run_writes_no_certificate(
     assert not (tmp_path / "net.cert.json").exists()
 
 
-def test_an_alignment_is_not_lost_with_its_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the checker cannot read is a certificate that cannot be made."""
+def test_an_alignment_succeeds_without_its_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The checker cannot read the certificate: the alignment succeeds, and the report gives the
+    reason why there is no certificate.
+    """
 
     def unreadable(*_: bytes) -> None:
         raise CertificateError("it cannot be checked")

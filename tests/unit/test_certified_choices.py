@@ -18,7 +18,9 @@ def _rows(certificate: Any) -> dict[str, Any]:
 
 
 def _chosen(scale: float, operator: str = "ARG_MAX", axis: int = 1) -> bytes:
-    """A convolution, and the index of the largest of what it writes."""
+    """CONV_2D, followed by ARG_MAX or ARG_MIN along `axis`; `scale` is that of the convolution's
+    output.
+    """
     graph = Graph()
     graph.activation("x", 0.05)
     graph.conv("x", "a", scale, 4)
@@ -31,7 +33,7 @@ def _chosen(scale: float, operator: str = "ARG_MAX", axis: int = 1) -> bytes:
 
 
 @pytest.mark.parametrize("operator", ["ARG_MAX", "ARG_MIN"])
-def test_an_index_is_that_of_the_largest_in_any_parameters(operator: str) -> None:
+def test_arg_max_and_arg_min_are_certified_for_any_input_parameters(operator: str) -> None:
     original, written = _chosen(0.06, operator), _chosen(0.07, operator)
     certificate = make_certificate(original, written)
     assert _rows(certificate)[operator]["bounds"] == {"litert": 1e-6, "xnnpack": 1e-6}
@@ -39,20 +41,22 @@ def test_an_index_is_that_of_the_largest_in_any_parameters(operator: str) -> Non
     assert (found.operators, found.certified) == (2, 2)
 
 
-def test_an_index_along_another_axis_is_refused() -> None:
+def test_another_axis_of_arg_max_is_refused() -> None:
     original, written = _chosen(0.06, axis=1), _chosen(0.06, axis=2)
     certificate = make_certificate(original, written)
     with pytest.raises(CertificateRefutedError, match="is not the original's, rounded"):
         verify_certificate(original, written, json.dumps(certificate).encode())
 
 
-def test_an_index_of_the_smallest_is_not_that_of_the_largest() -> None:
+def test_arg_min_in_place_of_arg_max_is_refused() -> None:
     with pytest.raises(NotCertifiedError, match="the original's ARG_MAX"):
         make_certificate(_chosen(0.06), _chosen(0.06, "ARG_MIN"))
 
 
-def test_an_index_is_not_followed() -> None:
-    """What arrives in an index is no claim of a certificate."""
+def test_indices_have_no_arriving_range() -> None:
+    """The output of ARG_MAX has no quantization parameters. A certificate states no arriving range
+    for it, and one that does is refuted.
+    """
     original = _chosen(0.06)
     certificate = certify(original)
     index = int(unpacked(original).subgraphs[0].outputs[0])
@@ -74,7 +78,7 @@ def _negated(zero_point: int, *, fused: int) -> bytes:
     return packed(model)
 
 
-def test_what_is_never_negative_is_negated_exactly() -> None:
+def test_neg_of_nonnegative_values_is_exact() -> None:
     row = _rows(certify(_negated(0, fused=1)))["NEG"]
     assert row["bounds"] == {"litert": 1e-6, "xnnpack": 1e-6}
 
@@ -84,16 +88,16 @@ def test_what_is_never_negative_is_negated_exactly() -> None:
     [(0, 0, "it can be 255 LSB off"), (5, 1, "it can be 10 LSB off")],
     ids=["the least integer", "a zero point"],
 )
-def test_what_the_kernel_negates_wrongly_has_no_bound(
-    zero_point: int, fused: int, off: str
-) -> None:
+def test_neg_has_no_bound_where_its_kernel_is_wrong(zero_point: int, fused: int, off: str) -> None:
     row = _rows(certify(_negated(zero_point, fused=fused)))["NEG"]
     assert row["status"] == "unchanged"
     assert row["reason"] == off
 
 
 def _filled(scale: float, filled: float) -> bytes:
-    """A scalar, copied to every element of a tensor that a RELU reads."""
+    """FILL copies a scalar (scale `scale`) to every element of a tensor (scale `filled`), which a
+    RELU reads.
+    """
     graph = Graph()
     graph.activation("v", scale, 3, ())
     graph.constant("shape", [1, 4], "int32")
@@ -104,14 +108,14 @@ def _filled(scale: float, filled: float) -> bytes:
     return graph.bytes(["v"], ["y"])
 
 
-def test_a_scalar_that_is_filled_in_is_copied() -> None:
+def test_fill_is_certified_as_a_copy() -> None:
     row = _rows(certify(_filled(0.06, 0.06)))["FILL"]
     assert row["functions"] == {"litert": ["copied"], "xnnpack": ["copied"]}
     off = _rows(certify(_filled(0.06, 0.05)))["FILL"]
     assert "its operands' parameters differ" in off["reason"]
 
 
-def test_a_scalar_of_other_parameters_keeps_its_certificate() -> None:
+def test_fill_is_certified_after_its_scalar_gets_other_parameters() -> None:
     original, written = _filled(0.06, 0.05), _filled(0.06, 0.06)
     certificate = make_certificate(original, written)
     found = verify_certificate(original, written, json.dumps(certificate).encode())

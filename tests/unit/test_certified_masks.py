@@ -44,8 +44,10 @@ def _mask(model: Any) -> Any:
     return graph.tensors[graph.operators[0].inputs[1]]
 
 
-def test_a_mask_that_leaves_something_has_none() -> None:
-    """At half the step -128 is -6.4: what it is added to shows."""
+def test_a_mask_too_weak_to_saturate_the_sum_has_no_certificate() -> None:
+    """The mask's scale is half of what it should be, so that -128 is only -6.4: adding it does not
+    bring every sum to the end of its range, and there is no certificate.
+    """
     original, written = _files()
     model = unpacked(written)
     mask = _mask(model)
@@ -66,7 +68,7 @@ def test_a_constant_that_is_not_clipped_to_the_end_of_its_type_is_refused(value:
         _checked(original, packed(model))
 
 
-def test_what_is_clipped_is_rounded_to_the_end() -> None:
+def test_clipped_values_are_rounded_to_the_end_of_the_range() -> None:
     given = np.array([-100, 3]), 10.0, 0
     assert is_rounded(given, (np.array([-128, 60]), 0.5, 0), -128, 127)
     assert not is_rounded(given, (np.array([-128, 60]), 0.5, 0))

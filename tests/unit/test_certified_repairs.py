@@ -1,4 +1,6 @@
-"""Certificates of what an alignment takes away or adds: a folded QUANTIZE, a bias of zeros, a variable."""
+"""Certificates of operators that an alignment removed or added: a folded QUANTIZE, a bias of zeros,
+a variable.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ def _changed(data: bytes, change: Change) -> bytes:
 
 
 def _requantized(scale: float = 0.06, zero_point: int = 4, *, output: bool = False) -> bytes:
-    """A convolution, a QUANTIZE, and two that read what it writes; SOFTMAX has no function."""
+    """CONV_2D a -> QUANTIZE b -> RELU and SOFTMAX. The checker has an integer function for RELU,
+    none for SOFTMAX. `output`: b is a graph output in place of SOFTMAX's.
+    """
     graph = Graph()
     graph.activation("x", 0.05)
     graph.conv("x", "a", 0.06, 4)
@@ -63,8 +67,10 @@ def test_a_quantize_that_changes_nothing_may_be_folded() -> None:
     assert (found.operators, found.certified) == (3, 2)
 
 
-def test_who_reads_other_parameters_behind_a_fold_is_not_unchanged() -> None:
-    """RELU is shown in them; SOFTMAX, of which nothing is known, is refused."""
+def test_a_reader_with_other_parameters_after_folding_is_not_unchanged() -> None:
+    """Folding the QUANTIZE gives its two readers other input parameters. RELU can be certified with
+    them; SOFTMAX, whose integer function is unknown, cannot.
+    """
     original = _requantized(0.055, 9)
     with pytest.raises(NotCertifiedError, match="SOFTMAX: its operands or parameters changed"):
         make_certificate(original, _changed(original, _fold))
@@ -82,8 +88,8 @@ def test_a_quantize_between_parameters_may_be_folded() -> None:
 
 
 def test_a_clamp_is_not_folded() -> None:
-    """The range behind the QUANTIZE begins at 0 and clips negative values; without it they would
-    remain.
+    """The range behind the QUANTIZE begins at 0, so the QUANTIZE clips negative values. Without it
+    they would arrive, so the fold has no certificate.
     """
     original = _changed(_requantized(0.06, -128), _without_softmax)
     with pytest.raises(NotCertifiedError, match=r"without the folded QUANTIZE it is up to 132\.0"):
@@ -102,13 +108,13 @@ def test_a_fold_that_is_not_claimed_does_not_hold() -> None:
             verify_certificate(original, written, json.dumps(certificate).encode())
 
 
-def test_an_operator_that_is_gone_is_named() -> None:
+def test_a_missing_operator_is_named() -> None:
     original = _requantized()
     with pytest.raises(NotCertifiedError, match=r"the original's SOFTMAX \(3\) has no counterpart"):
         make_certificate(original, _changed(original, _without_softmax))
 
 
-def test_another_operator_is_not_folded() -> None:
+def test_only_quantize_operators_may_be_folded() -> None:
     original = _requantized()
     certificate = make_certificate(original, original)
     written = _changed(original, _without_softmax)
@@ -122,7 +128,7 @@ def test_another_operator_is_not_folded() -> None:
             verify_certificate(original, written, json.dumps(document).encode())
 
 
-def test_an_output_is_not_folded() -> None:
+def test_a_quantize_at_a_graph_output_is_not_folded() -> None:
     original = _requantized(output=True)
 
     def fold(model: Any) -> None:
@@ -138,7 +144,7 @@ def test_an_output_is_not_folded() -> None:
 
 
 def _unbiased(absent: int) -> bytes:
-    """A convolution without a bias: its operand is not there, or it is -1."""
+    """A CONV_2D without a bias: its operand is left out (`absent` 0) or stated as -1 (`absent` 1)."""
     graph = Graph()
     graph.activation("x", 0.05)
     graph.conv("x", "y", 0.06, 4)
@@ -199,8 +205,10 @@ def _stateful(assigned: float, read: float) -> bytes:
     return graph.bytes(["x"], ["y"])
 
 
-def test_what_a_variable_holds_may_get_other_parameters() -> None:
-    """READ_VARIABLE is a copy of what is assigned; any integer of the type can arrive in it."""
+def test_a_variables_value_may_get_other_parameters() -> None:
+    """A variable's value gets other parameters. READ_VARIABLE is certified as a copy,
+    ASSIGN_VARIABLE is unchanged; a claim that less than the whole integer range arrives is refuted.
+    """
     original, written = _stateful(0.06, 0.06), _stateful(0.07, 0.07)
     certificate = make_certificate(original, written)
     words = {r["name"]: r["status"] for r in certificate["subgraphs"][0]["operators"]}

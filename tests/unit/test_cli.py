@@ -21,7 +21,7 @@ FAST = "--no-verify"
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sample: bytes) -> Path:
-    """The working folder: in.tflite is the sample, and nothing else is there."""
+    """The working folder: it contains in.tflite, which is the sample, and nothing else."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "in.tflite").write_bytes(sample)
     return tmp_path
@@ -31,7 +31,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-# --- the main job ------------------------------------------------------------------------------
+# --- align -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -85,10 +85,12 @@ def test_dry_run_writes_no_model(folder: Path, capsys: pytest.CaptureFixture[str
     assert last.endswith(", not judged (dry run: nothing written)")
 
 
-def test_remaining_findings_prevent_writing(
+def test_an_unmet_requirement_prevents_writing(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A requirement that nothing can meet here stands for a judge that says no."""
+    """Nothing is written while a requirement is not met: litert is required, but --no-verify runs
+    no judge.
+    """
     arguments = ["in.tflite", "out.tflite", FAST, "--require", "litert", "--report", "r.json"]
     assert cli.main(arguments) == 1
     assert names(folder) == ["in.tflite", "r.json"]
@@ -99,7 +101,7 @@ def test_remaining_findings_prevent_writing(
     assert names(folder) == ["in.tflite", "out.tflite", "r.json"]
 
 
-def test_only_errors(folder: Path) -> None:
+def test_only_errors_leaves_warnings_unrepaired(folder: Path) -> None:
     assert cli.main(["in.tflite", "out.tflite", FAST, "--only", "errors", "-q"]) == 0
 
 
@@ -119,7 +121,7 @@ def test_calibration_of_another_shape_is_refused(
 # --- reports -----------------------------------------------------------------------------------
 
 
-def test_reports_of_a_run_are_valid_and_the_same_again(folder: Path) -> None:
+def test_reports_are_valid_and_reproducible(folder: Path) -> None:
     arguments = ["in.tflite", "out.tflite", FAST, "--report", "r.json", "--report", "r.txt"]
     assert cli.main(arguments) == 0
     document = json.loads((folder / "r.json").read_text())
@@ -186,7 +188,7 @@ def test_check_goes_on_after_an_unreadable_file(
     assert [one["name"] for one in document["unread"]] == ["empty.tflite", "no*.tflite"]
 
 
-# --- what cannot be done -----------------------------------------------------------------------
+# --- errors -------------------------------------------------------------------------------------
 
 BAD_USAGE = {
     ("in.tflite", "out.tflite", "--target", "no"): None,
@@ -222,7 +224,7 @@ BAD_USAGE = {
 
 
 @pytest.mark.parametrize("arguments", BAD_USAGE, ids=" ".join)
-def test_one_line_and_nothing_written(
+def test_an_error_is_one_line_and_nothing_is_written(
     folder: Path, arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "folder").mkdir()

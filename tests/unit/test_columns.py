@@ -24,7 +24,7 @@ def test_bulk_reading_gives_the_same_positions(quick: int) -> None:
         assert [op.pos for op in one.operators] == [op.pos for op in other.operators]
 
 
-@example(place=7576, value=255, length=4)  # a scale that is NaN
+@example(place=7576, value=255, length=4)  # makes a scale NaN
 @given(
     place=st.integers(0, len(SYNTHETIC) - 1),
     value=st.integers(0, 255),
@@ -40,15 +40,17 @@ def test_damaged_files_give_the_same_result_in_both_readers(
     if isinstance(fast, Model) and isinstance(slow, Model):
         assert fast.buffers == slow.buffers
         texts = [repr(replace(model, buffers=())) for model in (fast, slow)]
-        assert texts[0] == texts[1]  # a NaN is not equal to itself, its text is
+        assert texts[0] == texts[1]  # compared as text, since NaN != NaN
 
 
 def test_tables_with_distinct_vtables_are_read_one_by_one() -> None:
-    """Grouping by vtable gains nothing where each table has its own."""
+    """Bulk reading groups tables by vtable. If each table has its own vtable, no group is made and
+    the values are still right.
+    """
     from tflite_align.format.flatbuffer import BufferReader
     from tflite_align.format.schema import table_layout
 
-    # 64 OperatorCode tables, each behind a vtable of its own: version = its number.
+    # 64 OperatorCode tables, each after its own vtable; the field `version` is the table's number.
     tables, data = [], b""
     for number in range(64):
         vtable = len(data)

@@ -34,7 +34,7 @@ def test_an_empty_file_is_a_configuration() -> None:
     assert parse("") == Config()
 
 
-def test_the_documents_example_is_read_and_has_every_key() -> None:
+def test_the_documented_example_is_read_and_has_every_key() -> None:
     text = (CHECKOUT / "docs" / "configuration.md").read_text(encoding="utf-8")
     (example,) = re.findall(r"```toml\n(# tflite-align\.toml;.*?)```", text, flags=re.DOTALL)
     found = parse(example)
@@ -56,7 +56,7 @@ def test_the_documents_example_is_read_and_has_every_key() -> None:
 
 
 @pytest.mark.parametrize("document", ["", "[project]\nname = 'x'", "[tool.ruff]", "tool = 3"])
-def test_a_pyproject_without_the_table_holds_none(document: str) -> None:
+def test_a_pyproject_without_the_table_is_no_configuration(document: str) -> None:
     assert parse_config(document, "../pyproject.toml") is None
 
 
@@ -190,7 +190,7 @@ def test_every_key_is_an_option_of_some_command_with_the_same_choices() -> None:
 # --- the schema ---------------------------------------------------------------------------------
 
 
-def test_the_schema_is_one_and_is_shipped() -> None:
+def test_the_schema_is_valid_and_shipped() -> None:
     schema = config_schema()
     jsonschema.Draft7Validator.check_schema(schema)
     shipped = (CHECKOUT / "schema" / "config.schema.json").read_text(encoding="utf-8")
@@ -203,7 +203,7 @@ WORDS = st.sampled_from(
      "same/*", "precision", "forbid", "all", "errors", "subgraph[0]/operator[1]", "CONV_2D",
      "subgraph[0]/operator[1] CONV_2D/inputs[0]", "subgraph[0]/inputs[0]", "operator[1]\n"]
 )  # fmt: skip
-# Integral floats are integers to JSON Schema, and none to TOML: left out.
+# 1.0 is an integer for JSON Schema but a float for TOML: not generated here.
 VALUES = st.recursive(
     st.one_of(WORDS, st.booleans(), st.integers(-1, 2), st.just(0.5)),
     lambda inner: st.lists(inner, max_size=2),
@@ -261,12 +261,12 @@ def test_reader_and_schema_accept_the_same(document: dict[str, Any]) -> None:
     assert accepted(document) == VALIDATOR.is_valid(document)
 
 
-# --- found, read, overruled ---------------------------------------------------------------------
+# --- which file is read; the command line wins ---------------------------------------------------
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sample: bytes) -> Path:
-    """A project; the current directory is one below it."""
+    """A project folder with a model, which is returned. The current directory is its subfolder."""
     (tmp_path / "in.tflite").write_bytes(sample)
     (tmp_path / "below").mkdir()
     monkeypatch.chdir(tmp_path / "below")
@@ -331,7 +331,7 @@ def test_show_settings_prints_a_valid_configuration(
     )
 
 
-def test_config_names_the_file_and_isolated_reads_none(
+def test_option_config_names_the_file_and_isolated_reads_none(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "tflite-align.toml").write_text("io = 'free'\n")
@@ -358,7 +358,7 @@ def test_config_names_the_file_and_isolated_reads_none(
         assert capsys.readouterr().err == f"tflite_align: {name}: {told}\n"
 
 
-def test_a_file_that_is_found_and_wrong_ends_the_job(
+def test_an_invalid_configuration_file_is_an_error(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "tflite-align.toml").write_text("[severity]\n'sme/CONCATENATION' = 'off'\n")

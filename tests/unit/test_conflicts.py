@@ -13,7 +13,7 @@ from tflite_align.solver.solve import solve
 
 
 def logistic_and_tanh() -> bytes:
-    """Two kernels that write parameters of their own, into one CONCATENATION."""
+    """LOGISTIC and TANH, whose kernels write two different fixed labels, into one CONCATENATION."""
     graph = Graph()
     graph.activation("x", 0.05)
     graph.activation("l", 1 / 256, -128)
@@ -79,7 +79,9 @@ def test_force_between_two_kept_boundaries_is_a_conflict() -> None:
 
 
 def test_parameters_that_no_quantize_can_write_are_a_conflict() -> None:
-    """TFLM has no QUANTIZE within uint8: two kept boundaries around a copy cannot be parted."""
+    """TFLM has no QUANTIZE from uint8 to uint8. A graph input and a graph output that both keep
+    their parameters are joined by copying operators only, so that their labels cannot be separated.
+    """
     graph = Graph("uint8")
     graph.activation("x", 0.05, 128)
     graph.activation("q", 0.05, 128)
@@ -105,7 +107,9 @@ def test_parameters_that_no_quantize_can_write_are_a_conflict() -> None:
 
 
 def test_two_rigid_slots_of_one_rule_are_a_conflict() -> None:
-    """No label is right for both: nothing is moved, and the third member is not to blame."""
+    """Two inputs of one CONCATENATION are rigid with different labels. Nothing changes, and the
+    conflict names these two slots, not the output.
+    """
     asked = question(concat_example(0.1, 0.04, 0.07), AlignOptions())
     both = (Slot(0, 2, "inputs", 0), Slot(0, 2, "inputs", 1))
     bound = replace(asked.bound, rigid=asked.bound.rigid | set(both))

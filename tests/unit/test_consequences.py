@@ -24,12 +24,12 @@ def rules(data: bytes, *targets: str) -> list[str]:
 
 
 def noted(finding: Finding) -> list[str]:
-    """The rules that the notes name."""
+    """The rules that the finding's notes name."""
     return [note.rpartition("(rule ")[2].rstrip(")") for note in finding.notes]
 
 
 def residual(scale: float) -> bytes:
-    """CONV_2D - CONV_2D - ADD with a shortcut; the first one's output has this scale."""
+    """A graph: x -> CONV_2D a -> CONV_2D b -> ADD of a and b. `scale`: that of a."""
     graph = Graph()
     graph.activation("x", 0.05)
     graph.conv("x", "a", 0.1)
@@ -75,7 +75,7 @@ def test_rules_that_say_the_same_are_one_finding_for_all_their_targets() -> None
     assert [grade.target for grade in finding.grades] == ["tflite", "tflm"]
 
 
-def test_values_are_not_checked_on_a_target_without_the_kernel() -> None:
+def test_parameters_are_not_checked_on_a_target_without_the_kernel() -> None:
     graph = Graph("uint8")
     graph.activation("x", 0.05, 128)
     graph.activation("p", 0.1, 128)
@@ -127,8 +127,10 @@ def test_a_uint8_model_gets_a_hint_to_int8_conversion() -> None:
     assert check(data, PLAIN).notes == ()
 
 
-def test_raw_uint8_integers_are_not_told_a_way_to_int8() -> None:
-    """Pixels without parameters stay uint8 with --to int8: it would change nothing."""
+def test_raw_uint8_integers_give_no_hint_to_int8_conversion() -> None:
+    """The uint8 input of a CAST has no quantization parameters, so --to int8 would not convert it.
+    The report has no hint at --to int8.
+    """
     graph = Graph("uint8")
     graph.tensors["pixels"] = TensorSpec(name="pixels", type="uint8", shape=SHAPE)
     graph.tensors["y"] = TensorSpec(name="y", type="float32", shape=SHAPE)
@@ -138,7 +140,7 @@ def test_raw_uint8_integers_are_not_told_a_way_to_int8() -> None:
     assert report.notes == ()
 
 
-def test_a_bias_is_measured_by_weights_whose_axis_is_right() -> None:
+def test_a_bias_is_checked_against_weights_of_the_right_axis() -> None:
     graph = Graph()
     graph.activation("x", 0.05)
     graph.activation("y", 0.1, shape=(1, 4, 4, 4))

@@ -15,7 +15,7 @@ dealign = script.dealign
 
 
 def _integers(data: bytes, tensor: Any) -> np.ndarray:
-    """A constant's integers, widened; empty for what is computed."""
+    """A constant's integers as float64; empty for a computed tensor."""
     stored = schema.ModelT.InitFromPackedBuf(data, 0).buffers[tensor.buffer].data
     if stored is None or tensor.type not in script.INTEGERS:
         return np.zeros(0)
@@ -61,7 +61,7 @@ def test_biases_keep_their_real_values(sample_origin: bytes) -> None:
     assert seen >= 4
 
 
-def test_graph_ends_stay_unless_freed(sample_origin: bytes) -> None:
+def test_graph_inputs_and_outputs_stay_unless_freed(sample_origin: bytes) -> None:
     def ends(data: bytes) -> list[float]:
         graph = schema.ModelT.InitFromPackedBuf(data, 0).subgraphs[0]
         indices = [*graph.inputs, *graph.outputs]
@@ -71,6 +71,6 @@ def test_graph_ends_stay_unless_freed(sample_origin: bytes) -> None:
     assert ends(dealign(sample_origin, 7, io=True)) != ends(sample_origin)
 
 
-def test_a_range_no_wider_is_refused(sample_origin: bytes) -> None:
+def test_a_factor_that_does_not_widen_ranges_is_refused(sample_origin: bytes) -> None:
     with pytest.raises(ValueError, match=r"^widest must be above 1, not 1\.0$"):
         dealign(sample_origin, widest=1.0)

@@ -38,7 +38,9 @@ def test_unknown_names_raise_key_errors() -> None:
 
 
 def test_every_name_of_the_newest_schema_is_known() -> None:
-    """LiteRT's own module has it; `tflite`, whose names these are, lags behind."""
+    """Names and codes are those of the schema module in LiteRT, which is newer than that of the
+    `tflite` package.
+    """
     for code, name in _members(schema.BuiltinOperator):
         assert operator_name(code) == name
     for code, name in _members(schema.TensorType):

@@ -1,4 +1,6 @@
-"""explain: complete sentences on small graphs; placement of QUANTIZE in cascades of CONCATENATION."""
+"""`explain`: its sentences on small graphs, and where QUANTIZE operators are inserted in cascades
+of CONCATENATION.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,9 @@ def told(data: bytes, name: str) -> list[str]:
 
 
 def joined(parts: tuple[tuple[str, float, int], ...], out: tuple[float, int], last: str) -> bytes:
-    """Convolutions into one CONCATENATION, read by HARD_SWISH; `last` is the graph's output."""
+    """Convolutions (name, scale, zero point) into one CONCATENATION, read by HARD_SWISH. `out`: the
+    label of the CONCATENATION; `last`: the name of the graph output, "cat" or "y".
+    """
     graph = Graph()
     graph.activation("x", 0.05)
     for name, scale, zero_point in parts:
@@ -58,7 +62,7 @@ def joined(parts: tuple[tuple[str, float, int], ...], out: tuple[float, int], la
     return graph.bytes(["x"], [last])
 
 
-# --- whole sentences ---------------------------------------------------------------------------
+# --- sentences ---------------------------------------------------------------------------------
 
 
 def test_a_tensor_moved_by_a_concatenation_is_explained() -> None:
@@ -80,7 +84,9 @@ def test_a_tensor_moved_by_a_concatenation_is_explained() -> None:
 
 
 def test_a_cut_before_a_kept_output_is_explained() -> None:
-    """C is read finely elsewhere, and the concatenation is a graph output that keeps its step."""
+    """The CONCATENATION is a graph output that keeps its step of 0.16. Its operand c has a step of
+    0.01 and another reader, so c keeps its label and a QUANTIZE is inserted.
+    """
     graph = Graph()
     graph.activation("x", 0.05)
     graph.conv("x", "c", 0.01)
@@ -163,7 +169,7 @@ def test_a_stated_clamp_is_explained() -> None:
     )
 
 
-def test_a_policy_is_the_anchor() -> None:
+def test_a_policy_names_the_anchor_in_the_explanation() -> None:
     options = AlignOptions(policies={"concat": "large"})
     found = explained(concat_example(0.1, 0.04, 0.07), "c2", options)
     assert found.anchor is not None
@@ -186,7 +192,9 @@ def test_alternatives_cost_more_than_the_chosen_parameters() -> None:
 
 
 def densenet() -> bytes:
-    """Every layer is joined to all before it; the first is fine, the later ones are coarse."""
+    """Four layers, each a CONCATENATION of the one before and a new convolution. The first tensor
+    (`stem`) has scale 0.01, all later ones 0.16.
+    """
     graph = Graph()
     graph.activation("x", 0.05)
     graph.conv("x", "stem", 0.01)
@@ -203,14 +211,15 @@ def densenet() -> bytes:
 
 
 def inception() -> bytes:
-    """Blocks of three branches, one a pool that hands the input's parameters on; the last
-    block's output is coarse, and its hull would reach the finest branch through the pools.
+    """Three blocks, each a CONCATENATION of two convolutions and a MAX_POOL_2D that copies the
+    block's input. Scales are about 0.01, except in the last block: 0.16. Through the pools a common
+    label would reach back to `stem`.
     """
     graph = Graph()
     graph.activation("x", 0.05)
     before = graph.conv("x", "stem", 0.01)
     for block, scale in enumerate((0.0101, 0.0102, 0.16), 1):
-        # A quarter of the input's elements: it is cheaper to requantize behind the pool.
+        # The pool's output has a quarter of its input's elements: a QUANTIZE behind it costs less.
         graph.activation(f"pool{block}", 0.01, shape=(1, 2, 2, 3))
         graph.add("MAX_POOL_2D", [before], [f"pool{block}"], POOL)
         parts = [graph.conv(before, f"a{block}", scale), graph.conv(before, f"b{block}", scale)]
@@ -222,12 +231,12 @@ def inception() -> bytes:
     return graph.bytes(["x"], ["y"])
 
 
-# Sizes are chosen by what a cut costs; nothing is computed.
+# Shapes are chosen for the cost of a QUANTIZE; no kernel runs.
 ANY_SHAPE = AlignOptions(verify=False, severity={"shape/*": "off"})
 
 
 def cut_behind(data: bytes) -> list[tuple[str, str]]:
-    """(tensor, readers) of every cut."""
+    """(tensor, readers behind the QUANTIZE) of each inserted QUANTIZE."""
     report = tflite_align.align(data, ANY_SHAPE).report
     assert {finding.rule for finding in report.remaining} <= {"params/steps"}
     assert all(component.optimal for component in report.components)
@@ -236,7 +245,10 @@ def cut_behind(data: bytes) -> list[tuple[str, str]]:
 
 
 def test_densenet_is_cut_behind_the_fine_stem_alone() -> None:
-    """The stem's own reader would lose 4 bits; everything joined later is coarse anyway."""
+    """With a common label the convolution that reads `stem` would lose 4 bits; all tensors joined
+    later are coarse already. One QUANTIZE between `stem` and the first CONCATENATION is the
+    cheapest.
+    """
     data = densenet()
     assert cut_behind(data) == [("stem", f"{CAT}/inputs[0]")]
     found = explained(data, "stem", ANY_SHAPE)
@@ -250,7 +262,9 @@ def test_densenet_is_cut_behind_the_fine_stem_alone() -> None:
 
 
 def test_inception_is_cut_where_the_fewest_elements_move() -> None:
-    """Between the pool and the last block, not before the pool."""
+    """The QUANTIZE stands between the last pool and the last CONCATENATION, where the tensor is
+    smallest.
+    """
     data = inception()
     (name, readers), *others = cut_behind(data)
     assert others == []
@@ -325,7 +339,7 @@ def test_a_place_is_a_name_an_index_or_an_address(
         ("intermediates[0]", "intermediates[0]: only operators have intermediates"),
     ],
 )
-def test_a_wrong_argument_is_one_line(
+def test_an_invalid_argument_gives_a_one_line_error(
     model: Path, capsys: pytest.CaptureFixture[str], place: str, line: str
 ) -> None:
     assert cli.main(["explain", "in.tflite", place]) == 2
@@ -344,7 +358,7 @@ def test_an_ambiguous_name_is_listed(
     assert cli.main(["explain", "in.tflite", "2"]) == 0
     assert capsys.readouterr().out.startswith("subgraph[0]/tensor[0] '2' ")
     assert cli.main(["explain", "in.tflite", "1"]) == 0
-    # Called "1", and tensor 1: the same. Called so, and another one of that index: ambiguous.
+    # "1" is name and index of one tensor; "0" now is the name of one and the index of another.
     graph.activation("0", 0.05)
     graph.add("HARD_SWISH", ["2"], ["0"])
     (tmp_path / "in.tflite").write_bytes(graph.bytes(["2"], ["1", "0"]))
@@ -376,7 +390,7 @@ def test_without_a_tensor_all_components_are_listed(
     assert capsys.readouterr().out == "No parameters have to change: every tensor keeps its own.\n"
 
 
-def test_json_holds_the_explanation(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_output_has_the_explanation(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["explain", "in.tflite", "c2", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["format"] == 3
