@@ -130,7 +130,9 @@ def test_owner_and_group_are_kept(tmp_path: Path) -> None:
 def test_losing_the_group_adds_no_permissions(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, left: int
 ) -> None:
-    """The new file is in a group of which nothing was said; the system refuses the old one."""
+    """The system refuses to give the new file the old file's group. The group that it has instead
+    gets no more permissions than others have, and the set-user-ID bit is dropped.
+    """
 
     def refused(*_: object) -> None:
         raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
@@ -180,7 +182,9 @@ def test_mapped_input_may_be_its_own_output(tmp_path: Path) -> None:
 
 
 def _large(tmp_path: Path) -> tuple[memoryview, bytes]:
-    """A mapped file of 5 MB, and what it becomes with a new begin, its third MB left out."""
+    """A memory-mapped file of 5 MB and its bytes after a change: a new beginning, and other bytes
+    in place of the third MB.
+    """
     data = np.random.default_rng(3).bytes(5 << 20)
     (tmp_path / "model").write_bytes(data)
     mapped = memoryview(read_model_file(tmp_path / "model"))
@@ -220,7 +224,7 @@ def test_files_are_complete_with_and_without_kernel_copy(
 
 
 @pytest.mark.skipif(not hasattr(os, "copy_file_range"), reason="only Linux copies in the kernel")
-def test_a_model_that_shrinks_is_an_error(tmp_path: Path) -> None:
+def test_a_model_file_that_shrinks_while_read_is_an_error(tmp_path: Path) -> None:
     mapped, _ = _large(tmp_path)
     os.truncate(tmp_path / "model", 4 << 20)
     (tmp_path / "out").write_bytes(b"old")
@@ -230,7 +234,7 @@ def test_a_model_that_shrinks_is_an_error(tmp_path: Path) -> None:
 
 
 @POSIX
-def test_a_mapped_model_lets_its_descriptor_go() -> None:
+def test_a_mapped_model_closes_its_file_descriptor() -> None:
     sample = Path(__file__).resolve().parents[1] / "data" / "sample_origin.tflite"
     numbers = set()
     for _ in range(50):
@@ -306,7 +310,7 @@ def test_pickled_arrays_are_refused(tmp_path: Path) -> None:
 def test_pipes_and_devices_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Nobody writes into the pipe: a run that opened it would wait for ever."""
+    """Nothing writes into the pipe, so a run that opened it would never end."""
     monkeypatch.chdir(tmp_path)
     os.mkfifo("pipe")
     Path("in.tflite").write_bytes(concat_example())
@@ -337,14 +341,14 @@ STRANGE_ARRAYS = {
 
 
 @pytest.mark.parametrize("name", STRANGE_ARRAYS)
-def test_strange_arrays_are_refused(tmp_path: Path, name: str) -> None:
+def test_malformed_arrays_are_refused(tmp_path: Path, name: str) -> None:
     file, content = STRANGE_ARRAYS[name]
     (tmp_path / file).write_bytes(content)
     with pytest.raises(OSError, match=r"not a \.npy or \.npz file of numbers"):
         read_arrays(tmp_path / file)
 
 
-# Byte offsets in the local header and in the central directory, and the word there.
+# Offset in the zip's local header, offset in its central directory, the 16-bit value put there.
 @pytest.mark.parametrize(("local", "central", "word"), [(6, 8, 1), (8, 10, 99)])
 def test_encrypted_and_unknown_archives_are_refused(
     tmp_path: Path, local: int, central: int, word: int
@@ -362,7 +366,7 @@ def test_encrypted_and_unknown_archives_are_refused(
     " is refused."
 )
 def test_a_small_archive_of_huge_arrays_is_refused(tmp_path: Path) -> None:
-    """Its directory says that one array has three gigabytes."""
+    """The directory of a small .npz states 3 GiB as the unpacked size of an array."""
     np.savez(tmp_path / "data.npz", np.zeros((1, 2), np.float32))
     content = bytearray((tmp_path / "data.npz").read_bytes())
     directory = content.find(b"PK\x01\x02")
@@ -372,7 +376,7 @@ def test_a_small_archive_of_huge_arrays_is_refused(tmp_path: Path) -> None:
         read_arrays(tmp_path / "data.npz")
 
 
-def test_a_name_of_many_digits_is_a_name(tmp_path: Path) -> None:
+def test_an_array_name_of_very_many_digits_is_no_index(tmp_path: Path) -> None:
     arrays: dict[str, Any] = {"arr_" + "9" * 5000: np.zeros((1, 2), np.float32)}
     np.savez(tmp_path / "data.npz", **arrays)
     assert [*read_arrays(tmp_path / "data.npz")] == ["arr_" + "9" * 5000]

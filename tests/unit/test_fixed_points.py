@@ -20,7 +20,9 @@ from tflite_align.record import replace
 
 
 def settled(data: bytes, options: AlignOptions = PLAIN) -> AlignResult:
-    """What comes of the model, after which there is nothing left to do."""
+    """The result of an alignment, after checking that a second one changes nothing and that `check`
+    of the result finds just what the report lists as remaining.
+    """
     result = align(data, options)
     assert align(result.data, options).data == result.data
     assert check(result.data, options).findings == result.report.remaining
@@ -28,8 +30,11 @@ def settled(data: bytes, options: AlignOptions = PLAIN) -> AlignResult:
 
 
 @pytest.mark.parametrize("scale", [1e9, 1e30])
-def test_no_room_is_made_for_a_bias_that_the_output_cannot_hold(scale: float) -> None:
-    """Weights would need a scale that is coarser than the output's own step, and the output follow them."""
+def test_weights_are_not_made_coarser_than_the_output_for_a_bias(scale: float) -> None:
+    """One channel's bias has so large a scale that it fits only if the weights' scale grows until
+    the accumulator's step exceeds the output's. The bias is taken for an error; nothing is
+    repaired.
+    """
     data = chain()
     _, bias = named(data, "c.b")
     given = bias.quant.scale[0]
@@ -43,8 +48,9 @@ def test_no_room_is_made_for_a_bias_that_the_output_cannot_hold(scale: float) ->
 
 
 def too_large_a_bias(*, weights: int = 1) -> bytes:
-    """Weights with a zero point that CONV_2D does not take, and a bias that will not fit beside them:
-    `weights` convolutions read the same ones, of which the last has such a bias.
+    """`weights` convolutions share one weights tensor, which has a zero point other than 0 (CONV_2D
+    takes none). The last one's bias has a channel that overflows int32 once the weights' scale is
+    changed for that.
     """
     graph = Graph()
     graph.activation("x", 0.05)
@@ -81,7 +87,9 @@ def test_weights_are_re_expressed_and_make_room_for_a_bias_in_one_run(weights: i
 
 
 def pooled(output: float) -> bytes:
-    """int16: x -> CONV_2D -> MAX_POOL_2D -> y, whose scale the pooling's input does not have."""
+    """An int16 graph: x -> CONV_2D c -> MAX_POOL_2D y. `output`: the scale of y; x and c have scale
+    1e-4.
+    """
     graph = Graph("int16")
     graph.activation("x", 1e-4)
     graph.conv("x", "c", 1e-4)
@@ -91,14 +99,14 @@ def pooled(output: float) -> bytes:
 
 
 def steps(data: bytes) -> list[float]:
-    """The ratio of scales at each QUANTIZE."""
+    """Input scale over output scale of each QUANTIZE."""
     (graph,) = read(data).subgraphs
     ends = [(o.inputs[0], o.outputs[0]) for o in graph.operators if o.name == "QUANTIZE"]
     scales = [t.quant.scale[0] if t.quant and t.quant.scale else 0.0 for t in graph.tensors]
     return [scales[source] / scales[result] for source, result in ends]
 
 
-def test_an_inserted_quantize_that_would_wrap_has_one_in_front() -> None:
+def test_two_quantizes_are_inserted_where_one_would_overflow() -> None:
     result = settled(pooled(1e-11))
     assert result.report.remaining == ()
     ratios = steps(result.data)
@@ -108,8 +116,10 @@ def test_an_inserted_quantize_that_would_wrap_has_one_in_front() -> None:
 
 
 @pytest.mark.parametrize("type_name", ["int8", "uint8"])
-def test_eight_bits_are_requantized_in_two_steps_where_one_would_wrap(type_name: str) -> None:
-    """2^31 holds 255 steps of a scale that is 8421504 times the other, and no more."""
+def test_8_bit_values_are_requantized_in_two_steps_where_one_would_overflow(type_name: str) -> None:
+    """The ratio of scales is 1e9. A kernel's int32 holds 255 steps of the input only up to a ratio
+    of 8421504, so two QUANTIZE operators in a row are inserted.
+    """
     zero = 128 if type_name == "uint8" else 0
     graph = Graph(type_name)
     graph.activation("x", 1.0, zero)
@@ -128,7 +138,7 @@ def test_eight_bits_are_requantized_in_two_steps_where_one_would_wrap(type_name:
     assert max(ratios) < 2**23 < math.prod(ratios)
 
 
-def test_scales_that_no_two_quantizes_bring_together_stay_apart() -> None:
+def test_a_ratio_too_large_for_two_quantizes_is_not_repaired() -> None:
     data = pooled(1e-16)
     result = settled(data)
     assert result.data == data
@@ -137,8 +147,10 @@ def test_scales_that_no_two_quantizes_bring_together_stay_apart() -> None:
     assert "QUANTIZE support" in conflict.message
 
 
-def test_an_output_does_not_follow_operands_below_its_resolution() -> None:
-    """A window is right again with a step that is far more than all of the range declared."""
+def test_an_output_scale_does_not_grow_beyond_its_range() -> None:
+    """A CONV_2D's output scale is too small for its accumulator. A scale that fits would be larger
+    than all of the declared range, so the file stays as it is, with an error.
+    """
     data = requantized(pooled(1e-4), "c", scale=(1e-18,))
     data = requantized(data, "y", scale=(1e-18,))
     result = settled(data)
@@ -148,8 +160,10 @@ def test_an_output_does_not_follow_operands_below_its_resolution() -> None:
     assert any("all values within its range" in one.message for one in result.report.conflicts)
 
 
-def test_a_window_that_is_given_up_keeps_no_other_repair_back() -> None:
-    """The pooling's scale is absurd, so that the next window is broken until it is repaired."""
+def test_an_unrepairable_multiplier_prevents_no_other_repair() -> None:
+    """A MAX_POOL_2D declares a scale of 1e30, so that the next convolution's multiplier is out of
+    range until the pool is repaired. The repairs of other operators are made all the same.
+    """
     graph = Graph()
     graph.activation("x", 0.05)
     graph.conv("x", "c", 0.1)
@@ -166,8 +180,10 @@ def test_a_window_that_is_given_up_keeps_no_other_repair_back() -> None:
     assert not rules & {"same/RESIZE_NEAREST_NEIGHBOR", "same/MAX_POOL_2D"}
 
 
-def test_a_constant_without_parameters_takes_none_by_a_change_of_type() -> None:
-    """Beside quantized operands its integers would be read in their parameters."""
+def test_a_constant_without_parameters_keeps_its_type() -> None:
+    """A MAXIMUM has an int8 operand and an int32 constant without scale. Changing the constant's
+    type would give its integers another meaning, so that the finding remains.
+    """
     graph = Graph()
     graph.activation("x", 0.05)
     graph.constant("k", np.ones((1, 4, 4, 3)), "int32")
@@ -203,10 +219,12 @@ def test_an_operator_without_operands_raises_no_internal_error(operator: str) ->
 
 
 @pytest.mark.parametrize(("operators", "seed"), [(2, 188), (4, 72), (4, 81)])
-def test_a_window_that_a_repair_breaks_is_repaired_in_the_same_run(
+def test_a_multiplier_put_out_of_range_is_repaired_in_the_same_run(
     operators: int, seed: int
 ) -> None:
-    """A second alignment once repaired it, and changed the file."""
+    """In these random graphs one repair puts another operator's multiplier out of range. That too
+    is repaired in the first run, so that a second one changes nothing.
+    """
     result = settled(strained(grown(seed, operators=operators).data, seed))
     tensors = read(result.data).subgraphs[0].tensors
     assert all(tensors[one.tensor].name == one.name for one in result.report.changes)
@@ -216,14 +234,16 @@ def test_a_window_that_a_repair_breaks_is_repaired_in_the_same_run(
     assert not [one for one in result.report.remaining if one.rule.startswith("window/")]
 
 
-def test_a_conflict_of_a_later_round_stands_at_the_slot_of_the_written_file() -> None:
+def test_a_conflict_of_a_later_round_names_the_slot_in_the_written_file() -> None:
     result = settled(strained(grown(10, operators=6).data, 10))
     (conflict,), (address,) = result.report.conflicts, result.report.conflict_addresses
     assert conflict.slots[0].address(read(result.data)) == address
 
 
-def test_few_steps_are_told_from_what_an_untouched_operator_can_write() -> None:
-    """RELU writes no negative value, whatever its range holds: also where it is not edited."""
+def test_the_warning_about_few_steps_counts_values_that_can_be_written() -> None:
+    """The range of a RELU's output includes negative values, which RELU cannot write. The warning
+    about few steps counts only the values that it can write, also if the RELU is not edited.
+    """
     graph = Graph()
     graph.activation("x", 3e-4, -26)
     graph.activation("r", 3e-4, -26)
@@ -246,7 +266,9 @@ def test_an_operator_without_an_output_has_no_window() -> None:
 
 
 def test_weights_without_the_axis_of_their_kernel_are_not_re_expressed() -> None:
-    """DEPTHWISE_CONV_2D has its scales along axis 3, which weights of two dimensions have not."""
+    """DEPTHWISE_CONV_2D has one scale for each index along axis 3; these weights have only two
+    dimensions.
+    """
     graph = Graph()
     graph.activation("x", 0.05)
     graph.constant("w", np.full((4, 8), 3), "int8", 0.02)

@@ -49,7 +49,7 @@ def missing() -> bytes:
 
 
 def stale_range() -> bytes:
-    """A range is recorded that has nothing to do with the scale beside it."""
+    """A tensor's recorded min and max (-1000 and 1000) do not match its scale."""
     made = load(chain())
     quant = next(t for t in made.subgraphs[0].tensors if t.name == b"p").quantization
     quant.min, quant.max = [-1000.0], [1000.0]
@@ -63,7 +63,7 @@ def stale_shape() -> bytes:
 
 
 def unpointed() -> bytes:
-    """An activation, and weights with a scale for each channel, without zero points."""
+    """An activation, and weights with one scale per channel, without zero points."""
     made = load(chain())
     tensors = {t.name: t for t in made.subgraphs[0].tensors}
     tensors[b"p"].quantization.zeroPoint = None
@@ -88,7 +88,7 @@ BROKEN = {
     "minmax": stale_range,
     "shapes": stale_shape,
     "zero-points": unpointed,
-    "versions": chain,  # its operators are of version 1, which knows uint8 alone
+    "versions": chain,  # operators of version 1, which supports only uint8
 }
 
 
@@ -117,7 +117,7 @@ def test_float_noise_needs_no_quantize() -> None:
     assert [change.kind for change in report.changes] == ["snapped"]
 
 
-def test_a_bias_by_its_declared_scale_and_as_run() -> None:
+def test_option_bias_reads_it_by_its_declared_scale_or_as_run() -> None:
     data = stale_bias()
     before, bias = named(data, "c.b")
     integers = np.frombuffer(before.constant(0, bias.index), np.int32)
@@ -133,7 +133,9 @@ def test_a_bias_by_its_declared_scale_and_as_run() -> None:
 
 
 def overflowing(data: bytes, weights: int) -> bytes:
-    """The bias of the first convolution at eight times its scale, the weights all of one size."""
+    """The model with a large bias in its first convolution: its scale is 8 times as large, one of
+    its integers is the largest int32. `weights`: the magnitude of all weights, 1 to 127.
+    """
     model, tensor = named(data, "c.w")
     count = len(model.constant(0, tensor.index))
     signs = np.where(np.arange(count) % 2, 1, -1)
@@ -148,8 +150,11 @@ def overflowing(data: bytes, weights: int) -> bytes:
 
 
 @pytest.mark.parametrize(("weights", "cut"), [(4, True), (127, False)])
-def test_the_cheaper_way_makes_room_for_a_bias(weights: int, cut: bool) -> None:  # noqa: FBT001
-    """Small integers lose more by a coarser scale than the input does, large ones less."""
+def test_an_overflowing_bias_gets_the_cheaper_repair(weights: int, cut: bool) -> None:  # noqa: FBT001
+    """A bias that overflows in its new scale fits if either the weights or the input get a larger
+    scale. Small weights lose more than the input, so a QUANTIZE is inserted in front; large ones
+    lose less and are re-expressed.
+    """
     result = align(overflowing(chain(), weights), PLAIN)
     assert result.report.remaining == ()
     assert result.report.conflicts == ()
@@ -242,8 +247,10 @@ def test_int4_weights_with_a_zero_point_stay_packed_and_exact_where_they_fit() -
     assert np.allclose(kept * scales, (weights - 2) * float(np.float32(0.1)), atol=1e-7)
 
 
-def test_the_groups_of_fixes_are_those_that_repair_such_rules() -> None:
-    """What a bias or a weight rule can be repaired by, whatever is wrong."""
+def test_bias_and_weight_fixes_are_those_of_the_table() -> None:
+    """BIAS_FIXES and WEIGHT_FIXES name exactly the fixes of fixes.toml that repair bias rules and
+    weight rules.
+    """
     for kind, group in (("bias", BIAS_FIXES), ("weight", WEIGHT_FIXES)):
         repairing = (fix for fix in load_fixes().values() if fix.repairs)
         rules = {fix.id: fix.repairs for fix in repairing if fix.repairs[0].startswith(f"{kind}/")}

@@ -15,8 +15,10 @@ from tflite_align.format.reader import read
 from tflite_align.record import replace
 
 
-def test_a_bias_that_fits_nowhere_does_not_stop_the_rest() -> None:
-    """Its weights are made coarser, whatever is decided about the input's parameters."""
+def test_a_bias_that_fits_no_type_prevents_no_other_repair() -> None:
+    """The weights' scale is so small that the bias fits no integer type in input scale times weight
+    scale. The weights get a larger scale, whatever the solver chooses for the input.
+    """
     graph = Graph()
     graph.activation("x", 0.05)
     for name, scale in (("p", 0.04), ("q", 0.05)):
@@ -29,8 +31,10 @@ def test_a_bias_that_fits_nowhere_does_not_stop_the_rest() -> None:
     assert report.remaining == ()
 
 
-def test_a_window_past_its_end_does_not_keep_its_inputs_from_moving() -> None:
-    """The sum reads one tensor twice: neither reader alone can bring the ratio back."""
+def test_two_inputs_with_a_multiplier_out_of_range_change_together() -> None:
+    """An ADD reads one tensor twice with a multiplier out of range. Both inputs have to change
+    together: changing one alone does not bring the ratio back.
+    """
     graph = Graph()
     graph.activation("x", 0.0078, -128)
     graph.activation("p", 0.5, -128)
@@ -47,8 +51,10 @@ def test_a_window_past_its_end_does_not_keep_its_inputs_from_moving() -> None:
     assert report.remaining == ()
 
 
-def test_weights_along_a_wrong_axis_say_nothing_of_a_bias_as_run() -> None:
-    """Three scales along the inputs do not fit a bias of two values: no file may come of it."""
+def test_a_bias_as_run_ignores_weight_scales_along_a_wrong_axis() -> None:
+    """The weights have three scales along their input axis; the bias has two values. With `bias`
+    "as-run" there is no product of scales for it, and no invalid file is written.
+    """
     data = along_inputs()
     for reading in ("declared", "as-run"):
         report = align(data, replace(PLAIN, bias=reading)).report
@@ -57,7 +63,9 @@ def test_weights_along_a_wrong_axis_say_nothing_of_a_bias_as_run() -> None:
 
 
 def along_inputs() -> bytes:
-    """A convolution of three channels to two, its weights' scales along the three."""
+    """A CONV_2D of three channels to two, whose weights have three scales along the wrong axis,
+    that of the input channels.
+    """
     graph = Graph()
     graph.activation("x", 0.05)
     graph.constant("w", np.arange(6).reshape(2, 1, 1, 3), "int8", 0.02)
@@ -70,7 +78,9 @@ def along_inputs() -> bytes:
 
 
 def unscaled(data: bytes, name: str, part: str = "table") -> bytes:
-    """The model with a bias that has no quantization table, or no scale in it."""
+    """The model with a bias that has no quantization table (`part` "table") or one without scale
+    and zero point.
+    """
     model = load(data)
     bias = next(t for t in model.subgraphs[0].tensors if t.name == name.encode())
     if part == "table":
@@ -89,11 +99,13 @@ def test_a_bias_without_a_scale_stays_as_kernels_read_it(part: str) -> None:
 
 
 def test_a_bias_without_a_scale_follows_an_input_that_moves() -> None:
-    """Its integers are in units of the input's scale as it was."""
+    """A bias without scale counts in input scale times weight scale. When the input's scale
+    changes, it is re-expressed just like a bias that states this scale.
+    """
     graph = Graph()
     graph.activation("x", 0.05)
     graph.activation("s", 0.008, -128)
-    graph.add("LOGISTIC", ["x"], ["s"])  # whose kernel writes in steps of 1/256
+    graph.add("LOGISTIC", ["x"], ["s"])  # its kernel writes scale 1/256
     graph.conv("s", "y", 0.2)
     data = graph.bytes(["x"], ["y"])
     moved = {}
@@ -107,7 +119,7 @@ def test_a_bias_without_a_scale_follows_an_input_that_moves() -> None:
 
 
 def test_an_operand_without_parameters_is_a_finding() -> None:
-    """Nothing says what its integers stand for: LiteRT ends the process over such an ADD."""
+    """Nothing states the real values of its integers. LiteRT aborts the process on such an ADD."""
     graph = Graph()
     graph.activation("x", 0.05)
     graph.activation("s", 0.1)
@@ -123,8 +135,10 @@ def test_an_operand_without_parameters_is_a_finding() -> None:
     assert report.exit_status == 1
 
 
-def test_plain_integers_need_no_parameters_where_kernels_compute_with_them() -> None:
-    """LiteRT takes the greater of two integers; to add them it needs scales, and ends without."""
+def test_integers_without_scale_are_valid_where_kernels_ignore_scales() -> None:
+    """MAXIMUM of int8 without scales compares integers. ADD needs scales: LiteRT aborts the process
+    without them.
+    """
     found = {}
     for operator in ("MAXIMUM", "ADD"):
         graph = Graph()
@@ -138,7 +152,7 @@ def test_plain_integers_need_no_parameters_where_kernels_compute_with_them() -> 
 
 
 def test_a_tiny_scale_after_a_squared_difference_is_handled() -> None:
-    """As the converter writes x - x squared: LiteRT ends the process over it."""
+    """The converter writes such a scale for (x - x) squared, on which LiteRT aborts the process."""
     graph = Graph()
     graph.activation("x", 0.0956, 18)
     graph.activation("none", 7.8431e-9)
@@ -161,7 +175,7 @@ def test_a_tiny_scale_after_a_squared_difference_is_handled() -> None:
 def test_an_untied_operand_without_parameters_is_a_finding(
     operator: str, options: tuple[str, dict[str, int]], address: str
 ) -> None:
-    """That the inputs of ADD share parameters is asked by no runtime; that they have some is."""
+    """No runtime requires equal parameters of these two inputs, but each input needs some."""
     graph = Graph()
     for name in ("x", "raw", "y"):
         graph.activation(name, 0.05)
@@ -205,7 +219,9 @@ def test_subgraph_operands_and_variables_may_be_plain_integers(operator: str) ->
 
 
 def test_an_operand_that_a_row_leaves_out_needs_no_parameters() -> None:
-    """Positions of GATHER may be int16; the places that an LSTM leaves to itself say nothing."""
+    """The indices of a GATHER are integers without scale, and so may be the intermediate tensors of
+    an operator.
+    """
     graph = Graph()
     graph.activation("x", 0.05)
     graph.constant("at", [0, 1, 2], "int16")

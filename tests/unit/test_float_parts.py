@@ -22,7 +22,7 @@ def notes(data: bytes) -> tuple[str, ...]:
 
 
 def hybrid(weights: str = "int8") -> bytes:
-    """A CONV_2D of floats with weights in integers."""
+    """A CONV_2D with float activations and integer weights of type `weights`."""
     graph = Graph()
     floats(graph, "x", "y")
     graph.constant("w", np.ones((3, 1, 1, 3)), weights)
@@ -34,7 +34,7 @@ def hybrid(weights: str = "int8") -> bytes:
 
 
 def island(name: str, type_name: str = "int8") -> bytes:
-    """Integers, floats through one operator, integers."""
+    """DEQUANTIZE, the float operator `name`, QUANTIZE: a float part between tensors of `type_name`."""
     graph = Graph(type_name)
     graph.activation("x", 0.05)
     graph.activation("y", 0.1)
@@ -107,7 +107,7 @@ def test_a_target_without_hybrid_kernels_is_named() -> None:
     assert "not quantized: found float32, expected int8" in warning.message
 
 
-def test_unread_operators_are_not_counted() -> None:
+def test_operators_that_nothing_reads_are_not_counted() -> None:
     result = align(hybrid(), replace(PLAIN, targets=("tflm",)))
     assert [change.kind for change in result.report.changes] == ["retyped"]
     assert result.report.notes == ("nothing is quantized: 1 of 1 operator computes in float",)

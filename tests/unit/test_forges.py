@@ -47,7 +47,7 @@ def prints(report: Report) -> list[str]:
 # --- GitHub --------------------------------------------------------------------------------------
 
 
-def test_each_rule_has_all_that_github_shows() -> None:
+def test_each_rule_has_every_field_that_github_shows() -> None:
     rules = run_of(REPORT)["tool"]["driver"]["rules"]
     assert rules
     for rule in rules:
@@ -112,7 +112,9 @@ def test_uris_are_relative_however_a_path_was_spelled(
 
 
 def joined(operators_before: int) -> bytes:
-    """A CONCATENATION whose operands have other scales than its output, after `count` convolutions."""
+    """`operators_before` convolutions, then a CONCATENATION whose operands have other scales than
+    its output.
+    """
     graph = Graph()
     graph.activation("x", 0.05)
     names = [f"before{number}" for number in range(operators_before)]
@@ -200,7 +202,7 @@ CODE_QUALITY = {
 }
 
 
-def test_code_quality_has_what_gitlab_asks_for(
+def test_code_quality_has_the_fields_that_gitlab_requires(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -215,7 +217,7 @@ def test_code_quality_has_what_gitlab_asks_for(
     assert {issue["location"]["path"] for issue in issues} == {"a.tflite", "b.tflite", "c.tflite"}
 
 
-def test_code_quality_leaves_out_what_the_baseline_lets_pass() -> None:
+def test_code_quality_leaves_out_findings_of_the_baseline() -> None:
     passed = replace(REPORT, accepted=REPORT.remaining[:3])
     issues = json.loads(render_gitlab([passed], [Unread(name="x", message="no")]))
     assert len(issues) == len(REPORT.remaining) - 3 + 1

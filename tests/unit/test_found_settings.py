@@ -28,7 +28,7 @@ class Started(Exception):  # noqa: N818 - no error: what the tests wait for
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sample: bytes) -> Path:
-    """An untrusted folder as the current one. Starting any process raises."""
+    """An untrusted folder, which is the current directory. Starting a process raises `Started`."""
 
     def refuse(*_: object, **__: object) -> None:
         raise Started
@@ -53,7 +53,7 @@ PASSING = "severity = {'*' = 'off'}\n"
 
 @STARTS
 @pytest.mark.parametrize("setting", ["judge = ['litert']", "require = ['litert', 'numbers']"])
-def test_a_found_file_starts_no_process(
+def test_an_untrusted_configuration_starts_no_process(
     setting: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / OWN).write_text(f"{setting}\n{PASSING}")
@@ -94,16 +94,16 @@ def test_the_environment_trusts_no_other_folder(
     assert check() == 0
 
 
-def test_the_command_line_overrules_what_is_found(folder: Path) -> None:
+def test_the_command_line_overrules_an_untrusted_configuration(folder: Path) -> None:
     """A judge named by the user runs even if the file names it too; no other judge runs."""
     (folder / OWN).write_text(f"judge = ['edgetpu']\n{PASSING}")
-    assert check("--judge", "litert") == 2, "it is asked"
+    assert check("--judge", "litert") == 2, "no judge was started"
 
 
 @pytest.mark.promise(
     "`--isolated` reads no configuration file: **use it in a folder that you do not trust.**"
 )
-def test_isolated_reads_no_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_isolated_reads_no_configuration(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / OWN).write_text(f"judge = ['litert']\nreport = ['r.json']\n{PASSING}")
     assert check("--isolated", "-q") == 1
     assert capsys.readouterr().err == ""
@@ -115,7 +115,7 @@ def test_isolated_reads_no_file(folder: Path, capsys: pytest.CaptureFixture[str]
     "configuration file names the targets, it runs those of these targets, and none "
     "with `--no-verify`."
 )
-def test_a_found_file_names_the_targets_whose_judges_align_asks(
+def test_an_untrusted_configuration_sets_the_targets_whose_judges_run(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / OWN).write_text("target = ['ethos-u55']\n")
@@ -196,7 +196,7 @@ def test_lines_of_a_folder_are_replaced(folder: Path) -> None:
     assert Path("r.jsonl").stat().st_size
 
 
-# --- what is switched off -----------------------------------------------------------------------
+# --- checks that are switched off ---------------------------------------------------------------
 
 SWITCHES = {
     "severity = {'same/*' = 'off'}": "same/* (off)",

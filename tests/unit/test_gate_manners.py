@@ -16,7 +16,7 @@ LINE = re.compile(r"(?P<path>[^:]+): (?P<place>[^:]+): (error|warning): .+ \((?P
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sample: bytes) -> Path:
-    """The working folder `below` with models; settings may be in it or in its parent."""
+    """The current directory `below` with a model; a configuration may be in it or in its parent."""
     monkeypatch.delenv("CI", raising=False)
     below = tmp_path / "below"
     below.mkdir()
@@ -36,7 +36,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sample: bytes) -> Pa
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("above", ["", ".."])
-def test_a_file_nearly_called_as_the_configuration_is_an_error(
+def test_a_misspelled_configuration_file_name_is_an_error(
     name: str, above: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = Path(above, name)
@@ -53,7 +53,7 @@ def test_a_file_nearly_called_as_the_configuration_is_an_error(
 @pytest.mark.parametrize(
     "name", ["tflite-align.json", "tflite-align", "tflite-align2.toml", "align.toml", "tflite.toml"]
 )
-def test_other_files_are_not_mistaken_for_one(name: str, folder: Path) -> None:
+def test_other_files_are_not_mistaken_for_a_configuration(name: str, folder: Path) -> None:
     (folder / name).write_text("")
     assert cli.main(["check", "in.tflite"]) == 1
 
@@ -70,7 +70,7 @@ def test_other_files_are_not_mistaken_for_one(name: str, folder: Path) -> None:
         ("tflite_align.severity", "tflite_align"),
     ],
 )
-def test_a_table_nearly_called_as_ours_is_an_error(
+def test_a_misspelled_table_name_is_an_error(
     table: str, told: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "pyproject.toml").write_text(f"[{table}]\n'same/*' = 'off'\n")
@@ -107,7 +107,7 @@ def test_a_table_for_pyproject_in_the_file_of_its_own(
     )
 
 
-# --- what is said ------------------------------------------------------------------------------
+# --- messages ----------------------------------------------------------------------------------
 
 
 def test_quiet_check_prints_each_finding_on_one_line(
@@ -149,7 +149,7 @@ def test_the_concise_format_has_refusals_and_unreadable_files(
 def test_a_missing_required_judge_is_in_every_format(
     folder: Path, sample_origin: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Exit status 1 with an empty list would leave everybody guessing."""
+    """Every output format names the reason of exit status 1, also if there is no finding."""
     (folder / "in.tflite").write_bytes(sample_origin)
     (folder / "tflite-align.toml").write_text("require = ['litert']")
     for form in ("concise", "github"):
@@ -178,10 +178,12 @@ def test_quiet_align_says_why_nothing_is_written(
     )
 
 
-def test_a_judge_that_refuses_is_one_column_and_the_word_is_failed(
+def test_a_refusal_is_shown_in_one_column_and_the_verification_fails(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Also if another judge accepts the file."""
+    """`check` shows one column for the file, none for before and after. One judge refuses the file,
+    so the verification has failed although another judge accepts it.
+    """
     assert cli.main(["check", "in.tflite", "--judge", "tflm", "--judge", "ethos-u55"]) == 1
     told = capsys.readouterr().out
     (head,) = [line for line in told.splitlines() if line.split()[:2] == ["judge", "the"]]

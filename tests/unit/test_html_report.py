@@ -83,25 +83,25 @@ def test_a_page_of_several_models_links_each_once(report: Report) -> None:
     assert "no model" in "".join(tree.find(".//main").itertext())
 
 
-# --- what the first screen says -------------------------------------------------------------------
+# --- the first screen -------------------------------------------------------------------------------
 
 
 def _text(report: Report) -> tuple[str, str, list[str]]:
-    """The badge with its class, and the cells of the summary's table."""
+    """(text of the badge, its CSS class, cells of the summary table) of the report's page."""
     tree = _parsed(render_html([report]))
     badge = tree.find(".//h1/span")
     cells = ["".join(cell.itertext()) for cell in tree.findall(".//article/section//table//th")]
     return "".join(badge.itertext()), badge.get("class"), cells
 
 
-def test_what_was_left_as_it_is_does_not_read_as_sound() -> None:
+def test_a_file_left_with_findings_is_not_shown_as_sound() -> None:
     left = align(concat_example(), no_fix="all", verify=False).report
     assert _text(left)[:2] == ("Not aligned", "badge bad")
     sound = align(align(concat_example(), verify=False).data, verify=False).report
     assert _text(sound)[:2] == ("Nothing to align, not verified", "badge warn")
 
 
-def test_green_is_kept_for_what_is_verified(report: Report) -> None:
+def test_only_a_verified_file_is_green(report: Report) -> None:
     assert _text(report)[:2] == ("Aligned, not verified", "badge warn")
     page = render_html([report])
     assert 'How to decide it: Align again without <code class="option">--no-verify</code>' in page

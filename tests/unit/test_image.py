@@ -1,4 +1,6 @@
-"""Reading back the written file without copying long constants gives the same bytes."""
+"""Reading the written file from its parts, without copying long constants, gives the same model as
+reading the joined bytes.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ LONG = (1, 4, 512, 640)  # 1.25 MiB as int8
 
 
 def model() -> bytes:
-    """Three long constants joined."""
+    """A CONCATENATION of an input with three constants, each longer than what is copied."""
     graph = Graph()
     for number, name in enumerate("abc"):
         data = np.full(LONG, number + 1, np.int8)
@@ -34,7 +36,9 @@ def model() -> bytes:
 
 
 def both(data: bytes, *edits: Any) -> tuple[Written, Image, Model, Model]:
-    """The models read from the written image and from the joined bytes."""
+    """(what was written, its image, the model read from the image, the model read from the joined
+    bytes) after `edits`.
+    """
     found = read(data)
     written = splice(data, found, edits)
     image = written.image(data, found)
@@ -43,7 +47,7 @@ def both(data: bytes, *edits: Any) -> tuple[Written, Image, Model, Model]:
 
 
 def same(first: Model, second: Model) -> bool:
-    """Records are equal, and so is every byte of every constant."""
+    """Whether all records are equal, and all bytes of all constants."""
     contents = [
         [bytes(entry.data) if entry.data is not None else None for entry in one.buffers]
         for one in (first, second)
@@ -90,7 +94,7 @@ def test_a_shared_constant_is_read_for_both_tensors() -> None:
     found = read(bytes(raw))
     graph = found.subgraphs[0]
     first, second = (next(t for t in graph.tensors if t.name == name) for name in "ab")
-    # Both tensors name one buffer: the field is a plain number, at the same place in each table.
+    # Let both tensors have the same buffer index: the field has the same offset in both tables.
     for at in range(second.pos, second.pos + 64):
         if struct.unpack_from("<I", raw, at)[0] == second.buffer and at % 4 == 0:
             struct.pack_into("<I", raw, at, first.buffer)
@@ -104,8 +108,10 @@ def test_a_shared_constant_is_read_for_both_tensors() -> None:
     assert same(seen, joined)
 
 
-def test_structure_that_lies_in_a_constant_is_refused() -> None:
-    """Separate stretches are not copied: only constants may be read from them."""
+def test_a_table_inside_a_constant_is_refused() -> None:
+    """Long constants are not part of the image's bytes. A reference that leads a table into one of
+    them is refused.
+    """
     data = model()
     quant = QuantParams(scale=(0.2,), zero_point=(3,))
     _, image, _, _ = both(data, SetQuant(subgraph=0, tensor=0, quant=quant))

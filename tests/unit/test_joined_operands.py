@@ -14,7 +14,9 @@ PLAIN = AlignOptions(verify=False)
 
 
 def joined(operator: str, declared: float) -> bytes:
-    """Convolutions of step 0.02 and 0.15, the second with a reader of its own, and an output."""
+    """A CONCATENATION, MAXIMUM or MINIMUM of two convolutions with scales 0.02 (`fine`) and 0.15
+    (`coarse`, which another convolution reads too). `declared`: the output's scale.
+    """
     graph = Graph()
     graph.activation("x", 0.05)
     graph.conv("x", "fine", 0.02)
@@ -43,10 +45,12 @@ def _steps(data: bytes) -> dict[str, float]:
 
 @pytest.mark.parametrize("operator", ["MINIMUM", "MAXIMUM", "CONCATENATION"])
 def test_a_fine_operand_is_no_coarser_than_the_output_declares(operator: str) -> None:
-    """Its loss next to coarser operands is not visible downstream."""
+    """The fine operand gets the output's declared scale rather than the coarse operand's, in front
+    of which a QUANTIZE is inserted.
+    """
     steps = _steps(align(joined(operator, 0.05), PLAIN).data)
     assert steps["fine"] == steps["both"] == 0.05
-    assert steps["coarse"] == 0.15, "its other reader keeps what it has"
+    assert steps["coarse"] == 0.15, "its other reader still gets the declared scale"
     assert steps["coarse_requantized"] == 0.05
 
 

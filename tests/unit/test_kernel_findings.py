@@ -36,7 +36,7 @@ def test_a_type_without_a_kernel_is_a_finding() -> None:
     assert ("types/HARD_SWISH", "error") in rules(data, "tflm")
     (finding,) = findings(data, "litert")
     assert finding.expected == "int8 > int8"
-    assert finding.fix == ""  # every operand has one type: no QUANTIZE at one of them would help
+    assert finding.fix == ""  # all operands have one type: a QUANTIZE at one of them would not help
     assert "LiteRT's builtin kernels" in finding.behaviour
     result = align(data, AlignOptions(verify=False))
     assert result.data == data
@@ -101,8 +101,10 @@ def test_a_type_in_no_row_is_a_finding() -> None:
     assert "support of these operand types" in finding.behaviour
 
 
-def test_an_odd_operand_beside_a_type_that_the_rows_name_is_an_error() -> None:
-    """Rows that name float64 were measured with each other type at one of its operands."""
+def test_a_type_combination_that_was_measured_and_refused_is_an_error() -> None:
+    """A float64 input and a float32 output of TILE. The rows list float64 for both operands, and
+    all other combinations with float64 were measured and refused.
+    """
     graph = Graph()
     graph.tensors["x"] = TensorSpec(name="x", type="float64", shape=SHAPE)
     graph.tensors["y"] = TensorSpec(name="y", type="float32", shape=SHAPE)

@@ -32,7 +32,9 @@ def _snake(name: str) -> str:
 
 
 def _kind(source: str) -> tuple[str, str, float]:
-    """(kind, scalar code or target, default) that an accessor's source shows."""
+    """(kind of field, scalar type or target table, default) from the source text of a generated
+    accessor.
+    """
     flags = [name for name in re.findall(r"number_types\.(\w+?)Flags", source) if name in _FLAGS]
     target = re.findall(r"obj = (\w+)\(\)", source)
     if ".Vector(" in source and flags:
@@ -50,7 +52,7 @@ def _kind(source: str) -> tuple[str, str, float]:
 
 
 def _generated(name: str) -> dict[str, tuple[int, tuple[str, str, float]]]:
-    """Fields by name: id and kind, read off the generated accessors."""
+    """For each field of table `name`, from the generated accessors: (field id, `_kind` of it)."""
     functions = dict(inspect.getmembers(getattr(schema, name), inspect.isfunction))
     fields = {}
     for accessor, function in functions.items():
@@ -64,7 +66,7 @@ def _generated(name: str) -> dict[str, tuple[int, tuple[str, str, float]]]:
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_every_field_is_where_the_schema_has_it(name: str) -> None:
+def test_every_field_has_the_schemas_id_and_kind(name: str) -> None:
     mine = {
         field.name: (
             field.id,
@@ -87,7 +89,7 @@ def test_every_row_names_an_existing_table() -> None:
 @pytest.mark.parametrize(
     ("mine", "enum"), [(OPTIONS, schema.BuiltinOptions), (OPTIONS2, schema.BuiltinOptions2)]
 )
-def test_union_members_are_the_schemas(mine: dict[int, str], enum: type) -> None:
+def test_union_members_are_those_of_the_schema(mine: dict[int, str], enum: type) -> None:
     assert {0: "NONE", **mine} == enum_names(enum)
 
 
@@ -96,6 +98,6 @@ def test_every_fused_activation_can_be_set_on_its_operator() -> None:
     assert fused == set(OPTIONS_OF_OPERATOR.values())
 
 
-def test_operators_with_a_made_option_table_exist() -> None:
+def test_operators_with_a_generated_option_table_exist() -> None:
     names = set(enum_names(schema.BuiltinOperator).values())
     assert sorted(set(OPTIONS_OF_OPERATOR) - names) == []

@@ -72,7 +72,7 @@ PORTS = st.builds(
 MANY = st.lists(PORTS, max_size=3).map(tuple)
 
 
-# Checked and made once, not for each example.
+# Made once, since the property tests would otherwise repeat it for each example.
 VALIDATOR = jsonschema.Draft202012Validator(lock_schema())
 VALIDATOR.check_schema(lock_schema())
 
@@ -156,7 +156,7 @@ def test_a_change_of_any_field_is_a_difference(field: str) -> None:
     assert (found.rule, found.address) == (f"lock/{field}", "subgraph[0]/inputs[0]")
 
 
-def test_signatures_count_once(sample: bytes) -> None:
+def test_a_tensor_of_graph_and_signature_is_reported_once(sample: bytes) -> None:
     parsed = read(sample)
     lock = lock_of(parsed)
     extra = Signed(key="train", subgraph=9, inputs=(), outputs=())
@@ -164,7 +164,7 @@ def test_signatures_count_once(sample: bytes) -> None:
     assert [one.message for one in found] == [
         "signature[train]: signature is none, the lock has signature 'train' (rule lock/signature)"
     ]
-    # The same fault of the same tensor, seen from the graph and from a signature.
+    # A difference of a graph input that a signature also names is reported once.
     port = replace(lock.inputs[0], zero_point=(99,))
     locked = replace(lock, inputs=(port, *lock.inputs[1:]))
     assert len(lock_findings(parsed, locked)) == 1
@@ -201,7 +201,7 @@ def test_ci_makes_no_lock(
     assert names(folder) == ["in.tflite"]
 
 
-def test_align_holds_out_to_the_lock(folder: Path) -> None:
+def test_align_checks_the_written_file_against_the_lock(folder: Path) -> None:
     assert cli.main(["in.tflite", "out.tflite", FAST, "--lock", "io.json", "-q"]) == 0
     assert names(folder) == ["in.tflite", "io.json", "out.tflite"]
     (folder / "out.tflite").unlink()

@@ -90,7 +90,9 @@ def test_a_sarif_result_has_file_offset_and_address() -> None:
 
 
 def test_the_region_is_the_table_of_the_parameters() -> None:
-    """The bytes are a valid reference to a vtable within the file."""
+    """The byte offset of each finding is that of a FlatBuffers table: its first four bytes lead to
+    a vtable in the file.
+    """
     for finding in REPORT.remaining:
         back = int.from_bytes(SAMPLE[finding.offset : finding.offset + 4], "little", signed=True)
         vtable = finding.offset - back
@@ -99,7 +101,7 @@ def test_the_region_is_the_table_of_the_parameters() -> None:
         assert 4 <= size <= 64
 
 
-def test_every_rule_that_was_looked_at_is_described() -> None:
+def test_every_checked_rule_is_described() -> None:
     rules = sarif(REPORT)["tool"]["driver"]["rules"]
     assert {rule["id"] for rule in rules} == set(REPORT.rules)
     assert all(rule["shortDescription"]["text"] != rule["id"] for rule in rules)
@@ -163,7 +165,7 @@ def test_workflow_commands_have_each_problem() -> None:
     )
 
 
-# --- names are not ours ------------------------------------------------------------------------
+# --- untrusted names ---------------------------------------------------------------------------
 
 NASTY = [
     "]]><!-- <script>alert(1)</script> & \" ' %0A::error::",
@@ -202,7 +204,7 @@ def test_every_format_handles_any_name(name: str) -> None:
     assert unquote(uri).removeprefix("file://") == relative_path(name)
 
 
-def test_no_findings_is_valid_too(sample_origin: bytes) -> None:
+def test_a_report_without_findings_is_valid(sample_origin: bytes) -> None:
     clean = check(sample_origin, AlignOptions(targets=("tflm", "edgetpu")), name="ok.tflite")
     assert sarif(clean)["results"] == []
     assert JUnitXml.fromstring(render_junit([clean])).failures == 0
@@ -210,7 +212,7 @@ def test_no_findings_is_valid_too(sample_origin: bytes) -> None:
 
 
 def test_an_absolute_path_is_a_file_uri() -> None:
-    """A relative reference must not begin with a slash: validators of SARIF refuse it."""
+    """SARIF validators refuse a relative URI that begins with a slash."""
     run = sarif(named(REPORT, "/models/a b.tflite"))
     assert run["artifacts"][0]["location"]["uri"] == "file:///models/a%20b.tflite"
 

@@ -1,4 +1,4 @@
-"""Conventions of other command-line tools: help, tolerant spelling, selection of rules."""
+"""Conventions of command-line tools: help, suggestions for misspelled names, selection of rules."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_a_misspelled_command_is_answered_with_the_right_one(
     assert capsys.readouterr().err == told
 
 
-def test_a_file_may_be_called_nearly_as_a_command(folder: Path, sample_origin: bytes) -> None:
+def test_a_file_name_similar_to_a_command_is_a_file(folder: Path, sample_origin: bytes) -> None:
     (folder / "chek").write_bytes(sample_origin)
     assert cli.main(["chek", "out.tflite", "--no-verify", "-q"]) == 0
 
@@ -139,7 +139,7 @@ def test_an_empty_name_is_an_error(given: str, folder: Path) -> None:
     assert cli.main(["check", "in.tflite", "--target", given]) == 2
 
 
-# --- rules chosen --------------------------------------------------------------------------------
+# --- selecting rules -----------------------------------------------------------------------------
 
 
 def found(sample: bytes, **options: Any) -> set[str]:
@@ -157,7 +157,7 @@ def test_rules_are_selected_and_ignored(sample: bytes) -> None:
     assert found(sample, ignore=("same",)) == set()
 
 
-def test_a_severity_adds_nothing_to_what_is_selected(sample: bytes) -> None:
+def test_a_severity_selects_no_further_rule(sample: bytes) -> None:
     graded = {"same/MAX_POOL_2D": "warning"}
     assert found(sample, select=("same/CONCATENATION",), severity=graded) == {"same/CONCATENATION"}
 
@@ -171,7 +171,9 @@ def test_an_ignored_rule_is_not_repaired(folder: Path, capsys: Capture) -> None:
 
 @pytest.mark.parametrize("option", ["select", "ignore"])
 def test_an_unknown_rule_is_an_error(option: str, folder: Path, capsys: Capture) -> None:
-    """Else a gate would look at nothing, or leave out nothing."""
+    """Otherwise a misspelled --select would check nothing, and a misspelled --ignore would ignore
+    nothing.
+    """
     for wrong, meant in (("smae/PAD", "same/PAD"), ("windw", "window")):
         assert cli.main(["check", "in.tflite", f"--{option}", wrong]) == 2
         told = f"tflite_align: {option}: no rule is called {wrong!r}; did you mean {meant!r}?\n"
@@ -180,7 +182,7 @@ def test_an_unknown_rule_is_an_error(option: str, folder: Path, capsys: Capture)
         found((folder / "in.tflite").read_bytes(), **{option: ("x/Y",)})
 
 
-# --- rules told ----------------------------------------------------------------------------------
+# --- describing rules -----------------------------------------------------------------------------
 
 
 def test_rules_and_explain_print_the_same_description(folder: Path, capsys: Capture) -> None:

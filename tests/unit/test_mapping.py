@@ -33,7 +33,9 @@ def left(mapping: TargetMapping) -> list[int]:
 
 
 def branches(*operators: tuple[str, Sequence[str], str]) -> bytes:
-    """Unary and binary operators without options on int8 [1, 4, 4, 3]; the first reads x."""
+    """A model of (operator, inputs, output) triples, each unary or binary without options, on int8
+    tensors [1, 4, 4, 3]. The graph input is x, the graph output that of the last operator.
+    """
     graph = Graph()
     graph.activation("x", 0.05)
     for name, inputs, output in operators:
@@ -88,16 +90,16 @@ def float_ends() -> bytes:
     return graph.bytes(["x"], ["out"])
 
 
-def test_a_float_head_stands_in_front_and_a_float_tail_behind() -> None:
+def test_float_parts_before_and_after_the_mapped_part_are_listed() -> None:
     mapping = predicted(float_ends())
     assert [one.address for one in mapping.before] == ["subgraph[0]/operator[0] QUANTIZE"]
     assert mapping.first is not None
     assert (mapping.mapped, mapping.first.operator) == (1, 2)
 
 
-def test_nothing_stands_in_front_of_a_part_that_is_not_there() -> None:
+def test_no_operators_are_in_front_if_none_is_mapped() -> None:
     mapping = predicted(branches(("HARD_SWISH", ["x"], "a"), ("RELU", ["a"], "b")))
-    # The run behind the head is the first of its kind: it is mapped.
+    # HARD_SWISH is not supported: the part behind it is the first supported one, and is mapped.
     assert (mapping.mapped, left(mapping)) == (1, [0])
     nothing = predicted(branches(("HARD_SWISH", ["x"], "a"), ("ELU", ["a"], "b")))
     assert nothing.before == ()
@@ -119,7 +121,9 @@ def test_a_resize_is_mapped_up_to_a_growth(size: int, mapped: int) -> None:
 def test_parts_of_a_prediction_are_disjoint_and_complete(
     steps: list[tuple[bool, int, int]],
 ) -> None:
-    """Mapped operators are known to the table and depend on no unmapped ones after them."""
+    """Every operator is either mapped or left to the CPU. Mapped operators are supported and read
+    no output of an operator that runs after the mapped part.
+    """
     names = ["x"]
     operators = []
     for known, one, other in steps or [(True, 0, 0)]:
@@ -147,7 +151,7 @@ def test_targets_that_do_not_split_predict_nothing() -> None:
 
 def test_the_report_shows_the_prediction() -> None:
     report = check(float_ends(), AlignOptions(targets=("edgetpu",)))
-    assert report.exit_status == 0  # warnings alone
+    assert report.exit_status == 0  # there are only warnings
     text = render_text(report)
     assert "Mapping to edgetpu (predicted)" in text
     assert "predicted for edgetpu: 1 of 3 operators mapped" in text
@@ -176,7 +180,9 @@ def test_a_float_model_is_an_error() -> None:
 
 
 def test_a_model_of_quantized_weights_alone_is_an_error() -> None:
-    """Dynamic range: int8 weights, float activations. The compiler calls it not quantized."""
+    """Dynamic range quantization (int8 weights, float activations) counts as not quantized for the
+    Edge TPU compiler.
+    """
     graph = Graph("float32")
     graph.activation("x", 1.0, shape=(1, 3))
     graph.constant("w", [[1, 2, 3]], "int8", 0.02)

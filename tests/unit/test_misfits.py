@@ -1,4 +1,6 @@
-"""What does not fit a table: the place down to the key, what was expected, what was found."""
+"""Values that do not fit a table's fields: the error names the key, what was expected and what was
+found.
+"""
 
 from __future__ import annotations
 
@@ -81,14 +83,14 @@ MISFITS: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("name", MISFITS)
-def test_a_misfit_is_told_with_its_place(name: str) -> None:
+def test_an_error_names_the_place_of_the_wrong_value(name: str) -> None:
     document, sentence = MISFITS[name]
     with pytest.raises(RuleError) as refusal:
         f.parse_table(document, Outer, "here")
     assert str(refusal.value) == sentence
 
 
-def test_what_is_given_is_handed_on_in_its_order() -> None:
+def test_valid_values_keep_their_order() -> None:
     document = {"from": "2^-1", "rows": [{"count": 2, "slots": ["outputs[*]"]}, {}]}
     read = f.parse_table(document, Outer, "here")
     assert list(read) == ["from", "rows"]

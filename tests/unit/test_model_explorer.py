@@ -40,7 +40,7 @@ def test_repairs_and_findings_have_colours() -> None:
     assert told["name"] == "tflite_align: findings"
 
 
-def test_an_operators_value_is_its_lowest_sqnr() -> None:
+def test_the_value_of_an_operator_is_its_lowest_sqnr() -> None:
     report = align(concat_example(), DRAWN).report
     levels = ((0, 41.234), (0, 35.0), (1, float("inf")), (2, None))
     figures = tuple(
@@ -71,7 +71,9 @@ def test_several_models_are_refused() -> None:
 
 @pytest.mark.filterwarnings("ignore")
 def test_model_explorer_knows_every_node(tmp_path: Path) -> None:
-    """Its builder accepts the data, and its adapter uses the same node names."""
+    """Model Explorer's own builder accepts the report's data, and its converter gives the nodes the
+    same keys.
+    """
     for library in ("model_explorer", "ai_edge_model_explorer_adapter"):
         pytest.importorskip(library, reason=f"{library} is not installed: the extra `test` has it")
     import ai_edge_model_explorer_adapter as adapter

@@ -41,7 +41,7 @@ def test_edited_operators_are_counted_by_their_final_index() -> None:
     state = draft.plan().model
     names = [operator.name for operator in state.subgraphs[0].operators]
     assert [names[1], names[-1]] == ["QUANTIZE", "QUANTIZE"]
-    # 0, added, [1 removed], 2 ..., added
+    # operators: 0, an added one, (1 was removed), 2 and so on, an added one
     assert edited_operators(state, frozenset()) == {(0, 1), (0, count)}
     edited = replace(draft.plan(), edited=frozenset({OperatorId(0, 1), OperatorId(0, 2)}))
     origins = edited.edited_origins(model)
@@ -51,7 +51,9 @@ def test_edited_operators_are_counted_by_their_final_index() -> None:
 def with_parts(
     model: Model, *, tensor: Tensor | None = None, added: Operator | None = None
 ) -> Model:
-    """The model with a changed tensor, or with an operator added at the end."""
+    """The model with `tensor` in place of the one of its index, and with `added` after the last
+    operator.
+    """
     (graph,) = model.subgraphs
     tensors = list(graph.tensors)
     if tensor is not None:
@@ -79,7 +81,7 @@ def test_a_shape_is_written_with_its_signature(
 @pytest.mark.parametrize(
     "beyond", [{"options": {"axis": 1}}, {"intermediates": (0,)}, {"custom_code": "Mine"}], ids=str
 )
-def test_a_new_operator_has_nothing_but_operands(beyond: dict[str, Any]) -> None:
+def test_a_new_operator_has_operands_and_no_options(beyond: dict[str, Any]) -> None:
     model = read(chain())
     last = model.subgraphs[0].operators[-1]
     plain = replace(last, index=last.index + 1, origin=None, options={}, name="RELU")
@@ -89,8 +91,10 @@ def test_a_new_operator_has_nothing_but_operands(beyond: dict[str, Any]) -> None
         write(chain(), model, state)
 
 
-def test_a_range_that_the_file_has_stays_in_the_state_as_it_stays_in_the_file() -> None:
-    """The writer cannot remove calibration ranges, so that the state keeps them too."""
+def test_recorded_ranges_stay_in_the_state_and_in_the_file() -> None:
+    """A tensor has recorded min and max and gets a new scale. The writer does not remove min and
+    max, so the in-memory state keeps them too and equals the model read from the written file.
+    """
     data = (FUZZ / "mended_but_in_conflict.tflite").read_bytes()
     model = read(data)
     ranged = next(

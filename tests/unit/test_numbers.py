@@ -48,7 +48,7 @@ def test_powers_are_added_up_over_a_sequence() -> None:
     assert found.signal.tolist() == [8.0, 4.0]
 
 
-def test_a_gap_of_six_db_is_beyond_the_bound_and_one_of_two_is_not() -> None:
+def test_a_gap_of_six_db_fails_and_one_of_two_does_not() -> None:
     wide = fidelity(noisy(0.1, 1), noisy(0.2, 2), seed=0)
     near = fidelity(noisy(0.1, 1), noisy(0.125, 2), seed=0)
     assert wide is not None
@@ -83,8 +83,10 @@ def test_an_alignment_loss_is_graded_by_its_bound(before: float, after: float, w
 @pytest.mark.parametrize(
     ("step", "word"), [(0.05, "inconclusive"), (0.01, "failed"), (0.0, "failed")]
 )
-def test_a_rounding_more_near_an_input_is_not_taken_for_harm(step: float, word: str) -> None:
-    """From 40 dB to 34: additional noise of 0.017 per value, a third of 0.05 and twice 0.01."""
+def test_the_noise_of_one_more_rounding_is_no_failure(step: float, word: str) -> None:
+    """The noise doubles (40 dB to 34 dB), by 0.017 per value. That is less than one more rounding
+    to an input in steps of 0.05 could add, but more than with steps of 0.01.
+    """
     assert loss(noisy(0.01, 1), noisy(0.02, 2), 0, step=step).word == word
 
 
@@ -93,7 +95,7 @@ def test_a_loss_names_both_levels() -> None:
     assert said == "alignment loses 20.1 dB: 40.1 dB declared before, 19.9 now"
 
 
-# --- words -------------------------------------------------------------------------------------
+# --- verdicts ----------------------------------------------------------------------------------
 
 
 def verdict(

@@ -52,20 +52,26 @@ def test_covering_label_keeps_a_range_that_starts_at_zero() -> None:
 
 @given(st.floats(1e-6, 1e6))
 def test_the_range_of_an_int16_label_is_covered_by_that_label(scale: float) -> None:
-    """Else each alignment would make it a little coarser than the one before."""
+    """Covering a label's own range gives the label itself; otherwise each alignment would make the
+    scale a little larger.
+    """
     label = Label(to_float32(scale), 0)
     assert covering_label(label_range(label, "int16"), "int16") == label
 
 
 def test_covering_label_of_int16_is_symmetric() -> None:
-    """The larger magnitude over 32767, rounded up to the next float32 so that it covers."""
+    """The zero point is 0 and the scale is the larger magnitude over 32767, rounded up to a float32
+    so that the end is covered.
+    """
     label = covering_label(Range(-1.0, 3.0), "int16")
     assert label.zero_point == 0
     assert 3 / 32767 <= label.scale <= np.nextafter(np.float32(3 / 32767), np.float32(1))
 
 
-def test_the_naive_hull_would_have_clipped() -> None:
-    """Rounding the zero point without widening the scale loses an edge; ours does not."""
+def test_covering_label_contains_ends_that_the_naive_formula_clips() -> None:
+    """(high - low) / 255 with a rounded zero point does not contain both ends; `covering_label`
+    makes the scale a little larger, so that it does.
+    """
     wanted = Range(-1.0, 2.0)
     scale = 3.0 / 255
     naive = label_range(Label(scale, round(-128 + 1.0 / scale)), "int8")
@@ -94,7 +100,7 @@ def test_requantize_saturates_and_rounds_half_away_from_zero() -> None:
     assert np.frombuffer(halved, dtype=np.int8).tolist() == [127, -128, 2, -2]
 
 
-def test_bias_overflow_is_seen_not_wrapped() -> None:
+def test_bias_overflow_is_reported_and_does_not_wrap() -> None:
     data = np.array([2**30, -5], dtype="<i4").tobytes()
     new, overflow, _ = requantize_bias(data, "int32", [1.0], [0.25], "int32")
     assert overflow
@@ -127,15 +133,17 @@ def test_float_noise_and_powers() -> None:
     assert not is_power_of_two(0.0)
 
 
-def test_an_edge_next_to_nothing_still_gets_a_step() -> None:
-    """With -1e-30 the ideal zero point rounds to the type's minimum, for which no scale exists."""
+def test_a_tiny_negative_end_is_covered() -> None:
+    """With a lower end of -1e-30 the rounded zero point is the type's minimum, with which no scale
+    covers a negative value. The next zero point is taken.
+    """
     label = covering_label(Range(-1e-30, 1.0), "int8")
     assert label.zero_point == -127
     assert covers(label_range(label, "int8"), Range(-1e-30, 1.0))
 
 
 @pytest.mark.parametrize("scale", [0.0, -0.5, float("nan"), float("inf")])
-def test_a_bias_cannot_be_re_expressed_in_what_is_no_scale(scale: float) -> None:
+def test_a_bias_is_not_re_expressed_in_an_invalid_scale(scale: float) -> None:
     data = np.array([100, -7], dtype=np.int32).tobytes()
     for old, new in (([0.1, 0.1], [0.1, scale]), ([0.1, scale], [0.1, 0.1])):
         kept, overflow, error = requantize_bias(data, "int32", old, new, "int32")

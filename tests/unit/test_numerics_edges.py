@@ -1,4 +1,6 @@
-"""Edge cases of numerics.py, which kill its mutants."""
+"""Edge cases of numerics.py. Most were added since a changed source line (a mutant) passed all
+other tests.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,7 @@ QUARTER = float(np.finfo(np.float32).max) / 4
 
 
 @pytest.mark.parametrize("zero_point", [-128, 127])
-def test_either_end_must_leave_room_for_a_hull(zero_point: int) -> None:
+def test_both_ends_are_limited_so_that_a_hull_has_a_label(zero_point: int) -> None:
     assert usable_label(Label(QUARTER / 255 * 0.99, zero_point), "int8")
     assert not usable_label(Label(QUARTER / 255 * 1.01, zero_point), "int8")
 
@@ -72,7 +74,7 @@ def test_any_range_has_a_usable_label(type_name: str, low: float, high: float) -
 
 
 @pytest.mark.parametrize("type_name", ["int8", "uint8", "int16"])
-def test_edges_past_every_usable_label_lie_at_half_of_the_largest(type_name: str) -> None:
+def test_ends_beyond_every_label_are_limited_to_half_of_the_largest(type_name: str) -> None:
     half = 2 * QUARTER
     for far in (4 * QUARTER, 1e60, np.inf):
         assert covering_label(Range(-far, 0), type_name) == covering_label(
@@ -91,21 +93,21 @@ def test_covering_labels_of_tiny_ranges_are_usable() -> None:
 
 
 @given(st.integers(-300, 0), st.integers(0, 300))
-def test_a_range_of_next_to_nothing_is_covered_on_both_sides(low: int, high: int) -> None:
+def test_a_tiny_range_around_zero_is_covered_on_both_sides(low: int, high: int) -> None:
     wanted = Range(low * TINY, high * TINY)
     label = covering_label(wanted, "int8")
     assert covers(label_range(label, "int8"), wanted)
     assert TINY <= label.scale <= 3 * TINY
 
 
-def test_an_upper_edge_next_to_nothing_gets_one_step_and_no_more() -> None:
+def test_a_tiny_upper_end_gets_exactly_one_step() -> None:
     assert covering_label(Range(-254, 1e-30), "int8") == Label(1.0, 126)
 
 
 def test_a_range_that_fits_exactly_keeps_its_step() -> None:
     assert covering_label(Range(-128, 127), "int8") == Label(1.0, 0)
     assert covering_label(Range(-127, 32767), "int16") == Label(1.0, 0)
-    # Zero is covered too, by a range on one side of it.
+    # A range above or below 0 is extended to 0.
     assert covering_label(Range(255 / 256, 255 / 256), "int8") == Label(2.0**-8, -128)
     assert covering_label(Range(-255, -255), "int8") == Label(1.0, 127)
 
@@ -163,10 +165,12 @@ def test_a_bias_with_zero_points_and_scales_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("type_name", ["int32", "int64"])
-def test_the_last_integers_are_no_overflow_and_the_next_are(type_name: str) -> None:
-    """As near to the type's limits as float64 allows."""
+def test_overflow_begins_at_the_limits_of_the_type(type_name: str) -> None:
+    """The largest and smallest integers that float64 can tell from an overflow fit; those beyond
+    are clipped and reported as an overflow.
+    """
     low, high = type_limits(type_name) or (0, 0)
-    step = 1 if type_name == "int32" else 1024  # between the float64 below 2**63
+    step = 1 if type_name == "int32" else 1024  # the distance of float64 values just below 2**63
     top = high + 1 - step
     kept, overflow, error = requantize_bias(
         np.array([top, low], "<i8").tobytes(), "int64", [1.0], [1.0], type_name
@@ -221,8 +225,8 @@ def test_symmetric_weights_stand_for_the_real_ones(values: list[int], axis: int 
         plain = top / 127
         naive = np.trunc(channel / plain + np.copysign(0.5, channel)) * plain - channel
         cost = np.sum(errors**2) + 4 * np.sum(errors) ** 2
-        # Of the scales that are tried one is within a tenth of a thousandth of the plain one: it
-        # moves each value by that much of the greatest.
+        # One of the scales that are tried differs from the plain one by less than 1e-4 of it, which
+        # changes each value by at most 1e-4 of the largest.
         moved = 1e-4 * top
         whole = abs(float(np.sum(naive))) + moved * naive.size
         assert cost <= np.sum((np.abs(naive) + moved) ** 2) + 4 * whole**2
@@ -239,7 +243,9 @@ def test_a_channel_within_its_step_keeps_it() -> None:
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_errors_of_one_sign_are_balanced(sign: float) -> None:
-    """Ten weights of 0.4 make 4: nearest integers alone would make nothing of them."""
+    """Ten weights of 0.4 steps sum to 4. Rounding each to the nearest integer gives 0, so that some
+    are rounded up instead.
+    """
     row = sign * np.array([0.4] * 9 + [0.45, 127.0])
     taken = _balanced(row, np.array([1.0, 0.5]), np.rint(row / np.array([[1.0], [0.5]])))
     assert np.sum(taken[0]) == sign * 131
@@ -258,7 +264,7 @@ def test_rounding_is_changed_until_the_sum_of_errors_is_zero() -> None:
 
 @pytest.mark.parametrize("unit", [2.0**-10, 1.0, 1024.0])
 def test_the_search_for_a_scale_is_scale_invariant(unit: float) -> None:
-    """Weights beyond their step, so small that nothing is near 1 and so large that no cost is."""
+    """Weights times any power of two give the same integers and that multiple of the scale."""
     row = np.array([255.0, -254.0, 131.0, 77.0, 1.0])
     fitted = symmetric_weights(row * unit, None, unit)
     assert fitted.scales[0] == pytest.approx(255 * unit / 127, rel=0.1)
