@@ -1,4 +1,6 @@
-"""The optimum in a certificate: recomputed, tied to the written file, false claims rejected."""
+"""The optimum that a certificate states: it is recomputed and compared with the written file; false
+statements are rejected.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,7 @@ def _checked(certificate: Any) -> Any:
 
 
 def _claim() -> tuple[Any, Row]:
-    """A certificate of the sample, to be changed, and its one component."""
+    """(a copy of the sample's certificate, its only component), to be changed by a test."""
     certificate: Any = copy.deepcopy(RESULT.certificate)
     (component,) = certificate["optimum"]["components"]
     return certificate, component
@@ -108,7 +110,9 @@ def _costs_lost(row: Row) -> None:
 
 
 def _excluded(row: Row) -> None:
-    """Add a table that excludes every candidate of the first group, the chosen one included."""
+    """Add a cost table in which every candidate of the first group, the chosen one included, has
+    infinite cost.
+    """
     row["tables"].append(
         {"groups": [0], "costs": [" ".join("-" for _ in row["groups"][0]["candidates"])]}
     )
@@ -157,7 +161,9 @@ def test_components_that_are_too_large_are_listed(monkeypatch: pytest.MonkeyPatc
 
 
 def _random(seed: int) -> Row:
-    """A component of a ring of groups with tables, exclusions and a shared QUANTIZE."""
+    """A random component of five groups: cost tables along a ring, some excluded pairs, one
+    QUANTIZE that three groups can share.
+    """
     rng = np.random.default_rng(seed)
     sizes = rng.integers(1, 4, 5)
     groups = [{"candidates": rng.permutation(4)[:size].tolist(), "slots": []} for size in sizes]

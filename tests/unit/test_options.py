@@ -73,6 +73,6 @@ def test_a_single_string_is_a_list_of_one() -> None:
 
 
 def test_lists_are_accepted_for_tuples() -> None:
-    """The types are tuples; lists from JSON and notebooks are accepted."""
+    """Fields of type tuple accept lists, which JSON and notebooks give."""
     given: Any = ["tflite", "tflm"]
     assert AlignOptions(targets=given).targets == ("tflite", "tflm")

@@ -1,4 +1,4 @@
-"""Overrides for single tensors and slots are honoured; contradictions are reported."""
+"""Overrides of single tensors and slots take effect; contradictory ones are reported."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def test_an_anchor_can_be_named() -> None:
     assert labels(model)["cat"] == (f32(0.04), 0)
 
 
-def test_an_anchor_from_elsewhere_moves_a_group_that_is_not_broken() -> None:
+def test_an_anchor_of_other_parameters_changes_a_group_without_findings() -> None:
     data = concat_example(0.1, 0.1, 0.1)
     asked = Override(operator="CONCATENATION", anchor="x")
     model, report = aligned(data, asked)
@@ -201,7 +201,9 @@ def test_two_anchors_of_one_group_contradict_each_other() -> None:
 
 
 def shared_pool() -> bytes:
-    """A fine tensor that a coarse group reads and a convolution reads too."""
+    """`fine` (scale 0.01) is read by a MAXIMUM, whose other operand and output have scale 0.5, and
+    by a convolution.
+    """
     graph = Graph()
     graph.activation("x", 0.05)
     graph.conv("x", "fine", 0.01)
@@ -223,7 +225,7 @@ def test_no_quantize_is_inserted_where_none_may_be(place: dict[str, Any]) -> Non
     assert len(read(shared_pool()).subgraphs[0].operators) <= len(model.subgraphs[0].operators)
 
 
-def test_never_cut_and_keep_contradict_each_other() -> None:
+def test_no_cut_and_keep_can_contradict_each_other() -> None:
     data = concat_example(0.1, 0.04, 0.1)
     _, report = aligned(
         data,
@@ -282,7 +284,7 @@ def test_severities_regrade_on_every_target_and_later_ones_win() -> None:
     assert {finding.severity for finding in again.findings} == {"error"}
 
 
-def test_a_severity_switches_on_nothing_that_a_target_has_off() -> None:
+def test_a_severity_does_not_enable_a_rule_that_a_target_disables() -> None:
     graph = Graph("uint8")
     graph.activation("x", 0.05, 3)
     graph.activation("y", 0.1, 3)
@@ -314,11 +316,11 @@ def test_an_unknown_rule_is_refused_with_the_nearest() -> None:
     )
 
 
-# --- places in what becomes of the file ---------------------------------------------------------
+# --- addresses after operators were inserted or converted ---------------------------------------
 
 
 def chain_of_two() -> bytes:
-    """The first join needs a QUANTIZE, so the second one's number changes."""
+    """A MAXIMUM that needs a QUANTIZE, followed by a MAX_POOL_2D whose index changes because of it."""
     graph = Graph()
     graph.activation("x", 0.05)
     graph.conv("x", "fine", 0.01)
@@ -341,7 +343,7 @@ def test_addresses_are_those_of_the_file_that_came_in() -> None:
     assert labels(model)["p"] == (f32(0.3), 0)
 
 
-def test_addresses_after_a_conversion_of_the_border() -> None:
+def test_addresses_after_a_conversion_of_input_and_output_types() -> None:
     off = Override(slot="subgraph[0]/operator[4] MAX_POOL_2D", severity="off")
     _, report = aligned(chain_of_two(), off, input_type="float32", output_type="float32")
     assert report.remaining == ()
@@ -349,7 +351,9 @@ def test_addresses_after_a_conversion_of_the_border() -> None:
 
 
 def test_folding_keeps_slots_named_by_overrides() -> None:
-    """A QUANTIZE after a convolution is folded into it, unless the convolution's output is kept."""
+    """With --optimize the QUANTIZE after the convolution is folded into it. An override that keeps
+    the convolution's output prevents that.
+    """
     graph = Graph()
     graph.activation("x", 0.05)
     graph.conv("x", "c", 0.1)
@@ -366,7 +370,7 @@ def test_folding_keeps_slots_named_by_overrides() -> None:
     assert report.changes == ()
 
 
-def test_a_name_with_brackets_is_its_own_pattern() -> None:
+def test_a_name_with_brackets_is_taken_literally() -> None:
     graph = Graph()
     graph.activation("x", 0.05)
     graph.activation("p[1]", 0.1)

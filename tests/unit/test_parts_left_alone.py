@@ -1,4 +1,6 @@
-"""Skipping unchanged or sound parts gives the same result as processing everything."""
+"""Checking and solving only the changed or broken parts of a model gives the same result as
+processing all of it.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,9 @@ OPTIONS = {
 
 
 def two_joins(second: float = 0.04) -> bytes:
-    """Two unrelated CONCATENATIONs, the first one without findings."""
+    """Two CONCATENATIONs without a common tensor; only the second one has a mismatch, of scales 0.1
+    and `second`.
+    """
     graph = Graph()
     graph.activation("x", 0.05)
     for name, scales in (("a", (0.1, 0.1)), ("b", (0.1, second))):
@@ -56,7 +60,7 @@ def two_joins(second: float = 0.04) -> bytes:
 
 
 def anew(model: Model) -> Model:
-    """The same model, without what was found of it."""
+    """The same model without cached results of earlier analyses."""
     return replace(model, subgraphs=tuple(replace(graph) for graph in model.subgraphs))
 
 
@@ -101,7 +105,7 @@ def with_data(model: Model, buffer: int) -> Model:
     return replace(model, buffers=tuple(buffers))
 
 
-def test_an_operator_is_unchanged_with_all_that_it_reads_and_writes() -> None:
+def test_an_operator_is_unchanged_only_if_its_operands_are() -> None:
     model = read(two_joins())
     (graph,) = model.subgraphs
     places = {OperatorId(0, number) for number in range(len(graph.operators))}
@@ -127,7 +131,9 @@ def test_an_operator_is_unchanged_with_all_that_it_reads_and_writes() -> None:
 
 
 def states(model: Model) -> Iterator[Model]:
-    """The model with one tensor of another shape, one operator fewer, or one read elsewhere."""
+    """Variants of the model: one tensor with another shape; one operator with another name, options
+    or order of inputs; one operator removed.
+    """
     (graph,) = model.subgraphs
     for tensor in graph.tensors:
         if tensor.shape:
@@ -142,7 +148,9 @@ def states(model: Model) -> Iterator[Model]:
 
 
 def clipped(steps: float = 0.05) -> bytes:
-    """A CONCATENATION of a RELU6 of few steps, reached by a RESHAPE and a QUANTIZE."""
+    """RESHAPE and CONCATENATION behind a QUANTIZE from scale 0.05 to 1.0, so that few of their
+    steps are used. `steps`: the scale of the graph input.
+    """
     graph = Graph()
     graph.activation("x", steps)
     graph.activation("wide", 1.0)
@@ -160,7 +168,7 @@ SHAPED = {**MODELS, "filled": filled, "gathered": lambda: filled(gathered=True),
 
 
 @pytest.mark.parametrize("data", SHAPED.values(), ids=SHAPED)
-def test_shapes_known_from_an_earlier_state_are_those_inferred_anew(
+def test_reused_shapes_equal_newly_inferred_ones(
     data: Callable[[], bytes],
 ) -> None:
     model = read(data())
@@ -173,7 +181,7 @@ def test_shapes_known_from_an_earlier_state_are_those_inferred_anew(
         assert all(np.array_equal(known.values[i], found.values[i]) for i in found.values)
 
 
-def test_few_steps_behind_an_unchanged_operator_are_found() -> None:
+def test_the_warning_about_few_steps_reaches_past_unchanged_operators() -> None:
     session = Session.of(AlignOptions(verify=False))
     given = session.inspect(session.read(clipped()))
     (join,) = [o for o in given.model.subgraphs[0].operators if o.name == "CONCATENATION"]
@@ -206,7 +214,7 @@ def test_damage_next_to_the_edits_is_found() -> None:
 
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 @pytest.mark.parametrize("data", [*MODELS.values(), two_joins], ids=[*MODELS, "joins"])
-def test_solving_the_region_decides_what_solving_all_does(
+def test_solving_the_affected_region_gives_the_same_labels_as_solving_all(
     data: Callable[[], bytes], options: AlignOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     question = ask(prepare(Session.of(options), data()))
@@ -216,7 +224,7 @@ def test_solving_the_region_decides_what_solving_all_does(
     assert solving.solve(*asked) == near
 
 
-def test_the_region_is_what_broken_slots_are_tied_to() -> None:
+def test_the_affected_region_contains_all_slots_tied_to_broken_ones() -> None:
     question = ask(prepare(Session.of(OPTIONS["default"]), two_joins()))
     region = region_of(question.bound, question.broken, question.settings)
     names = [

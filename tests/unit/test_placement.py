@@ -13,7 +13,7 @@ from tflite_align.format.reader import read
 ETHOS = ("ethos-u55", "ethos-u65", "ethos-u85")
 NPU = (1, 4, 4, 8)
 
-# operator, row, and what is expected and found; None: the limit is kept.
+# (operator, row, (expected, actual) of the finding; None: no finding)
 WORDS: dict[str, tuple[str, dict[str, str], tuple[str, str] | None]] = {
     "options_at_least": (
         "CONCATENATION",
@@ -109,13 +109,14 @@ def test_rows_with_once_give_one_finding_per_operator() -> None:
     assert [f.rule for f in found] == ["support/PAD/cpu", "support/MEAN/cpu"]
 
 
-# --- levels that depend on the place ------------------------------------------------------------
+# --- severities on NPU and CPU ------------------------------------------------------------------
 
 
 def _one(name: str, quants: tuple[Quant, Quant], shape: tuple[int, ...], second: str = "") -> bytes:
-    """A MAX_POOL_2D, an AVERAGE_POOL_2D or a CONCATENATION of one input with itself.
+    """A MAX_POOL_2D, an AVERAGE_POOL_2D, or a CONCATENATION of one input with itself. `quants`:
+    parameters of input and output; `second`: the output's type if not int8.
 
-    An unknown dimension other than the batch leaves it to the CPU.
+    An unknown dimension in `shape`, other than the batch, places the operator on the CPU.
     """
     joined = name == "CONCATENATION"
     pool = {"strideW": 1, "strideH": 1, "filterWidth": 1, "filterHeight": 1}
@@ -163,7 +164,7 @@ SHIFTED = Quant(scale=(0.05,), zero_point=(9,))
         ("AVERAGE_POOL_2D", SHIFTED, "error"),
     ],
 )
-def test_parameters_that_the_npu_honours_are_no_error(
+def test_parameters_that_the_npu_requantizes_are_no_error(
     name: str, operator: str, quant: Quant, severity: str | None
 ) -> None:
     found = _found(_one(operator, (PLAIN, quant), NPU), name)
@@ -172,8 +173,10 @@ def test_parameters_that_the_npu_honours_are_no_error(
 
 @pytest.mark.parametrize("name", ETHOS)
 @pytest.mark.parametrize("operator", ["CONCATENATION", "MAX_POOL_2D"])
-def test_on_the_cpu_its_kernels_rule_holds(name: str, operator: str) -> None:
-    """An unknown width leaves the operator to the CPU."""
+def test_an_operator_on_the_cpu_obeys_the_cpu_kernels_rule(name: str, operator: str) -> None:
+    """An unknown width places the operator on the CPU, whose kernel copies integers: a mismatch is
+    an error there.
+    """
     found = _found(_one(operator, (PLAIN, SHIFTED), (1, 4, -1, 8)), name)
     assert (f"same/{operator}", "error") in found
     assert (f"support/{operator}/cpu", "warning") in found
@@ -189,7 +192,7 @@ def test_a_user_who_silences_the_warning_changes_no_other_grade() -> None:
 
 
 def _island() -> bytes:
-    """int8, a RELU in float between DEQUANTIZE and QUANTIZE, int8."""
+    """DEQUANTIZE, RELU in float, QUANTIZE."""
     ends = {"x": ("int8", PLAIN), "f": ("float32", None), "g": ("float32", None)}
     graph = GraphSpec(
         tensors=[
@@ -214,7 +217,9 @@ def _island() -> bytes:
 
 
 def _convolution(activation: str, weight: str) -> bytes:
-    """Weights of 4 or 8 bits under activations that are quantized or float."""
+    """A CONV_2D with activations of type `activation` (int8, int16 or float32) and weights of type
+    `weight` (int4 or int8).
+    """
     quant = None if activation == "float32" else PLAIN
     stored = np.ones((8, 1, 1, 8), np.int8)
     zero = Quant(scale=(0.1,), zero_point=(0,))

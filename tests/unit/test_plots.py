@@ -1,4 +1,4 @@
-"""The page's charts, which need no script: axes, bars, dots, histograms."""
+"""The HTML page's charts, drawn without scripts: axes, bars, dots, histograms."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ def report() -> Report:
 
 
 def verified(report: Report, **words: object) -> Report:
-    """The report with figures of one output and three operators, two of them with a before."""
+    """The report with a verification of one output and three operators; two of the operators also
+    have a value before alignment.
+    """
     score = OutputScore(
         name="scores",
         subgraph=0,
@@ -108,7 +110,7 @@ def test_every_operator_is_a_dot(report: Report) -> None:
     page = charts(verified(report), 0)
     (before, after) = re.findall(r'<path class="dots (?:before|after)" d="([^"]*)"', page)
     assert before.count("M") == 1
-    assert after.count("M") == 2  # one is silent
+    assert after.count("M") == 2  # the third operator has no value
     assert page.count('class="goto"') == 2
     assert "30.0 dB" in page
     assert "exact" in page
@@ -173,7 +175,7 @@ def _skipped(judge: str, reason: str, status: str = "skipped") -> JudgeVerdict:
         ({"why": "numbers not judged: size: 9 GB"}, "Allow more memory with --memory."),
     ],
 )
-def test_advice_for_an_open_verification_is_given(
+def test_an_inconclusive_verification_gets_advice(
     report: Report, words: dict[str, object], said: str
 ) -> None:
     found = verified(report, **{"word": "inconclusive", **words})
@@ -194,8 +196,10 @@ def test_runs_between_touched_operators_are_folded() -> None:
     assert folded(0, set()) == []
 
 
-def test_edges_lead_from_item_to_item() -> None:
-    """A graph of one input, five operators in a chain with a way round, and one output."""
+def test_edges_connect_the_items_that_contain_their_ends() -> None:
+    """A graph input, a chain of five operators with one edge that skips operators, a graph output.
+    After folding operators 0 to 3 into one item, the edges connect items.
+    """
     chain = [Edge(source=at, target=at + 1, tensor=at) for at in range(6)]
     round_ = Edge(source=1, target=5, tensor=1)
     items = folded(5, {4})

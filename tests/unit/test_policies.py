@@ -44,7 +44,7 @@ def test_elementwise_operands_are_free_by_default() -> None:
     assert align(data, AlignOptions(verify=False)).data == data
 
 
-def test_forbid_leaves_the_shared_producer_and_aligns_the_operand_alone() -> None:
+def test_overlap_forbid_keeps_the_shared_producer() -> None:
     model, cuts = aligned(ppq_example(), policies={"elementwise": "large"}, overlap="forbid")
     assert cuts == 1
     assert label(model, "c2") == (f32(0.04), -5)
@@ -52,7 +52,7 @@ def test_forbid_leaves_the_shared_producer_and_aligns_the_operand_alone() -> Non
     assert operand(model, "CONV_2D", 0, nth=2) == (f32(0.04), -5)
 
 
-def test_force_brings_producer_and_all_its_readers_to_one_scale() -> None:
+def test_overlap_force_gives_producer_and_readers_one_scale() -> None:
     model, cuts = aligned(ppq_example(), policies={"elementwise": "large"}, overlap="force")
     assert cuts == 0
     assert operand(model, "ADD", 0) == operand(model, "ADD", 1)
@@ -60,7 +60,7 @@ def test_force_brings_producer_and_all_its_readers_to_one_scale() -> None:
     assert label(model, "c2") != (f32(0.04), -5)
 
 
-def test_force_re_expresses_the_bias_of_the_dragged_reader() -> None:
+def test_overlap_force_re_expresses_the_biases_of_changed_readers() -> None:
     model, _ = aligned(ppq_example(), policies={"elementwise": "large"}, overlap="force")
     graph = model.subgraphs[0]
     conv3 = next(op for op in graph.operators if graph.tensors[op.outputs[0]].name == "c3")
@@ -129,9 +129,10 @@ def test_an_override_frees_one_operator_of_its_family_s_policy() -> None:
     assert label(model, "c3") == label(model, "c4") == label(model, "a2")
 
 
-def test_a_quantize_that_a_policy_asks_for_is_not_folded_away() -> None:
-    """The graph input is kept, so that ADD's operand needs a QUANTIZE that only the policy
-    requires.
+def test_a_quantize_required_by_a_policy_is_not_folded() -> None:
+    """The policy requires ADD's operands to have the output's label. The graph input keeps its
+    parameters, so a QUANTIZE is inserted behind it. Without the policy it would be redundant, but
+    it stays.
     """
     graph = Graph()
     graph.activation("x", 0.05)
@@ -147,7 +148,10 @@ def test_a_quantize_that_a_policy_asks_for_is_not_folded_away() -> None:
 
 
 @pytest.mark.parametrize(("axes", "moves"), [((1, 2), True), ((-3, -2), True), ((3,), False)])
-def test_mean_is_a_pooling_over_the_image_alone(axes: tuple[int, ...], moves: bool) -> None:  # noqa: FBT001
+def test_mean_belongs_to_pooling_only_over_height_and_width(
+    axes: tuple[int, ...],
+    moves: bool,  # noqa: FBT001 - pytest fills it in by name
+) -> None:
     graph = Graph()
     graph.activation("x", 0.05)
     graph.conv("x", "c1", 0.04, 3)

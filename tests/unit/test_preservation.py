@@ -1,7 +1,8 @@
-"""Preservation of bytes in rare kinds of files, and what the preservation check itself detects.
+"""Preservation of bytes in rare kinds of files, and that the comparison of files detects each kind
+of damage.
 
-Each file has a group of tensors with different parameters next to something that a careless writer
-would change: see `RARE`.
+Each file in `RARE` needs a repair and has, next to the tables that change, something that a
+careless writer would destroy.
 """
 
 from __future__ import annotations
@@ -24,11 +25,13 @@ from tflite_align import AlignOptions, align
 
 PLAIN = AlignOptions(verify=False)
 CUT = AlignOptions(verify=False, policies={"concat": "none"}, overlap="forbid")
-STALE = 1.5  # of the bias's scale: a repair that writes a constant's bytes
+STALE = 1.5  # factor on a bias's scale: its repair rewrites the constant
 
 
 def broken() -> Any:
-    """CONCATENATION over two convolutions that disagree; the first one's bias is stale too."""
+    """The object model of a CONCATENATION of two convolutions with different scales; the first
+    convolution's bias has a wrong scale, too.
+    """
     made = load(concat_example())
     made.subgraphs[0].tensors[2].quantization.scale = [
         value * STALE for value in made.subgraphs[0].tensors[2].quantization.scale
@@ -37,7 +40,7 @@ def broken() -> Any:
 
 
 def shared_buffers() -> bytes:
-    """Both biases share a buffer, as do both weights."""
+    """Both biases have one buffer; both weights have one buffer."""
     made = broken()
     tensors = made.subgraphs[0].tensors
     tensors[5].buffer, tensors[4].buffer = tensors[2].buffer, tensors[1].buffer
@@ -45,7 +48,9 @@ def shared_buffers() -> bytes:
 
 
 def alias(data: bytes, table: str, field: str, first: int, second: int) -> bytes:
-    """Let a reference of one table point to the target of another one, which is after it."""
+    """The file with one reference redirected. Of the two tables at `first` and `second`, the one
+    whose field `field` is stored at the lower address then refers to what the other one refers to.
+    """
     file = File(data)
     index = {"Tensor.quant": 4, "Quant.scale": 2, "Quant.zero_point": 3, "Operator.inputs": 1}
     one, other = (file.slot(place, index[f"{table}.{field}"]) for place in (first, second))
@@ -58,7 +63,7 @@ def alias(data: bytes, table: str, field: str, first: int, second: int) -> bytes
 
 
 def shared_tables() -> bytes:
-    """The input and the first convolution's output have one quantization table."""
+    """The graph input and the first convolution's output refer to one quantization table."""
     data = pack(broken())
     tensors = File(data).all("Graph", File(data).graphs[0], "tensors")
     return alias(data, "Tensor", "quant", tensors[3], tensors[0])
@@ -73,7 +78,7 @@ def shared_vectors() -> bytes:
 
 
 def missing_fields() -> bytes:
-    """Without zero points and without fused activations, which have a default."""
+    """No tensor states a zero point and no operator a fused activation: both have defaults."""
     made = broken()
     for tensor in made.subgraphs[0].tensors:
         if tensor.quantization is not None:
@@ -82,7 +87,7 @@ def missing_fields() -> bytes:
 
 
 def external_buffers() -> bytes:
-    """Constants after the tables, as in models beyond 2 GB."""
+    """Constants are stored behind the FlatBuffers tables, as in models above 2 GB."""
     made = broken()
     behind = b""
     moved = [buffer for buffer in made.buffers if buffer.data is not None and len(buffer.data)]
@@ -99,7 +104,7 @@ def external_buffers() -> bytes:
 
 
 def large_custom_options() -> bytes:
-    """A custom operator after the others, with options stored after the tables."""
+    """The last operator is a custom one whose options are stored behind the FlatBuffers tables."""
     made = broken()
     graph = made.subgraphs[0]
     code = schema.OperatorCodeT()
@@ -160,8 +165,10 @@ def test_rare_files_are_preserved(name: str, options: AlignOptions) -> None:
 
 
 @pytest.mark.parametrize("name", RARE)
-def test_the_runtime_reads_what_it_read(name: str) -> None:
-    """Names, shapes and constants that nothing was declared of, as the generated API sees them."""
+def test_undeclared_tensors_read_the_same_by_the_generated_api(name: str) -> None:
+    """As read by the generated API, names and shapes are the same as before, and so are the scales
+    of all tensors that are not declared as changed.
+    """
     data = RARE[name]()
     new, declared = aligned(data, CUT)
     pairs = zip(load(data).subgraphs[0].tensors, load(new).subgraphs[0].tensors, strict=False)
@@ -171,12 +178,14 @@ def test_the_runtime_reads_what_it_read(name: str) -> None:
             assert list(old.quantization.scale) == list(after.quantization.scale)
 
 
-# --- the verification can fail --------------------------------------------------------------------------
+# --- the comparison detects damage ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", RARE)
 def test_a_changed_byte_is_detected(name: str) -> None:
-    """Any byte of the old part, but for declared places and positions, damaged."""
+    """200 random bytes of the original part, outside declared changes, are damaged one at a time;
+    each is detected.
+    """
     data = RARE[name]()
     new, declared = aligned(data, CUT)
     shift = len(new) - len(data)
@@ -203,7 +212,7 @@ def test_an_undeclared_change_is_detected() -> None:
 
 @pytest.mark.parametrize("name", ["zipped", "large_custom_options", "external_buffers"])
 def test_a_repacked_file_is_detected(name: str) -> None:
-    """The generated API keeps the tables and loses the data after them."""
+    """Repacking with the generated API drops the data behind the tables."""
     data = RARE[name]()
     again = pack(load(data))
     assert len(again) < len(data)

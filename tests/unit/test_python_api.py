@@ -1,4 +1,6 @@
-"""The Python API: sources, keywords, results that save and show themselves."""
+"""The Python API: model sources, keyword options, results that can be saved, rendered and shown in
+notebooks.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,7 @@ def result() -> AlignResult:
     return align(MODEL, verify=False, compare=True, view=True, name="concat")
 
 
-# --- what they are given ------------------------------------------------------------------------
+# --- model sources ------------------------------------------------------------------------------
 
 
 def _mapped(path: Path) -> mmap.mmap:
@@ -52,7 +54,7 @@ def _mapped(path: Path) -> mmap.mmap:
 
 
 def _file(path: Path) -> Any:
-    """The file opened, and closed when it is no longer used."""
+    """The file opened in binary mode; it is closed when the object is deleted."""
     return _Closing(io.FileIO(str(path)))
 
 
@@ -95,7 +97,7 @@ def test_a_file_that_changes_later_does_not_change_the_result(tmp_path: Path) ->
     assert found.data == data
 
 
-def test_a_missing_file_is_the_systems_error(tmp_path: Path) -> None:
+def test_a_missing_file_raises_file_not_found(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"gone\.tflite"):
         check(tmp_path / "gone.tflite")
     with pytest.raises(IsADirectoryError):
@@ -168,7 +170,7 @@ def test_options_of_another_type_are_an_error() -> None:
 
 
 def test_calibration_can_be_mapping_array_list_or_file(tmp_path: Path) -> None:
-    """An array, a list of arrays and a file equal the mapping."""
+    """The mapping, the list of arrays and the .npz file give the same result or the same error."""
     arrays = {0: np.zeros((2, 1, 4, 4, 2), np.float32), 1: np.zeros((2, 1, 4, 4, 2), np.float32)}
     np.savez(tmp_path / "x.npz", *arrays.values())
     forms: list[Any] = [arrays, list(arrays.values()), str(tmp_path / "x.npz"), tmp_path / "x.npz"]
@@ -181,7 +183,7 @@ def test_calibration_can_be_mapping_array_list_or_file(tmp_path: Path) -> None:
     assert len(said) == 1
 
 
-# --- what they give -------------------------------------------------------------------------------
+# --- results --------------------------------------------------------------------------------------
 
 
 def test_a_result_saves_itself(result: AlignResult, tmp_path: Path) -> None:
@@ -269,10 +271,12 @@ def test_the_module_lists_its_names() -> None:
 
 
 def _named(hint: Any, seen: set[type]) -> None:
-    """Every class of the package that a type, or a field of a record in it, names."""
+    """Add to `seen` every class of this package that the type `hint` mentions, also through fields
+    of records.
+    """
     for part in typing.get_args(hint):
         _named(part, seen)
-    if isinstance(hint, Reading):  # what msgspec reads; to users and type checkers a plain type
+    if isinstance(hint, Reading):  # type checkers and users see a plain type
         return
     if isinstance(hint, type) and hint.__module__.startswith("tflite_align") and hint not in seen:
         seen.add(hint)
@@ -280,7 +284,7 @@ def _named(hint: Any, seen: set[type]) -> None:
             _named(field, seen)
 
 
-def test_types_of_public_signatures_are_public() -> None:
+def test_every_class_in_a_public_signature_is_public() -> None:
     seen: set[type] = set()
     for name in tflite_align.__all__:
         public = getattr(tflite_align, name)
@@ -307,14 +311,14 @@ def test_jobs_are_logged(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> No
 
 
 class _Exporter:
-    """The part of TensorFlow's converter that is used."""
+    """Has the method of TensorFlow's converter that `align` calls."""
 
     def convert(self) -> bytes:
         return MODEL
 
 
 class _Exported:
-    """The part of litert-torch's result that is used."""
+    """Has the method of litert-torch's result that `align` calls."""
 
     def export(self, path: str) -> None:
         Path(path).write_bytes(MODEL)
@@ -345,7 +349,7 @@ def test_converters_of_every_kind_are_accepted(result: AlignResult) -> None:
         (3, "found a value of type int"),
     ],
 )
-def test_converters_that_give_no_one_file(converter: Any, said: str) -> None:
+def test_converters_that_do_not_give_one_file_are_refused(converter: Any, said: str) -> None:
     with pytest.raises(UsageError, match=re.escape(said)):
         convert_and_align(converter)
 

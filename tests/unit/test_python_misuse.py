@@ -1,4 +1,4 @@
-"""What Python callers get wrong, and what they read then: an AlignError with a sentence."""
+"""Wrong arguments of the Python API raise an AlignError whose message names the argument."""
 
 from __future__ import annotations
 
@@ -143,13 +143,13 @@ def test_values_of_the_wrong_type_are_named(
         ("operator[2]", "operator[2]: expected one of its operands: operator[2]/inputs[0]"),
     ],
 )
-def test_a_place_in_another_form_is_named(place: Any, sentence: str) -> None:
+def test_a_malformed_place_is_named(place: Any, sentence: str) -> None:
     with pytest.raises(UsageError) as caught:
         explain(MODEL, place)
     assert str(caught.value).endswith(sentence)
 
 
-# --- what they give -------------------------------------------------------------------------------
+# --- results --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", [3, None, b"x", io.BytesIO(), "", "a\0b"])
@@ -193,14 +193,14 @@ def test_data_frames_need_pandas(result: AlignResult, monkeypatch: pytest.Monkey
         result.report.to_dataframe()
 
 
-def test_a_target_is_asked_for_by_name() -> None:
+def test_a_target_is_loaded_by_its_name_only() -> None:
     wrong: Any = 3
     with pytest.raises(UsageError, match="target: expected a name, found a value of type int"):
         load_target(wrong)
 
 
-def test_every_public_name_says_what_it_is() -> None:
-    # `Progress` and the like are other names of types of the language.
+def test_every_public_name_has_a_docstring() -> None:
+    # `Progress` and similar names are aliases of built-in types, without docstring.
     ours = [getattr(tflite_align, name) for name in tflite_align.__all__]
     bare = [one for one in ours if getattr(one, "__module__", "").startswith("tflite_align")]
     assert [one.__name__ for one in bare if not (one.__doc__ or "").strip()] == []
@@ -210,7 +210,7 @@ def test_every_public_name_says_what_it_is() -> None:
 
 
 class _Network:
-    """What PyTorch's and Keras's networks have in common with functions: a call."""
+    """Like a PyTorch or Keras model: callable, but no converter."""
 
     def state_dict(self) -> None: ...
 
@@ -231,7 +231,7 @@ CONVERTERS: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize(("converter", "sentence"), CONVERTERS)
-def test_what_is_no_converter_is_named(converter: Any, sentence: str) -> None:
+def test_an_object_that_is_no_converter_is_named(converter: Any, sentence: str) -> None:
     with pytest.raises(AlignError) as caught:
         convert_and_align(converter)
     assert str(caught.value).startswith(sentence)

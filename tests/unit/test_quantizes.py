@@ -50,7 +50,9 @@ def started(scale: float = 0.05) -> Graph:
 
 
 def converters_pattern() -> Graph:
-    """TANH and a convolution through a QUANTIZE each into a CONCATENATION that wants one label."""
+    """As converters write it: TANH and a convolution, each followed by a QUANTIZE, into one
+    CONCATENATION, whose operands must have one label.
+    """
     graph = started()
     graph.activation("t", 1 / 128)
     graph.add("TANH", ["x"], ["t"])
@@ -65,9 +67,11 @@ def converters_pattern() -> Graph:
 
 
 def test_a_quantize_with_equal_parameters_is_removed() -> None:
-    """The finest label that covers both operands is TANH's, so that its QUANTIZE changes nothing.
+    """The finest label that covers both operands is the output label of TANH, so its QUANTIZE
+    changes nothing and is removed.
 
-    The convolution's component has no finding: its QUANTIZE is folded only with `optimize`.
+    The convolution's component has no finding: the QUANTIZE behind it is folded only with
+    `optimize`.
     """
     data = converters_pattern().bytes(["x"], ["y"])
     result = align(data, PLAIN)
@@ -91,7 +95,9 @@ def test_a_report_counts_what_was_removed() -> None:
 
 
 def identity(outputs: list[str], *, second: Label | None = None, other: bool = False) -> bytes:
-    """X -> conv c -> QUANTIZE q with the same parameters -> two convolutions."""
+    """A graph: x -> CONV_2D c -> QUANTIZE q -> two convolutions. `second`: the label of q, by
+    default that of c; `other`: c has a further reader.
+    """
     graph = started()
     graph.conv("x", "c", 0.1)
     quantize(graph, "c", "q", *(second or (0.1, 0)))
@@ -159,7 +165,7 @@ def test_metadata_that_may_count_operators_forbids_it(monkeypatch: pytest.Monkey
     assert align(data, OPTIMIZE).data == data
 
 
-def test_the_flag_optimize_folds_needless_quantizes(tmp_path: Path) -> None:
+def test_option_optimize_folds_redundant_quantizes(tmp_path: Path) -> None:
     model, out = tmp_path / "in.tflite", tmp_path / "out.tflite"
     model.write_bytes(identity(["y", "z"]))
     assert cli.main([str(model), str(out), "--no-verify", "--quiet"]) == 0
@@ -172,7 +178,9 @@ def test_the_flag_optimize_folds_needless_quantizes(tmp_path: Path) -> None:
 
 
 def row(between: float, *, shared: bool = False, output: bool = False) -> bytes:
-    """LOGISTIC -> QUANTIZE b -> QUANTIZE c -> convolution; b read by others where `shared`."""
+    """LOGISTIC -> QUANTIZE b -> QUANTIZE c -> CONV_2D. `between`: the scale of b; `shared`: a
+    convolution reads b too; `output`: b is a graph output.
+    """
     graph = started()
     graph.activation("s", 1 / 256, -128)
     graph.add("LOGISTIC", ["x"], ["s"])
@@ -209,7 +217,9 @@ def test_a_quantize_with_other_readers_is_bypassed(options: dict[str, bool]) -> 
 
 
 def test_an_inserted_quantize_reads_the_input_of_an_earlier_one() -> None:
-    """Policy `none` keeps the first one's output; the second reads its input."""
+    """The file has a QUANTIZE s -> b. Policy `none` inserts another one behind b. It reads s
+    directly, and the first one is removed.
+    """
     graph = started()
     graph.activation("s", 1 / 256, -128)
     graph.add("LOGISTIC", ["x"], ["s"])
@@ -237,7 +247,10 @@ def folded(
     outputs: int = 1,
     pooled: bool = False,
 ) -> bytes:
-    """X -> conv c -> QUANTIZE q -> pool p -> conv y; or up to p alone."""
+    """A graph: x -> CONV_2D c -> QUANTIZE q -> MAX_POOL_2D p -> CONV_2D y. `first`, `second`: the
+    labels of c and q; `other`: c has a further reader; `outputs` 2: q is a graph output; `pooled`:
+    p is the last tensor.
+    """
     graph = started()
     graph.conv("x", "c", *first, fused=fused)
     quantize(graph, "c", "q", *second)
@@ -282,12 +295,12 @@ def test_folding_never_exceeds_a_multiplier_window() -> None:
     assert names(align(wider, options)) == ["CONV_2D", "MAX_POOL_2D"]
 
 
-def test_a_stated_clamp_is_no_obstacle() -> None:
+def test_a_stated_activation_does_not_prevent_folding() -> None:
     result = align(folded(Label(0.1, -128), Label(0.2, 0), fused=1), OPTIMIZE)
     assert names(result) == ["CONV_2D", "MAX_POOL_2D", "CONV_2D"]
 
 
-def test_a_clamp_on_both_sides_is_kept_by_the_second() -> None:
+def test_a_quantize_that_keeps_the_clamp_is_folded() -> None:
     result = align(folded(Label(0.1, -128), Label(0.2, -128)), OPTIMIZE)
     assert names(result) == ["CONV_2D", "MAX_POOL_2D", "CONV_2D"]
 
@@ -321,7 +334,9 @@ def cuts(plan: Plan) -> int:
 
 
 def forbidden() -> tuple[Model, Plan, list[TensorId]]:
-    """A plan in which --overlap forbid cuts two pools off a convolution with one QUANTIZE."""
+    """(model, plan, changed tensors) for --overlap forbid: two pools get the output of one inserted
+    QUANTIZE behind a convolution whose parameters stay.
+    """
     graph = started()
     graph.conv("x", "c", 0.1)
     for name in ("p", "q"):
@@ -349,7 +364,7 @@ def test_a_redundant_quantize_is_not_inserted() -> None:
     left = check_bound(rebind(tidied.model))
     assert [finding for finding in left if finding.fix != "versions"] == []
     origins = [operator.origin for operator in after.operators]
-    assert origins == [0, 1, 2, 3, None]  # nothing of the file is removed
+    assert origins == [0, 1, 2, 3, None]  # no operator of the file is removed
     assert (after.inputs, after.outputs) == (
         model.subgraphs[0].inputs,
         model.subgraphs[0].outputs,
@@ -358,9 +373,9 @@ def test_a_redundant_quantize_is_not_inserted() -> None:
     assert fold_quantizes(drawn, model, rebind, decided, fold=False) == drawn
 
 
-def test_a_step_that_breaks_a_rule_is_not_taken() -> None:
-    """A QUANTIZE is not folded if the checker then finds a violated rule, even if the conditions
-    for folding are met.
+def test_a_fold_that_violates_a_rule_is_undone() -> None:
+    """A fold is undone if the checker finds a violated rule afterwards; here `broken` adds one to
+    every folded model.
     """
     model = read(folded(Label(0.1, 0), Label(0.2, 0)))
     whole = len(model.subgraphs[0].operators)
@@ -376,7 +391,7 @@ def test_a_step_that_breaks_a_rule_is_not_taken() -> None:
 
 
 def _damaged(model: Model) -> Model:
-    """The model with another zero point at the output of its second operator, a pool."""
+    """The model with a wrong zero point at the output of its second operator, a pool."""
     graph = model.subgraphs[0]
     index = graph.operators[1].outputs[0]
     tensor = graph.tensors[index]

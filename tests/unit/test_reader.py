@@ -44,7 +44,7 @@ def test_unknown_enum_values_are_carried() -> None:
 
 def test_old_and_new_operator_codes() -> None:
     made = chain()
-    made.operatorCodes[1].builtinCode = 0  # as written before codes beyond 127 existed
+    made.operatorCodes[1].builtinCode = 0  # as in files older than operator codes above 127
     made.operatorCodes[0] = code(schema.BuiltinOperator.GELU)
     model = read(pack(made))
     assert [op.name for op in model.operator_codes] == ["GELU", "ADD"]
@@ -76,7 +76,7 @@ def test_data_at_an_offset_is_read_and_one_past_the_end_refused() -> None:
     made.buffers[1].offset = 1 << 40
     made.buffers[1].size = 4
     made.buffers[2].data = None
-    made.buffers[2].offset = made.buffers[2].size = 1  # a placeholder
+    made.buffers[2].offset = made.buffers[2].size = 1  # 1 is no position but a placeholder
     data = pack(made)
     with pytest.raises(FormatError, match=r"buffer\[1\] names bytes 1099511627776 to"):
         read(data)
@@ -88,8 +88,12 @@ def test_data_at_an_offset_is_read_and_one_past_the_end_refused() -> None:
 
 @pytest.mark.parametrize("offset", [1 << 20, 1 << 63, (1 << 64) - 1])
 @pytest.mark.parametrize("size", [0, 8, (1 << 64) - 1])
-def test_positions_beyond_the_file_are_refused_at_their_byte(offset: int, size: int) -> None:
-    """Also with inline data, and for custom options: a writer would have to adjust them."""
+def test_an_error_about_a_position_beyond_the_file_has_its_byte_offset(
+    offset: int, size: int
+) -> None:
+    """Also if the buffer has inline data, and for custom options: a writer would have to adjust
+    these positions.
+    """
     inline, custom = chain(), chain()
     inline.buffers[1].offset, inline.buffers[1].size = offset, size
     last = custom.subgraphs[0].operators[-1]
@@ -300,7 +304,7 @@ def test_a_randomly_damaged_model_is_read_or_refused(seed: int, sample: bytes) -
         _reads_or_refuses(bytes(data))
 
 
-def test_many_owners_of_one_subgraph_do_not_hang() -> None:
+def test_a_subgraph_referenced_many_times_is_read_in_bounded_time() -> None:
     made = chain()
     graph = made.subgraphs[0]
     graph.tensors += [tensor(f"t{i}") for i in range(2000)]

@@ -1,4 +1,4 @@
-"""Equality of records, and that equal records have no differing field."""
+"""Equality of records; equal records have no differing field."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def test_int16_weights_keep_their_sixteen_bits() -> None:
     assert new.error <= 0.001
 
 
-def test_narrowing_never_flows_through_an_operator_that_also_gives_positions() -> None:
+def test_ranges_are_not_narrowed_through_an_operator_that_outputs_indices() -> None:
     for name in ("TOPK_V2", "UNIQUE"):
         flow = load_operators()[name].flow
         assert flow is not None
@@ -43,7 +43,9 @@ def test_narrowing_never_flows_through_an_operator_that_also_gives_positions() -
 
 
 def _handed_down() -> tuple[Model, dict[str, OperatorRow]]:
-    """A handle made in the main graph and passed into the subgraph that writes through it."""
+    """(model, rows): a handle is made in the main graph (by RELU, in place of VAR_HANDLE) and
+    passed to a called subgraph, where an ASSIGN_VARIABLE writes through it.
+    """
     graph = Graph()
     graph.activation("h", 0.05)
     graph.activation("v", 0.05)
@@ -79,7 +81,7 @@ def test_a_handle_is_followed_into_the_subgraph_it_is_passed_to() -> None:
     assert names == {Slot(1, 0, "inputs", 1): "\0"}
 
 
-def test_an_equal_refusal_before_and_after_is_unchanged() -> None:
+def test_the_same_refusal_before_and_after_has_status_unchanged() -> None:
     refused = Acceptance(status="refused", reason="no kernel", operator=3)
     verdict = judge_word("tflm", refused, refused, frozenset({OperatorId(0, 3)}))
     assert verdict.word == "unchanged"
@@ -91,7 +93,7 @@ def test_a_refusal_message_is_deterministic() -> None:
     assert steady(told) == expected
 
 
-def test_messages_of_the_delegate_do_not_run_into_each_other() -> None:
+def test_messages_of_the_delegate_are_separated() -> None:
     words = "failed to delegate PAD node #71failed to delegate CONCATENATION node #155Node number 8"
     expected = (
         "failed to delegate PAD node #71 failed to delegate CONCATENATION node #155 Node number 8"
@@ -100,7 +102,9 @@ def test_messages_of_the_delegate_do_not_run_into_each_other() -> None:
 
 
 def test_a_tensor_without_elements_gets_no_quantize() -> None:
-    """A runtime compares the parameters of an empty operand too, and changing them loses nothing."""
+    """LiteRT compares the parameters of empty operands, too. Changing them loses nothing, so no
+    QUANTIZE is inserted.
+    """
     graph = Graph()
     graph.activation("x", 0.08, 3, shape=(0, 4))
     graph.activation("z", 0.05, 3, shape=(2, 4))

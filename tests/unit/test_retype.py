@@ -46,7 +46,7 @@ def typed(graph: Graph, name: str, type_name: str, scale: float, zero_point: int
 
 
 def added(first: str, second: str, out: str) -> bytes:
-    """One ADD of two inputs with the given types."""
+    """One ADD of two inputs; `first`, `second`, `out`: the types of inputs and output."""
     graph = Graph()
     for name, kind in (("a", first), ("b", second), ("y", out)):
         typed(graph, name, kind, 0.05, 0 if kind == "int16" else 3)
@@ -165,7 +165,7 @@ def test_a_fixed_output_is_written_in_the_operators_own_type() -> None:
     assert described(result, "y_uint8") == ("uint8", 1 / 128, 128)
 
 
-def test_an_output_without_a_known_range_is_not_made_up() -> None:
+def test_an_output_of_unknown_range_gets_no_parameters() -> None:
     graph = Graph()
     graph.activation("x", 0.05)
     graph.activation("z", 0.05)
@@ -228,7 +228,9 @@ def test_float_weights_are_quantized() -> None:
 
 
 def test_raw_integers_are_not_requantized() -> None:
-    """CAST hands integers on as numbers: a QUANTIZE in front would change them."""
+    """CAST converts the integers themselves, not the real values: a QUANTIZE in front would change
+    its result.
+    """
     graph = Graph("uint8")
     graph.activation("x", 0.05, 3)
     graph.tensors["y"] = TensorSpec(name="y", type="float32", shape=SHAPE)
@@ -240,8 +242,8 @@ def test_raw_integers_are_not_requantized() -> None:
     assert align(data, options).data == data
 
 
-def test_operators_apart_from_each_other_are_fitted_in_one_pass() -> None:
-    """A model is bound once per pass, not per operator."""
+def test_separate_operators_are_repaired_in_one_pass() -> None:
+    """Six separate ADDs need a repair; the model is bound once for all of them."""
     graph = Graph()
     ends: tuple[list[str], list[str]] = ([], [])
     for n in range(6):
@@ -269,8 +271,10 @@ def test_operators_apart_from_each_other_are_fitted_in_one_pass() -> None:
     assert len(bound) == 1
 
 
-def test_types_are_fitted_beside_a_bias_that_is_retyped() -> None:
-    """A bias of int64 is near to an int16 convolution, which no QUANTIZE of uint8 reaches."""
+def test_activation_types_and_bias_type_are_repaired_together() -> None:
+    """Input uint8, output int16, bias int64: activations get a QUANTIZE to and from int8, and the
+    bias becomes int32 in the same run.
+    """
     graph = Graph()
     typed(graph, "x", "uint8", 0.05, 3)
     graph.constant("w", np.ones((3, 1, 1, 3)), "int8", 0.02)
@@ -282,8 +286,8 @@ def test_types_are_fitted_beside_a_bias_that_is_retyped() -> None:
     assert tensor(result, "b").type == "int32"
 
 
-def test_types_stay_beside_a_bias_that_nothing_can_mend() -> None:
-    """A bias of bools has no rule: other activation types would not help it."""
+def test_activation_types_stay_if_the_bias_cannot_be_repaired() -> None:
+    """A bool bias has no repair, and other activation types would not help: nothing is changed."""
     graph = Graph()
     graph.activation("x", 0.05)
     graph.constant("w", np.ones((3, 1, 1, 3)), "int8", 0.02)

@@ -1,4 +1,6 @@
-"""Impossible scales and zero points, scales of zeros, and biases of zeros."""
+"""Invalid scales and zero points (NaN, infinite), scales of constants that are all zeros, biases of
+zeros.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ ALL = AlignOptions(targets=("tflite", "tflm", "ethos-u55"), verify=False)
 
 
 def chain_with(name: str, *, channel: bool, **quant: Any) -> bytes:
-    """`chain` with parameters replaced; of weights and biases those of one of three channels."""
+    """`chain` with fields of tensor `name`'s parameters replaced by `quant`. `channel`: the tensor
+    gets three channels, and only the second one's are replaced.
+    """
     data = chain()
     _, tensor = named(data, name)
     if not channel:
@@ -45,7 +49,7 @@ IMPOSSIBLE = [
 
 @pytest.mark.parametrize(("rule", "quant"), IMPOSSIBLE)
 @pytest.mark.parametrize("name", ["c", "p", "y", "c.w"])
-def test_impossible_parameters_are_one_error_that_nothing_repairs(
+def test_invalid_parameters_are_one_unrepairable_error(
     name: str, rule: str, quant: dict[str, Any]
 ) -> None:
     data = chain_with(name, channel=name == "c.w", **quant)
@@ -56,14 +60,14 @@ def test_impossible_parameters_are_one_error_that_nothing_repairs(
     assert result.report.exit_status == 1
 
 
-def test_a_scale_in_which_a_bias_is_no_float32_is_impossible() -> None:
+def test_a_scale_for_which_the_bias_scale_is_no_float32_is_invalid() -> None:
     data = chain_with("c.b", channel=True, scale=3.4e38)
     (found,) = check(data, ALL).findings
     assert (found.rule, found.tensor_name, found.fix) == ("params/scale", "c.b", "")
     assert align(data, PLAIN).data == data
 
 
-def test_a_bias_of_zeros_in_an_infinite_scale_is_impossible() -> None:
+def test_an_infinite_scale_of_a_bias_of_zeros_is_invalid() -> None:
     data = chain()
     _, tensor = named(data, "c.b")
     zeros = edited(data, SetData(subgraph=0, tensor=tensor.index, data=bytes(12)))
@@ -73,8 +77,10 @@ def test_a_bias_of_zeros_in_an_infinite_scale_is_impossible() -> None:
     assert (found.rule, found.tensor_name) == ("params/scale", "c.b")
 
 
-def test_what_is_impossible_leaves_its_operators_input_alone_and_others_repaired() -> None:
-    """The pooling's input would take another label; the bias of `y` could not follow."""
+def test_an_invalid_scale_fixes_its_operators_input_and_prevents_no_other_repair() -> None:
+    """The weights of the last convolution have a NaN scale, so its input keeps its label: its bias
+    could not be re-expressed. The pool in front of it is repaired with a QUANTIZE.
+    """
     data = requantized(chain_with("y.w", channel=True, scale=math.nan), "p", scale=(0.15,))
     result = align(data, PLAIN)
     assert [one.rule for one in result.report.remaining] == ["params/scale"]
@@ -91,7 +97,9 @@ def test_what_is_impossible_leaves_its_operators_input_alone_and_others_repaired
 
 
 def empty_channel(unit: float, *, bias: int = 0, bias_unit: float | None = None) -> bytes:
-    """`chain` with one channel of weights at zeros in units of `unit`."""
+    """`chain` whose weights' second channel is all zeros. `unit`: its scale; `bias`: the integer of
+    its bias; `bias_unit`: the bias's scale, by default the product of scales.
+    """
     data = chain()
     model, weights = named(data, "c.w")
     _, held = named(data, "c.b")
@@ -124,7 +132,7 @@ def test_a_channel_of_zeros_takes_a_neighbours_scale(unit: float) -> None:
     assert align(result.data, PLAIN).data == result.data
 
 
-def test_a_bias_that_is_there_says_what_the_channels_scale_is() -> None:
+def test_the_scale_of_a_channel_of_zeros_follows_from_its_bias() -> None:
     data = empty_channel(0.0, bias=40, bias_unit=0.003)
     result = align(data, PLAIN)
     assert result.report.remaining == ()
@@ -133,7 +141,7 @@ def test_a_bias_that_is_there_says_what_the_channels_scale_is() -> None:
     assert bias.quant.scale[1] == pytest.approx(0.003, rel=1e-5)
 
 
-def test_a_scale_of_zeros_keeps_no_other_repair_back() -> None:
+def test_the_scale_of_a_channel_of_zeros_prevents_no_other_repair() -> None:
     data = requantized(empty_channel(0.0), "p", scale=(0.15,))
     result = align(data, PLAIN)
     assert result.report.remaining == ()
@@ -147,7 +155,7 @@ def test_with_the_repair_off_the_finding_remains() -> None:
     assert [one.rule for one in left.report.remaining] == ["params/zero_scales"]
 
 
-def test_zeros_that_operators_make_get_scales_that_their_readers_write_at() -> None:
+def test_computed_zeros_get_the_scale_that_their_readers_need() -> None:
     data = computed_zeros()
     model = read(data)
     names = {model.subgraphs[0].tensors[i].name for i in known_zeros(model, 0)}
@@ -173,7 +181,7 @@ def test_a_graph_output_of_zeros_keeps_its_scale() -> None:
     assert align(data, PLAIN).data == data
 
 
-def test_a_computed_scale_below_the_smallest_normal_one_is_told_where_it_is_refused() -> None:
+def test_a_subnormal_scale_is_a_finding_where_it_is_refused() -> None:
     data = requantized(chain(), "y", scale=(1e-40,))
     found = check(data, replace(ALL, targets=("litert", "xnnpack", "ethos-u55"))).findings
     (one,) = [finding for finding in found if finding.rule == "params/subnormal"]
@@ -185,7 +193,9 @@ def test_a_computed_scale_below_the_smallest_normal_one_is_told_where_it_is_refu
 
 
 def shared_zeros() -> bytes:
-    """Two convolutions of different inputs with one bias of zeros, in the scale of the first."""
+    """Two convolutions with one bias tensor of zeros. Its scale is right for the first convolution
+    only.
+    """
     graph = Graph()
     graph.activation("x", 0.05)
     graph.conv("x", "c", 0.1)
@@ -210,6 +220,6 @@ def test_shared_zeros_are_no_finding_and_get_no_copy() -> None:
     assert moved.data == data
 
 
-def test_zeros_without_a_scale_are_right_as_they_are() -> None:
+def test_a_bias_of_zeros_without_a_scale_is_no_finding() -> None:
     data = requantized(shared_zeros(), "c.b", scale=(0.0,))
     assert check(data, ALL).findings == ()

@@ -1,4 +1,4 @@
-"""A second run changes nothing, whatever the file contains."""
+"""Alignments of unusual files after which a second alignment changes nothing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ def settled(data: bytes) -> bytes:
 
 @pytest.mark.parametrize("outputs", [[], ["y"]])
 @pytest.mark.parametrize("name", sorted(name for name in load_operators() if ":" not in name))
-def test_an_operator_without_operands_is_told_of_or_refused(name: str, outputs: list[str]) -> None:
+def test_an_operator_without_operands_is_a_finding_or_refused(
+    name: str, outputs: list[str]
+) -> None:
     graph = Graph()
     graph.activation("x", 0.05)
     graph.activation("y", 0.05)
@@ -37,7 +39,7 @@ def test_an_operator_without_operands_is_told_of_or_refused(name: str, outputs: 
 
 
 def ranged_without_scale() -> bytes:
-    """A RESHAPE whose output has an impossible calibration range and no parameters."""
+    """A RESHAPE whose output has no scale, a minimum of 1e30 and an infinite maximum."""
     graph = Graph()
     graph.activation("x", 0.05)
     graph.conv("x", "c", 0.05)
@@ -51,15 +53,17 @@ def ranged_without_scale() -> bytes:
     return pack(model)
 
 
-def test_a_range_without_a_scale_is_not_left_behind() -> None:
+def test_a_range_without_a_scale_is_removed() -> None:
     (graph,) = read(settled(ranged_without_scale())).subgraphs
     (quant,) = [tensor.quant for tensor in graph.tensors if tensor.name == "y"]
     assert quant is not None
     assert quant.minimum == ()
 
 
-def test_no_quantize_is_inserted_that_its_own_window_refuses() -> None:
-    """Steps of an int16 tensor and of its reader that are 2^16 apart are no repair for a QUANTIZE."""
+def test_no_inserted_quantize_overflows() -> None:
+    """A QUANTIZE whose scales differ by more than 2^16 in int16 overflows; inserting such a one
+    would be a new finding.
+    """
     graph = Graph("int16")
     graph.activation("x", 0.5)
     graph.activation("tiny", 1e-44)
@@ -68,8 +72,10 @@ def test_no_quantize_is_inserted_that_its_own_window_refuses() -> None:
     settled(graph.bytes(["x"], ["y"]))
 
 
-def test_what_a_fitted_type_lacks_is_given_at_once() -> None:
-    """NEG between types: its output is fitted, and its input's parameters follow from that."""
+def test_a_type_repair_sets_missing_parameters_in_the_same_run() -> None:
+    """NEG from int8 without parameters to int16: the output's type is repaired, and the input's
+    parameters, which follow from it, in the same run.
+    """
     graph = Graph()
     graph.tensors["x"] = TensorSpec(name="x", type="int8", shape=(4, 4))
     graph.activation("y", 2**-15, 0, (4, 4))

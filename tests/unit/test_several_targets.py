@@ -1,4 +1,6 @@
-"""Several targets at once: all are satisfied, and a finding names those it applies to."""
+"""Several targets at once: the rules of all of them hold, and each finding names the targets that
+it applies to.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ GRADED = ("tflm", "edgetpu", "xnnpack")
 
 
 def logistic() -> bytes:
-    """XNNPACK computes it as declared, TFLM refuses it: a violation for one target only."""
+    """A LOGISTIC whose output has scale 0.1 rather than 1/256: XNNPACK computes it, TFLM refuses
+    it.
+    """
     graph = Graph()
     graph.activation("x", 0.05)
     graph.activation("l", 0.1)
@@ -23,7 +27,9 @@ def logistic() -> bytes:
 
 
 def relu6() -> bytes:
-    """An error for TFLM, a warning for the Edge TPU, nothing for XNNPACK and on an Ethos-U."""
+    """A RELU6 with different input and output scales: an error for TFLM, a warning for the Edge
+    TPU, no finding for XNNPACK and Ethos-U.
+    """
     graph = Graph()
     graph.activation("x", 0.05)
     graph.activation("r", 0.1)
@@ -33,7 +39,7 @@ def relu6() -> bytes:
 
 
 @pytest.mark.parametrize("data", [logistic(), relu6(), concat_example()])
-def test_the_union_is_what_each_target_finds_alone(data: bytes) -> None:
+def test_the_findings_of_several_targets_are_the_union(data: bytes) -> None:
     def found(*targets: str) -> set[tuple[str, str, str]]:
         report = check(data, AlignOptions(targets=targets))
         return {(f.rule, f.address, g.target) for f in report.findings for g in f.grades}
@@ -88,7 +94,7 @@ def test_one_target_has_no_column_of_its_own() -> None:
 # --- ppq ----------------------------------------------------------------------------------------
 
 
-def test_sums_share_scales_for_ppq_alone() -> None:
+def test_only_ppq_requires_equal_scales_of_sums() -> None:
     data = ppq_example()
     for name in target_names():
         rules = {f.rule for f in check(data, AlignOptions(targets=(name,))).findings}
@@ -107,8 +113,10 @@ def test_ppq_says_nothing_of_fixed_outputs() -> None:
     assert check(logistic(), AlignOptions(targets=("ppq",))).findings == ()
 
 
-def test_constraints_of_no_target_hold_nothing() -> None:
-    """A sum with a per-channel operand: no slot is rigid because of PPQ."""
+def test_rules_of_other_targets_make_no_slot_rigid() -> None:
+    """Only PPQ has a rule that ties an ADD's operands. With the default target the per-channel
+    operand of an ADD makes no slot rigid.
+    """
     from tflite_align.pipeline.aligning import question
 
     graph = Graph()

@@ -1,4 +1,6 @@
-"""Stale shapes written by converters: found, graded by target, rewritten in place."""
+"""Shapes that do not follow from an operator's operands: found, with a severity for each target,
+and rewritten in place.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,7 @@ def found(data: bytes, target: str) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("target", [name for name in target_names() if name != "ppq"])
-def test_a_stale_shape_is_an_error_where_the_file_is_trusted(target: str) -> None:
+def test_a_wrong_shape_is_an_error_on_targets_that_do_not_recompute_it(target: str) -> None:
     severity = "error" if target in TRUSTING else "warning"
     assert found(dilated(), target) == [("shape/SPACE_TO_BATCH_ND", severity)]
 
@@ -74,7 +76,9 @@ def test_with_the_repair_off_the_shape_stays() -> None:
 
 
 def chained(*, stated: tuple[int, ...] = (1, 4, 12)) -> bytes:
-    """A RESHAPE to sizes that are computed of another tensor's shape."""
+    """A RESHAPE whose sizes are computed by SHAPE, STRIDED_SLICE and CONCATENATION. `stated`: its
+    output's shape in the file.
+    """
     graph = Graph()
     graph.activation("x", 0.05)
     graph.activation("y", 0.05, shape=stated)
@@ -106,7 +110,7 @@ def test_a_tensor_without_a_shape_is_not_judged() -> None:
     assert found(chained(stated=()), "tflm") == []
 
 
-def test_a_cut_behind_a_rewritten_tensor_has_its_shape() -> None:
+def test_a_quantize_behind_a_rewritten_tensor_has_the_new_shape() -> None:
     graph = Graph()
     graph.activation("x", 0.05)
     for name, scale in (("a", 0.1), ("b", 0.02)):
@@ -121,7 +125,7 @@ def test_a_cut_behind_a_rewritten_tensor_has_its_shape() -> None:
     assert added
 
 
-# --- what is not known ---------------------------------------------------------------------------
+# --- unknown shapes ------------------------------------------------------------------------------
 
 
 def test_shapes_in_called_subgraphs_are_unknown() -> None:
@@ -200,8 +204,10 @@ def test_a_new_tensor_may_have_open_sizes() -> None:
     assert (made.shape, made.shape_signature) == ((1, 2), (-1, 2))
 
 
-def test_an_extent_that_no_file_can_state_is_an_error() -> None:
-    """Two blocks of 2^30 channels: the shape that the operator computes fits no 32-bit integer."""
+def test_a_computed_extent_beyond_32_bits_is_an_error() -> None:
+    """SPACE_TO_DEPTH of 2^30 channels by blocks of 2 gives 2^32 channels, more than the file's
+    32-bit integers can state.
+    """
     graph = Graph()
     graph.activation("x", 0.1, shape=(1, 4, 6, 1 << 30))
     graph.activation("y", 0.1, shape=(1, 2, 3, 8))

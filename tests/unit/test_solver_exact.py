@@ -86,7 +86,9 @@ def test_an_oversized_problem_has_a_valid_cost_and_lower_bound(
 
 
 def test_very_many_neighbours_without_a_choice() -> None:
-    """As the inputs of a wide CONCATENATION: more than an array can have axes."""
+    """200 groups with one candidate each share tables with one group, like the inputs of a wide
+    CONCATENATION; a NumPy array cannot have that many axes.
+    """
     count = 200
     sizes = [1] * count + [3, 2]
     tables = [Table((v, count), np.array([[v % 3, 1.0, 2.0]])) for v in range(count)]
@@ -103,7 +105,9 @@ def test_very_many_neighbours_without_a_choice() -> None:
 
 
 def test_readers_that_agree_share_one_operator() -> None:
-    """Three readers want choice 1, the source cannot leave choice 0: one operator, not three."""
+    """Three readers prefer choice 1, and their source is fixed at choice 0. One QUANTIZE serves all
+    three, so its cost of 2 counts once.
+    """
     want = [Table((v,), np.array([9.0, 0.0])) for v in (1, 2, 3)]
     labels = dict.fromkeys(range(4), (0, 1))
     sharing = Sharing(source=0, readers=(1, 2, 3), labels=labels, cost=2.0)
@@ -115,7 +119,9 @@ def test_readers_that_agree_share_one_operator() -> None:
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_elimination_and_integer_program_agree_on_twelve_groups(seed: int) -> None:
-    """Too many choices to try them all: elimination and the integer program have to agree."""
+    """6^12 assignments are too many for brute force, so the two methods are compared with each
+    other.
+    """
     rng = np.random.default_rng(seed)
     sizes = [6] * 12
     tables = [Table((v,), rng.integers(0, 9, 6).astype(float)) for v in range(12)]

@@ -52,7 +52,7 @@ def rows(*pairs: tuple[str, str]) -> str:
 
 
 def _with_support(monkeypatch: pytest.MonkeyPatch, found: tuple[SupportRow, ...]) -> None:
-    """Every target with these support rows."""
+    """Let every target that is loaded have just the support rows `found`."""
 
     def loaded(name: str) -> Target:
         return replace(load_target(name), support=found)
@@ -85,15 +85,15 @@ def test_a_broken_limit_is_a_finding_at_its_slot(model: Model) -> None:
     assert second.address == "subgraph[0]/operator[1] CONV_2D/inputs[0]"
 
 
-def test_alike_limits_of_two_targets_are_one_finding_of_the_graver_word(model: Model) -> None:
+def test_equal_limits_of_two_targets_are_one_finding_of_the_higher_severity(model: Model) -> None:
     row = rows(("operators", "['HARD_SWISH']"), ("limits", "{ operator = ['ADD'] }"))
     both = (target(row), target(row, severity="error", name="there"))
     (finding,) = findings(model, *both)
     assert (finding.severity, finding.targets) == ("error", ("here", "there"))
 
 
-def test_align_leaves_what_is_not_supported(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An unfixable warning is reported and changes nothing: not the edits, not the exit status."""
+def test_align_does_not_change_unsupported_operators(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A warning without repair is reported; the written bytes and the exit status stay the same."""
     data = concat_example()
     plain = align(data, AlignOptions(verify=False))
     row = rows(("operators", "['HARD_SWISH']"), ("limits", "{ operator = ['ADD'] }"))
@@ -151,16 +151,18 @@ def test_a_limit_of_the_model_names_its_inputs(model: Model) -> None:
     assert findings(model, target(row.replace("uint8", "int8"))) == []
 
 
-def test_every_word_of_the_vocabulary_has_one_meaning() -> None:
+def test_every_limit_is_either_of_operators_or_of_tensors() -> None:
     assert set(LIMITS) == set(OPERATOR_TESTS) | set(TENSOR_TESTS)
     assert not set(OPERATOR_TESTS) & set(TENSOR_TESTS)
 
 
-# --- the words, one by one ----------------------------------------------------------------------
+# --- each limit ---------------------------------------------------------------------------------
 
 
 def probe() -> bytes:
-    """The operators of concat_example with PAD, MEAN and CONCATENATION of constants."""
+    """PAD, MEAN and a CONCATENATION with a constant: operators whose limits depend on operand
+    values.
+    """
     graph = Graph()
     graph.activation("x", 0.05, shape=(1, 4, 4, 6))
     graph.constant("pads", [[0, 0], [1, 1], [1, 1], [0, 0]], "int32")
@@ -180,7 +182,7 @@ def limit(text: str, slot: str = "") -> dict[str, str]:
     return {"limits": text, **({"slots": f"['{slot}']"} if slot else {})}
 
 
-# operator, row, and what is expected and found; None: the limit is kept.
+# (operator, row, (expected, actual) of the finding; None: no finding)
 WORDS: dict[str, tuple[str, dict[str, str], tuple[str, str] | None]] = {
     "operator": ("PAD", limit("{ operator = ['PAD', 'ADD'] }"), None),
     "not the operator": (

@@ -43,7 +43,7 @@ def test_any_buffer_object_can_be_read(data: bytes) -> None:
             assert BufferReader(buffer).root() == BufferReader(data).root()
         view = BufferReader(mapped)
         assert view.root() == BufferReader(data).root()
-        del view  # nothing holds on to the mapping
+        del view  # so that the memory map can be closed
 
 
 def test_absent_reads_as_empty(data: bytes) -> None:
@@ -68,7 +68,7 @@ def test_a_string_that_is_no_utf8_is_shown_escaped() -> None:
 
 
 def test_an_unknown_field_is_seen() -> None:
-    # vtable: 14 fields where Model has 10; the last one is present.
+    # A vtable of 14 fields, while Model has 10 in the schema; the last field is present.
     fields = [0] * 13 + [4]
     vtable = struct.pack("<16H", 32, 8, *fields)
     view = BufferReader(vtable + struct.pack("<iI", 32, 7))

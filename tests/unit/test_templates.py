@@ -22,7 +22,10 @@ CASES = [(name, type_name) for name in sorted(ROWS) for type_name in case_types(
 
 
 def several(model: Model) -> Model:
-    """The model with its operator twice, and once for each other thing its options may state."""
+    """The model with its only operator repeated: unchanged, with each other fused activation and
+    bias type, with the last input absent, with an input more, with an output more, and with inputs
+    and outputs exchanged.
+    """
     graph = model.subgraphs[0]
     (operator,) = graph.operators
     told = [
@@ -36,7 +39,7 @@ def several(model: Model) -> Model:
         operator,
         replace(operator, index=1),
         *(replace(operator, index=2 + i, options=options) for i, options in enumerate(told)),
-        # The last operand absent, and one more of them.
+        # The last input absent; an input more; an output more; inputs and outputs exchanged.
         replace(operator, index=2 + len(told), inputs=(*operator.inputs[:-1], -1)),
         replace(operator, index=3 + len(told), inputs=(*operator.inputs, operands[-1])),
         replace(operator, index=4 + len(told), outputs=(*operator.outputs, operands[0])),
@@ -46,7 +49,7 @@ def several(model: Model) -> Model:
 
 
 def unquantized(model: Model, every: int) -> Model:
-    """The model in which each tensor whose index `every` divides has no parameters."""
+    """The model in which tensors whose index is a multiple of `every` have no parameters."""
     graph = model.subgraphs[0]
     tensors = [t if t.index % every else replace(t, quant=None) for t in graph.tensors]
     return replace(model, subgraphs=(replace(graph, tensors=tuple(tensors)),))
@@ -82,7 +85,7 @@ def assert_alike(found: Collector, wanted: Collector) -> None:
 def test_every_row_is_bound_the_same_with_and_without_the_cache(name: str, type_name: str) -> None:
     templates = Templates(ROWS, TARGETS)
     model = several(read(satisfied(ROWS[name], type_name).model()))
-    # One set of templates for all: what it learnt and applied before must not show.
+    # The cache is shared by all states: earlier ones must not change the result of later ones.
     for state in (
         model,
         unquantized(model, 2),
@@ -93,8 +96,10 @@ def test_every_row_is_bound_the_same_with_and_without_the_cache(name: str, type_
         assert_alike(by_example(state, templates), row_by_row(state))
 
 
-def test_constant_operands_have_templates_of_their_own() -> None:
-    """Weight rules depend on it, and otherwise similar operators may have computed weights."""
+def test_constant_operands_have_separate_cache_entries() -> None:
+    """Weight rules apply to constants. Whether an operand is one depends on its buffer, so cached
+    bindings must distinguish each of these states.
+    """
     model = read(satisfied(ROWS["FULLY_CONNECTED"], "int8").model())
     (graph,) = model.subgraphs
     number = graph.operators[0].inputs[1]
@@ -142,15 +147,17 @@ def test_similar_operators_are_bound_once() -> None:
     templates = Templates(ROWS, TARGETS)
     by_example(read(satisfied(ROWS["ADD"], "int8").model()), templates)
     (learnt,) = templates.learnt.templates.values()
-    # Other values of the parameters are no other look, and another model is no other row.
+    # Other values of parameters, or another model, need no new cache entry.
     by_example(read(satisfied(ROWS["ADD"], "int8").model()), templates)
     assert list(templates.learnt.templates.values()) == [learnt]
     (instance,) = templates.instances.values()
     assert instance.template is learnt
 
 
-def test_an_absent_operand_is_no_border_between_inputs_and_outputs() -> None:
-    """CONCATENATION of a and an absent one is not that of a alone into an absent one and b."""
+def test_the_cache_key_separates_inputs_from_outputs() -> None:
+    """Absent operands are -1 in both lists. Inputs (a, -1) with output (b) and input (a) with
+    outputs (-1, b) give the same sequence but must have different cache entries.
+    """
     model = read(satisfied(ROWS["CONCATENATION"], "int8").model())
     graph = model.subgraphs[0]
     (operator,) = graph.operators

@@ -15,7 +15,7 @@ OPTIMIZE = AlignOptions(verify=False, optimize=True)
 
 
 def through_floats(second: Label, outputs: list[str], *, type_name: str = "int8") -> bytes:
-    """X -> conv c -> DEQUANTIZE f -> QUANTIZE q -> conv y."""
+    """A graph: x -> CONV_2D c -> DEQUANTIZE f -> QUANTIZE q -> CONV_2D y. `second`: the label of q."""
     graph = Graph(type_name)
     graph.activation("x", 0.05)
     graph.conv("x", "c", 0.1)
@@ -28,7 +28,7 @@ def through_floats(second: Label, outputs: list[str], *, type_name: str = "int8"
 
 
 @pytest.mark.parametrize("type_name", ["int8", "int16"])
-def test_a_pair_through_floats_goes_where_the_parameters_are_the_same(type_name: str) -> None:
+def test_dequantize_and_quantize_with_equal_parameters_are_removed(type_name: str) -> None:
     data = through_floats(Label(0.1, 0), ["y"], type_name=type_name)
     result = align(data, OPTIMIZE)
     assert names(result) == ["CONV_2D", "CONV_2D"]
@@ -37,13 +37,13 @@ def test_a_pair_through_floats_goes_where_the_parameters_are_the_same(type_name:
     assert align(data, PLAIN).data == data
 
 
-def test_floats_that_are_an_output_stay() -> None:
+def test_a_dequantize_at_a_graph_output_stays() -> None:
     result = align(through_floats(Label(0.1, 0), ["y", "f"]), OPTIMIZE)
     assert names(result) == ["CONV_2D", "DEQUANTIZE", "CONV_2D"]
     assert reads(result, 2)[0] == "c"
 
 
-def test_a_pair_through_floats_with_other_parameters_becomes_one_quantize() -> None:
+def test_dequantize_and_quantize_become_one_quantize() -> None:
     data = through_floats(Label(0.17, 3), ["q"])
     result = align(data, OPTIMIZE)
     assert names(result) == ["CONV_2D", "QUANTIZE", "CONV_2D"]
@@ -55,7 +55,9 @@ def test_a_pair_through_floats_with_other_parameters_becomes_one_quantize() -> N
 
 
 def test_a_pair_with_an_int16_zero_point_stays_a_pair() -> None:
-    """No runtime requantizes int16 directly with a zero point other than 0."""
+    """No runtime has an int16 QUANTIZE with a zero point other than 0, so DEQUANTIZE and QUANTIZE
+    are not folded into one.
+    """
     data = through_floats(Label(0.17, 3), ["q"], type_name="int16")
     assert align(data, OPTIMIZE).data == data
 
@@ -63,8 +65,10 @@ def test_a_pair_with_an_int16_zero_point_stays_a_pair() -> None:
 # --- chains ---------------------------------------------------------------------------------------
 
 
-def test_a_chain_of_identities_goes_whole_and_the_file_does_not_grow() -> None:
-    """The source states its open dimensions, the added tensors do not."""
+def test_a_chain_of_identity_quantizes_is_removed_in_place() -> None:
+    """Three QUANTIZE with equal parameters in a row. The first tensor's shape_signature has an open
+    batch, the others have none; all three are removed in place.
+    """
     graph = Graph()
     graph.activation("x", 0.05)
     graph.conv("x", "c", 0.1)

@@ -38,7 +38,9 @@ def operators(data: bytes) -> list[str]:
 
 
 def conv_net(weights: Any, zero_point: int) -> Graph:
-    """One CONV_2D from x to y as TF1 wrote it: asymmetric uint8 weights, one scale."""
+    """One CONV_2D from x to y as TensorFlow 1 wrote it: uint8 weights (`weights`, 3 x 3) with one
+    scale and `zero_point`.
+    """
     graph = Graph("uint8")
     graph.activation("x", 0.05, 120)
     weights = np.asarray(weights, dtype=np.uint8).reshape(3, 1, 1, 3)
@@ -75,7 +77,7 @@ def test_graph_inputs_and_outputs_stay_uint8_and_inner_tensors_are_int8() -> Non
     assert {change.kind for change in found.report.changes} <= {"converted", "bias"}
 
 
-def test_a_free_border_moves_too() -> None:
+def test_free_graph_inputs_and_outputs_become_int8_too() -> None:
     found = converted(conv_net(WEIGHTS, 128).bytes(["x"], ["y"]), io="free")
     assert operators(found.data) == ["CONV_2D"]
     graph = read(found.data).subgraphs[0]
@@ -134,7 +136,9 @@ def test_constants_of_activations_shift_exactly_and_are_split_where_readers_diff
 
 
 def test_uint8_without_parameters_stays_uint8() -> None:
-    """uint8 without parameters are plain integers."""
+    """The uint8 input of a CAST has no quantization parameters: its integers are numbers, not
+    quantized values.
+    """
     graph = Graph("uint8")
     graph.tensors["x"] = TensorSpec(name="x", type="uint8", shape=SHAPE)
     graph.tensors["y"] = TensorSpec(name="y", type="float32", shape=SHAPE)
@@ -163,7 +167,7 @@ def test_a_target_without_the_quantize_refuses() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(arrays(np.int64, (4, 9), elements=st.integers(0, 255)), st.integers(0, 255))
-def test_symmetric_weights_are_near(integers: Any, zero_point: int) -> None:
+def test_symmetric_weights_are_close_to_the_real_values(integers: Any, zero_point: int) -> None:
     step = 0.015625
     real = (integers - zero_point) * step
     fitted = symmetric_weights(real, 0, step)
@@ -174,7 +178,7 @@ def test_symmetric_weights_are_near(integers: Any, zero_point: int) -> None:
         if np.abs(whole).max() <= 127:
             assert row.max() == 0.0
         else:
-            # A clipped tenth of the largest magnitude, or one and a half steps.
+            # At most 1.5 steps, or 11 % of the largest magnitude where that is clipped.
             assert row.max() <= max(1.5 * scale, 0.11 * np.abs(whole).max() * step)
     alone = symmetric_weights(real, None, step)
     assert len(alone.scales) == 1
@@ -208,8 +212,10 @@ def test_an_operator_that_stays_uint8_keeps_the_quantize_in_front_of_it() -> Non
     assert converted(result.data).data == result.data
 
 
-def test_steps_around_an_operator_that_stays_uint8_stay_with_it() -> None:
-    """SCATTER_ND has no int8 kernel; a QUANTIZE inserted next to it by a repair is not converted."""
+def test_quantizes_next_to_an_operator_that_stays_uint8_are_not_converted() -> None:
+    """DIV has no int8 kernel and stays uint8. The QUANTIZE operators in front of it stay uint8 as
+    well.
+    """
     graph = Graph("uint8")
     graph.activation("x", 0.05, 120)
     graph.activation("fitted", 0.03)
@@ -223,8 +229,10 @@ def test_steps_around_an_operator_that_stays_uint8_stay_with_it() -> None:
     assert operators(converted(data, io="free").data) != operators(data)
 
 
-def test_an_operand_that_nothing_writes_moves_with_its_readers() -> None:
-    """Else one operand of the CONCATENATION would stay uint8, and only a second run would mend it."""
+def test_an_operand_without_a_producer_is_converted_with_its_readers() -> None:
+    """No operator writes this uint8 operand of a CONCATENATION. It becomes int8 like the other
+    operand; otherwise only a second run would convert it.
+    """
     graph = Graph("uint8")
     graph.activation("x", 0.05, 120)
     graph.activation("nobody's", 0.05, 120)

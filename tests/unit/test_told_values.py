@@ -1,4 +1,6 @@
-"""Reports on values that are not repaired: lost steps, first values of variables, alternatives."""
+"""Findings about values: int16 zero points, indices below zero, tensors with few steps,
+uninitialized variables.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ def test_int16_inputs_and_outputs_move_to_zero_where_they_may(operator: str) -> 
     assert result.report.exit_status == 0
     _, moved = named(result.data, "a")
     assert moved.quant.zero_point == (0,)
-    assert 0.0005 < moved.quant.scale[0] < 0.00052  # no more than what both ends need
+    assert 0.0005 < moved.quant.scale[0] < 0.00052  # just enough for both ends of the range
     assert align(result.data, FREE).data == result.data
 
 
@@ -76,7 +78,9 @@ def test_an_operand_with_few_steps_is_a_warning_everywhere(
 
 
 def test_an_inserted_quantize_reports_its_lost_steps() -> None:
-    """A required label of 0.27 next to values in steps of 0.01."""
+    """A QUANTIZE from scale 0.01 to the required 0.27: the change says by how much coarser it is,
+    and a warning remains.
+    """
     graph = Graph()
     graph.activation("a", 0.27)
     graph.activation("b", 0.01)

@@ -1,4 +1,6 @@
-"""Clamps beyond a kernel's integers, attention masks, widened and empty ranges."""
+"""Values in their ranges: activation limits beyond a kernel's integers, attention masks, ranges
+that were widened or that nothing reaches.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,7 @@ def names_of(data: bytes) -> list[str]:
     return [operator.name for operator in read(data).subgraphs[0].operators]
 
 
-def test_a_clamp_at_one_is_checked_and_no_activation_is_not() -> None:
+def test_an_activation_limit_of_one_is_checked() -> None:
     for fused, scale, found in ((2, 1e-10, True), (2, 1e-9, False), (1, 1e-10, False)):
         graph = Graph()
         graph.activation("x", 0.0078)
@@ -47,9 +49,10 @@ def test_a_clamp_at_one_is_checked_and_no_activation_is_not() -> None:
         assert ("window/CONV_2D/clamp" in rules) is found
 
 
-def test_a_quantize_saturates_where_a_reader_distinguishes() -> None:
-    """The declared range clips values that the widened one lets through, and the next weights
-    distinguish.
+def test_a_widened_range_is_clipped_again_before_a_reader_that_can_tell() -> None:
+    """The limit of a RELU6 is 6e9 steps of its output, so the output gets a larger scale. Its wider
+    range holds values that the declared one clips, and the next convolution could tell them apart:
+    a QUANTIZE back to the declared label clips them again.
     """
     data = dead_relu6(reader="CONV_2D")
     result = align(data, PLAIN)
@@ -75,7 +78,7 @@ def test_a_mask_is_clipped_to_the_range_of_the_sum(target: str) -> None:
     values = np.frombuffer(model.constant(0, mask.index), np.int8).reshape(FLAT)
     real = (values.astype(float) - mask.quant.zero_point[0]) * mask.quant.scale[0]
     assert np.all(real[MASK == 0] == 0)
-    # The lowest of the sum less the highest of x: whatever x is, the sum is at its end.
+    # At most the sum's minimum minus x's maximum: for any x the sum is at the end of its range.
     assert np.all(real[MASK < 0] <= -128 * np.float32(0.05) - 127 * np.float32(0.05) + 1e-6)
     assert named(result.data, "sum")[1].quant == named(data, "sum")[1].quant
     assert align(result.data, options).data == result.data
@@ -98,14 +101,17 @@ def test_each_sum_gets_its_own_copy_of_a_shared_mask() -> None:
     assert named(result.data, "mask")[1].quant.scale[0] == 7812500.0
 
 
-def test_a_computed_mask_is_clipped_by_a_quantize_that_can_count_so_far() -> None:
+def test_a_computed_mask_is_clipped_by_a_quantize_within_int32() -> None:
     result = align(masked(scale=1000.0), replace(PLAIN, targets=("litert", "xnnpack")))
     assert names(result) == ["QUANTIZE", "ADD", "SOFTMAX"]
     assert result.report.remaining == ()
 
 
-def test_a_sum_that_would_be_widened_out_of_all_proportion_is_no_repair() -> None:
-    """No QUANTIZE supports that ratio, and with steps of 15 nothing of x would be left."""
+def test_a_sum_is_not_widened_until_its_operand_is_lost() -> None:
+    """The mask is computed, in steps of 7812500. No QUANTIZE supports the ratio between these steps
+    and the sum's. Widening the sum until ADD supports them would need 298 times its scale, too
+    coarse for x: nothing is repaired.
+    """
     data = masked(scale=7812500.0)
     result = align(data, PLAIN)
     assert result.data == data
@@ -126,7 +132,7 @@ def test_masks_stay_with_the_repair_off() -> None:
 # --- ranges -------------------------------------------------------------------------------------
 
 
-def test_a_range_that_holds_nothing_of_what_is_written_is_a_warning() -> None:
+def test_a_range_that_no_written_value_lies_in_is_a_warning() -> None:
     (found,) = check(below_zero(), AlignOptions(targets=TARGETS)).findings
     assert (found.rule, found.severity, found.fix) == ("params/range", "warning", "")
     assert (

@@ -1,5 +1,5 @@
-"""Types and shapes of variables: what is read has the type of what was written, and its declared
-shape is what operators behind it are held to.
+"""Types and shapes of variables: a value read has the type of the value written, and shapes behind
+it are checked against its declared shape.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from tflite_align.record import replace
 
 
 def remembering(read_as: str = "int8", sizes: tuple[int, ...] = (48,)) -> bytes:
-    """A variable of int8 that is written, read and reshaped."""
+    """An int8 variable that is assigned, read and reshaped. `read_as`: the declared type of the
+    value read; `sizes`: the sizes of the RESHAPE.
+    """
     graph = Graph()
     graph.activation("x", 0.05, 5)
     graph.activation("last", 0.05, 5)
@@ -43,7 +45,9 @@ def test_a_variable_that_is_read_as_another_type_is_an_error(target: str) -> Non
 
 
 @pytest.mark.parametrize("sizes", [(47,), (-1, 7), (-2, 24), (-1, 0)])
-def test_a_shape_behind_a_variable_is_held_to_what_is_declared(sizes: tuple[int, ...]) -> None:
+def test_a_shape_behind_a_variable_is_checked_against_its_declared_shape(
+    sizes: tuple[int, ...],
+) -> None:
     place = "subgraph[0]/operator[3] RESHAPE/inputs[0]"
     assert errors(remembering(sizes=sizes), "litert") == [("shape/RESHAPE/operands", place)]
 

@@ -39,7 +39,7 @@ def test_random_inputs_are_of_several_kinds() -> None:
     )
     assert int(whole.max()) - int(whole.min()) > 200
     assert int(middle.max()) - int(middle.min()) < 80
-    assert 24 < normal.std() < 40  # a range spans eight of them
+    assert 24 < normal.std() < 40  # a range is eight standard deviations wide
     assert 0.8 < float((sparse == 0).mean()) < 0.95
     assert samples.sequences_of(samples.kinds[1])[:2] == ((0, 1), (1, 2))
 
@@ -90,7 +90,7 @@ def test_large_outputs_are_sampled() -> None:
     assert (np.diff(chosen) >= 0).all()
 
 
-def test_only_what_computes_another_function_is_changed() -> None:
+def test_an_operator_is_changed_only_if_its_function_is() -> None:
     first, other = chain(), chain()
     before = parse(first.bytes(["x"], ["y"]))
     assert changed_operators(before, parse(other.bytes(["x"], ["y"]))) == frozenset()
@@ -112,8 +112,10 @@ def test_outputs_without_noise_need_a_minimum_sqnr(before: float, after: float, 
 @pytest.mark.parametrize(
     ("own", "word"), [(0.0, "verified"), (0.01, "verified"), (0.005, "failed"), (0.001, "failed")]
 )
-def test_integers_without_noise_are_held_to_their_own_rounding(own: float, word: str) -> None:
-    """Rounding to steps of 0.01 makes noise of 0.0029."""
+def test_noise_below_the_rounding_of_an_exact_output_is_no_failure(own: float, word: str) -> None:
+    """The original has no noise, the aligned file noise of 0.002. Rounding to steps of 0.01 makes
+    noise of 0.0029, so that 0.002 is no failure there (nor where the step is unknown: 0).
+    """
     assert loss(noisy(0.0, 1), noisy(0.002, 2), 0, rounding=own).word == word
 
 
@@ -144,7 +146,9 @@ def test_doubtful_losses_use_more_inputs() -> None:
 
 
 def test_a_large_loss_on_two_inputs_is_no_failure_yet() -> None:
-    """An output of one place: two inputs carry all noise there is, and bounds of two are chance."""
+    """With one value per input, two inputs are too few for the bound: the result is inconclusive
+    and asks for 4 times as many inputs.
+    """
     few = loss(noisy(0.01, 1, 2), noisy(0.03, 2, 2), 0)
     assert (few.word, few.more) == ("inconclusive", 4.0)
     assert loss(noisy(0.01, 1, 8), noisy(0.03, 2, 8), 0).word == "failed"
@@ -152,7 +156,9 @@ def test_a_large_loss_on_two_inputs_is_no_failure_yet() -> None:
 
 @pytest.mark.parametrize(("after", "word"), [(0.002, "skipped"), (0.01, "inconclusive")])
 def test_only_new_noise_of_a_zero_output_counts(after: float, word: str) -> None:
-    """Rounding to steps of 0.01 makes noise of 0.0029."""
+    """An output that is always 0 in the float twin. Noise below that of rounding to steps of 0.01
+    (0.0029) is not judged; larger noise is inconclusive.
+    """
     nothing = np.zeros((64, 100))
     noise = np.random.default_rng(1).normal(size=nothing.shape)
     before, now = (powers(nothing, level * noise, UNITS) for level in (0.0, after))

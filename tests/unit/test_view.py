@@ -1,4 +1,4 @@
-"""The view of a model for drawing; no other report format contains it."""
+"""The graph view of a report, which only the HTML page draws; no other format contains it."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_inserted_operators_are_marked_and_the_others_paired() -> None:
     assert [view.before[0].operators[one.other].other for one in kept] == [o.index for o in kept]
 
 
-def test_the_group_contains_the_matching_side_of_a_quantize() -> None:
+def test_a_group_contains_the_side_of_a_quantize_with_its_label() -> None:
     options = AlignOptions(verify=False, view=True, policies={"concat": "none"})
     report = align(concat_example(), options).report
     (drawn,) = page_data([report])
@@ -91,7 +91,7 @@ def test_the_group_contains_the_matching_side_of_a_quantize() -> None:
 
 @pytest.mark.parametrize("policy", ["none", "auto"])
 def test_reasons_come_from_the_solution(policy: Policy, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No component is solved again, and each tensor's reasons equal those of `explain`."""
+    """The view solves no component again, and each tensor's reasons are the sentences of `explain`."""
     data = synthetic.build(20).head
     options = AlignOptions(verify=False, view=True, policies={"concat": policy})
     asked = question(data, options)
