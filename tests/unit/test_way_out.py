@@ -1,4 +1,4 @@
-"""The reason of a loss names the options that would avoid it."""
+"""The reason of an alignment loss names the options that would avoid it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def tried(*scores: OutputScore) -> _Tried:
         (40.5, "--io free does not avoid it"),
     ],
 )
-def test_freed_graph_inputs_and_outputs_are_tried(freed: float, told: str) -> None:
+def test_the_reason_says_whether_io_free_avoids_the_loss(freed: float, told: str) -> None:
     assert _told([score(50.0, 40.0)], tried(score(50.0, freed))) == told
 
 
@@ -46,7 +46,7 @@ def test_an_unknown_loss_gets_no_advice() -> None:
 
 
 @pytest.mark.parametrize(("least", "unavoidable"), [(40.5, True), (44.0, False), (49.5, False)])
-def test_a_loss_that_the_most_precise_parameters_keep_is_unavoidable(
+def test_a_loss_that_the_finest_parameters_also_have_is_unavoidable(
     least: float,
     unavoidable: bool,  # noqa: FBT001 - pytest fills it in by name
 ) -> None:
@@ -57,7 +57,7 @@ def test_a_loss_that_the_most_precise_parameters_keep_is_unavoidable(
 
 
 @pytest.mark.parametrize(("after", "borne"), [(40.0, True), (9.0, False)])
-def test_a_loss_that_leaves_noise_is_a_failure(
+def test_a_loss_that_leaves_little_but_noise_is_a_failure(
     after: float,
     borne: bool,  # noqa: FBT001 - pytest fills it in by name
 ) -> None:

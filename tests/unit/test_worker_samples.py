@@ -1,4 +1,6 @@
-"""Samples in the type of a variant's input: the same from a table of 256 values as one by one."""
+"""Conversion of float samples to a model's input type: large samples, converted by a table of 256
+values, equal small ones.
+"""
 
 from __future__ import annotations
 

@@ -34,7 +34,10 @@ HALF = QuantParams(scale=(0.25,), zero_point=(-7,))
 
 
 def _written(data: bytes, edits: Sequence[Edit]) -> Written:
-    """Write, and check the bytes outside the patches and the meaning of the whole."""
+    """The result of writing `edits`. Checks that bytes outside the declared patches are unchanged,
+    that the content equals the same edits made with the object API, that alignment holds, and that
+    writing again changes nothing.
+    """
     written = splice(data, read(data), edits)
     out = written.join()
     body = bytearray(out[written.prefix :])
@@ -51,14 +54,16 @@ def _written(data: bytes, edits: Sequence[Edit]) -> Written:
 
 
 def _field(data: bytes, table: str, pos: int, name: str) -> int:
-    """Byte position of a field of the table at `pos`."""
+    """Byte position of the field `name` of the table at `pos`."""
     layout = table_layout(table)
     plan, _ = BufferReader(data).table(layout, pos)
     return pos + plan.at[layout.by_name[name].id]
 
 
 def _alias(data: bytes, table: str, pos: int, name: str, target: int) -> bytes:
-    """Let a reference field point to `target`, which is after it."""
+    """The file in which the reference field `name` of the table at `pos` points to `target`, a
+    later byte position.
+    """
     at = _field(data, table, pos, name)
     assert target > at
     out = bytearray(data)
@@ -163,7 +168,7 @@ def test_more_scales_need_a_new_table() -> None:
     assert _written(pack(chain()), [edit]).prefix > 0
 
 
-# --- shared places -----------------------------------------------------------------------------
+# --- shared tables and vectors -----------------------------------------------------------------
 
 
 def test_a_shared_scale_vector_is_not_touched() -> None:
@@ -191,7 +196,7 @@ def test_a_shared_operand_vector_is_not_touched() -> None:
     made = chain()
     data = pack(made)
     operators = read(data).subgraphs[0].operators
-    # The first RESHAPE's outputs [1] serve as the last one's inputs.
+    # The vector of the first RESHAPE's outputs, [1], also is the last one's vector of inputs.
     vector = _target(data, "Operator", operators[0].pos, "outputs")
     data = _alias(data, "Operator", operators[2].pos, "inputs", vector)
     edit = SetOperand(subgraph=0, operator=2, kind="inputs", index=0, tensor=3)
@@ -248,7 +253,7 @@ def test_an_inserted_operator_gets_an_operator_code_once() -> None:
     out = _written(pack(chain()), _insertion()).join()
     codes = load(out).operatorCodes
     assert [code.builtinCode for code in codes] == [22, 0, 114]
-    # Written again with the same operator: the code is there already.
+    # Written once more: its operator code exists already.
     graph = read(out).subgraphs[0]
     edit = AddOperator(subgraph=0, before=4, name="QUANTIZE", version=1, inputs=(4,), outputs=(5,))
     assert [op.name for op in graph.operators] == ["RESHAPE", "ADD", "QUANTIZE", "RESHAPE"]

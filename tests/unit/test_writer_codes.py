@@ -12,13 +12,13 @@ from tflite_align.format.writer.splice import splice
 
 
 def written(edits: Sequence[Edit]) -> Written:
-    """RESHAPE (0), ADD (1), RESHAPE (2), written with these edits."""
+    """The model of RESHAPE (operator 0), ADD (1) and RESHAPE (2), written with `edits`."""
     data = pack(chain())
     return splice(data, read(data), edits)
 
 
 def versions(found: Written) -> tuple[list[int], list[int]]:
-    """The versions in the file's codes, and those of the operators."""
+    """(versions of the operator codes, version of each operator) in the written file."""
     made = load(found.join())
     codes = [code.version for code in made.operatorCodes]
     return codes, [codes[one.opcodeIndex] for one in made.subgraphs[0].operators]
@@ -28,27 +28,29 @@ def raised(*operators: int, version: int = 5) -> list[Edit]:
     return [SetVersion(subgraph=0, operator=one, version=version) for one in operators]
 
 
-def test_a_code_takes_the_version_that_all_its_operators_want() -> None:
-    """Runtimes check every code of a file: none may keep the old version."""
+def test_a_code_is_changed_if_all_its_operators_change_version() -> None:
+    """All operators of a code get version 5. The code itself is changed, since runtimes check every
+    code of the file and the old version must not remain.
+    """
     codes, operators = versions(written(raised(0, 2)))
     before, _ = versions(written([]))
     assert codes == [5, *before[1:]]
     assert operators == [5, before[1], 5]
 
 
-def test_a_code_that_another_operator_keeps_stays() -> None:
+def test_a_code_stays_if_another_operator_keeps_its_version() -> None:
     codes, operators = versions(written(raised(2)))
     before, _ = versions(written([]))
     assert codes == [*before, 5]
     assert operators == [before[0], before[1], 5]
 
 
-def test_an_operator_that_goes_keeps_no_code() -> None:
+def test_a_removed_operator_does_not_keep_the_version_of_a_code() -> None:
     codes, _ = versions(written([RemoveOperator(subgraph=0, operator=0), *raised(2)]))
     assert codes[0] == 5
 
 
-def test_a_code_that_a_new_operator_has_stays() -> None:
+def test_a_code_stays_if_a_new_operator_has_it() -> None:
     before, _ = versions(written([]))
     new = AddOperator(
         subgraph=0, before=3, name="RESHAPE", version=before[0], inputs=(4,), outputs=(4,)

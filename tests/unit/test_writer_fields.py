@@ -29,13 +29,13 @@ from tflite_align.record import replace
 
 
 def bare() -> bytes:
-    """The chain, its second tensor without parameters."""
+    """`chain` whose second tensor has no quantization parameters."""
     made = chain()
     made.subgraphs[0].tensors[1].quantization = None
     return pack(made)
 
 
-def test_new_parameters_hold_all_they_are_given() -> None:
+def test_new_parameters_have_all_their_fields() -> None:
     data = bare()
     quant = QuantParams(
         scale=(0.5, 0.25),
@@ -52,7 +52,7 @@ def test_new_parameters_hold_all_they_are_given() -> None:
     assert (list(made.min), list(made.max)) == ([-1.0, -2.0], [1.0, 2.0])
 
 
-def test_zero_points_that_nobody_states_are_zeros() -> None:
+def test_absent_zero_points_are_written_as_zeros() -> None:
     data = bare()
     quant = QuantParams(scale=(0.5, 0.25), zero_point=())
     edits: list[Edit] = [
@@ -110,14 +110,14 @@ def test_a_new_tensor_has_the_shapes_of_its_like() -> None:
     tensors = read(splice(data, read(data), [edit]).join()).subgraphs[0].tensors
     assert tensors[5].shape_signature == (-1, 4)
     assert tensors[5].shape == tensors[1].shape
-    # The buffer without data serves it: none is added.
+    # It gets the existing empty buffer: none is added.
     assert tensors[5].buffer == 0
 
 
 # --- options ------------------------------------------------------------------------------------
 
 
-def test_an_operator_without_options_gets_some() -> None:
+def test_an_options_table_is_added_where_none_exists() -> None:
     made = chain()
     made.subgraphs[0].operators[1].builtinOptionsType = 0
     made.subgraphs[0].operators[1].builtinOptions = None
@@ -148,12 +148,14 @@ def test_an_option_that_the_operator_lacks_is_refused() -> None:
         )
 
 
-# --- what several own --------------------------------------------------------------------------
+# --- shared tables -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("shift", [0, 1])
 def test_a_shared_options_table_is_not_touched(shift: int) -> None:
-    """With references at any position: a handmade file need not align them."""
+    """Two operators have one options table; changing one of them gives it a table of its own.
+    `shift` moves all tables by one byte, since references need not be aligned.
+    """
     made = chain()
     graph = made.subgraphs[0]
     graph.operators[1].builtinOptions.fusedActivationFunction = 1
@@ -161,7 +163,7 @@ def test_a_shared_options_table_is_not_touched(shift: int) -> None:
     graph.tensors.append(copy.deepcopy(graph.tensors[4]))
     graph.operators[3].inputs, graph.operators[3].outputs = [3, 2], [5]
     data = bytearray(pack(made))
-    if shift:  # everything but the root reference, by one byte
+    if shift:  # move all but the root reference by one byte
         (root,) = struct.unpack_from("<I", data)
         data[8:8] = bytes(shift)
         struct.pack_into("<I", data, 0, root + shift)
@@ -186,7 +188,7 @@ def test_a_shared_options_table_is_not_touched(shift: int) -> None:
 
 
 def twin() -> Model:
-    """Two subgraphs, with five and three tensors."""
+    """A model of two subgraphs with five and three tensors."""
     made = chain()
     second = copy.deepcopy(made.subgraphs[0])
     second.operators = []
@@ -244,7 +246,7 @@ def test_a_plan_that_fits_no_subgraph_is_refused(content: bytes, why: str) -> No
 # --- signatures --------------------------------------------------------------------------------
 
 
-def test_an_entry_follows_its_place_and_stays_where_it_has_none() -> None:
+def test_a_signature_entry_follows_the_graph_input_or_output() -> None:
     assert renamed_entries("s", [4, 5], [4, 5], [4, 9]) == [4, 9]
     assert renamed_entries("s", [7], [4, 5], [4, 9]) == [7]
     assert renamed_entries("s", [4], [4, 4], [8, 8]) == [8]

@@ -1,4 +1,6 @@
-"""Which bytes may be overwritten: data at offsets and its neighbours, structure inside constants."""
+"""Where bytes may be overwritten: constants stored at offsets and their neighbours, tables inside
+constants.
+"""
 
 from __future__ import annotations
 
@@ -28,10 +30,11 @@ SET = SetData(subgraph=0, tensor=2, data=b"wxyz")
 
 
 def behind(*places: tuple[int, int], tail: bytes = b"") -> bytes:
-    """The chain with a buffer for each (offset, size) into `tail`, which follows the tables.
+    """`chain` and `tail` behind its tables. For each (offset, size) of `places` a buffer is added
+    that refers to these bytes of the tail.
 
-    Tensors 2, 0, 1 have the first ones: no operator writes them. Buffers of 4 bytes fit the
-    tensors.
+    The first three buffers belong to tensors 2, 0 and 1, which no operator writes; 4 bytes are the
+    size of these tensors.
     """
     made = chain()
     made.subgraphs[0].operators = [o for o in made.subgraphs[0].operators if 1 not in o.outputs]
@@ -58,21 +61,23 @@ def checked(data: bytes, *edits: Edit) -> Written:
 # --- data at offsets ----------------------------------------------------------------------------
 
 
-def test_data_between_that_of_others_is_overwritten() -> None:
+def test_a_constant_between_other_constants_is_overwritten() -> None:
     data = behind((4, 4), (0, 4), (8, 4), tail=b"aaaabbbbcccc")
     written = checked(data, SET)
     assert (written.prefix, written.patches) == (0, ((len(data) - 8, 4),))
 
 
 @pytest.mark.parametrize("offset", [0, 1, 2, 4, 6, 7, 8])
-def test_data_that_another_reads_too_is_not_touched(offset: int) -> None:
+def test_bytes_that_belong_to_two_constants_are_not_overwritten(offset: int) -> None:
     data = behind((4, 4), (offset, 4), tail=b"aaaabbbbcccc")
     assert (checked(data, SET).prefix > 0) == (0 < offset < 8)
 
 
 @pytest.mark.parametrize("where", ["in the tables", "behind them"])
 def test_parameters_that_lie_in_a_constant_are_not_overwritten(where: str) -> None:
-    """The weights' bytes are a vector of one scale, too."""
+    """A tensor's scale vector is stored inside the bytes of a constant. Changing the constant must
+    not change the scale.
+    """
     content = struct.pack("<If", 1, 0.375)
     made = load(behind((0, 8)))
     made.subgraphs[0].tensors[2].shape = [1, 8]
@@ -80,7 +85,7 @@ def test_parameters_that_lie_in_a_constant_are_not_overwritten(where: str) -> No
     if where == "in the tables":
         made.buffers[3] = buffer(content)
         data = pack(made)
-    # What is added stands in front of the old bytes: from there a reference reaches all of them.
+    # New tables stand in front of the old bytes, so that their references can reach every old byte.
     added = AddTensor(subgraph=0, index=5, like=1, name="new", type="int8", quant=QUANTIZED)
     out = bytearray(splice(data, read(data), [added]).join())
     model = read(bytes(out))
@@ -112,7 +117,7 @@ def test_constants_side_by_side_are_kept_apart() -> None:
         image = splice(data, model, [edit]).image(data, model)
         assert isinstance(image, Image)
         assert [view[0] for _, _, view in image.apart] == apart
-        # Not copied: what stands there in the image is nothing.
+        # The constant is not copied: the image has zeros in its place.
         assert not any(any(image.data[first : first + 4]) for first, _, _ in image.apart)
         kept = [bytes(entry.data or b"") for entry in read(image).buffers[3:]]
         assert [held[:1] for held in kept] == [
@@ -149,7 +154,7 @@ def test_two_new_operators_of_one_kind_have_one_code() -> None:
 def test_a_new_tensor_gets_an_empty_buffer_where_all_hold_data() -> None:
     made = chain()
     made.buffers[0] = buffer(b"abcd")
-    made.subgraphs[0].operators = []  # what an operator writes holds no data
+    made.subgraphs[0].operators = []  # a tensor that an operator writes must not have data
     for tensor in made.subgraphs[0].tensors:
         tensor.buffer = tensor.buffer or 1
     edit = AddTensor(subgraph=0, index=5, like=1, name="new", type="int8", quant=None)

@@ -1,4 +1,6 @@
-"""Counts of the owners of bytes, recounted table by table, also for truncated files."""
+"""References: how many objects contain a byte range, compared with a count by walking all tables,
+also for truncated files.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ KINDS["array_segments"] = KINDS["array_indices"]
 
 
 def extents(data: bytes) -> list[tuple[int, int]]:
-    """First byte and end of every object, once per path from the root; of each vtable once."""
+    """(first byte, end) of every table, vector and string, once for each path from the root; of
+    each vtable once.
+    """
     found, vtables = [(0, 8)], set()
     todo = [("Model", BufferReader(data).root())]
     while todo:
@@ -68,7 +72,9 @@ def word(data: bytes, at: int, code: str = "<I") -> int:
 
 
 def rare() -> bytes:
-    """The chain with rare contents: a sparse tensor, parameters beyond affine, newer options."""
+    """`chain` with rarely used fields: a sparse tensor, block-wise quantization, options of the
+    second union.
+    """
     made = chain()
     first, second = made.subgraphs[0].tensors[:2]
     dense, sparse = schema.DimensionMetadataT(), schema.DimensionMetadataT()
@@ -95,7 +101,9 @@ def rare() -> bytes:
 
 
 def merged(made: Any, *, every: bool) -> bytes:
-    """The model with shared tables: its last tensor is its first, or all subgraphs are the first."""
+    """The model with shared tables: its last tensor's table is its first one's; with `every`, the
+    tables of all subgraphs and of all tensors are the first one's.
+    """
     data = bytearray(pack(made))
     view = BufferReader(bytes(data))
     model, graph = table_layout("Model"), table_layout("SubGraph")
@@ -112,7 +120,7 @@ def merged(made: Any, *, every: bool) -> bytes:
 
 
 def crowd(many: int) -> bytes:
-    """Subgraphs that are all the first one, whose tensors are all its first: as many of either."""
+    """`many` subgraphs that share one table, with `many` tensors that share one table."""
     made, graph = schema.ModelT(), schema.SubGraphT()
     graph.tensors = [schema.TensorT() for _ in range(many)]
     made.subgraphs = [graph, *(schema.SubGraphT() for _ in range(many - 1))]
@@ -122,13 +130,15 @@ def crowd(many: int) -> bytes:
 def buffers(
     tables: tuple[int, int], vtables: tuple[int, int], data_at: int, *, length: int = 4
 ) -> bytearray:
-    """Two buffers, their tables and vtables where they are said to be; the first has data without
-    elements, the second's vtable is `length` bytes of nothing.
+    """A model of two buffers, with tables, vtables and data at the given byte positions. The first
+    buffer has an empty vector as data; the second one's vtable has `length` bytes and no field.
     """
     last = max(tables[0] + 8, tables[1] + 4, vtables[0] + 6, vtables[1] + length, data_at + 4)
     data = bytearray(last)
     struct.pack_into("<I4s", data, 0, 24, b"TFL3")
-    struct.pack_into("<7H", data, 8, 14, 8, 0, 0, 0, 0, 4)  # the model's vtable: buffers alone
+    struct.pack_into(
+        "<7H", data, 8, 14, 8, 0, 0, 0, 0, 4
+    )  # the model's vtable: only the field `buffers`
     struct.pack_into("<iI3I", data, 24, 24 - 8, 4, 2, tables[0] - 36, tables[1] - 40)
     struct.pack_into("<iI", data, tables[0], tables[0] - vtables[0], data_at - tables[0] - 4)
     struct.pack_into("<i", data, tables[1], tables[1] - vtables[1])
@@ -142,7 +152,7 @@ FILES: dict[str, Callable[[], bytes]] = {
     "chain": lambda: pack(chain()),
     "rare": rare,
     "shared": lambda: merged(chain(), every=False),
-    # The vtables twice as far apart as the tables: place and offset add up to the same for both.
+    # For both tables, position plus the stored distance to the vtable gives the same sum.
     "apart": lambda: bytes(buffers((48, 56), (64, 80), 72)),
     "a table at the end": lambda: bytes(buffers((64, 76), (48, 56), 72)),
     "a long vtable": lambda: bytes(buffers((48, 56), (64, 80), 72, length=40_000)),
@@ -155,12 +165,12 @@ FILES: dict[str, Callable[[], bytes]] = {
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_owners_are_those_counted_one_by_one(name: str) -> None:
+def test_owners_equal_a_count_over_all_objects(name: str) -> None:
     data = FILES[name]()
     found = extents(data)
     references = References(BufferReader(data), BufferReader(data).root())
     edges = sorted({edge for extent in found for edge in extent})
-    # All of an extent, what lies between two edges, and the bytes before and behind each of them.
+    # Whole objects, ranges between neighbouring ends, and single bytes before and after each end.
     bytes_there = [(at, at + 1) for edge in edges for at in (edge - 1, edge)]
     for start, end in [*found, *itertools.pairwise(edges), *bytes_there, (0, len(data))]:
         near = sum(first < end and last > start for first, last in found)
@@ -183,7 +193,7 @@ def test_a_file_cut_short_is_refused(name: str) -> None:
 
 
 def test_a_table_past_the_end_is_refused_at_its_place() -> None:
-    # Both have the second's vtable, which says eight bytes: the last has room for four.
+    # Both tables have one vtable, which states 8 bytes; the last table has room for 4.
     data = buffers((64, 76), (48, 56), 72)
     struct.pack_into("<i", data, 64, 64 - 56)
     struct.pack_into("<2H", data, 56, 4, 8)
@@ -193,7 +203,7 @@ def test_a_table_past_the_end_is_refused_at_its_place() -> None:
 
 
 @pytest.mark.parametrize("reference", [2**31, 2**32 - 20])
-def test_a_reference_far_beyond_the_end_leads_not_back(reference: int) -> None:
+def test_a_reference_far_beyond_the_end_does_not_wrap_around(reference: int) -> None:
     data = buffers((48, 56), (64, 80), 72)
     struct.pack_into("<I", data, 52, reference)
     with pytest.raises(FormatError, match=r"a reference points outside the file$") as told:
@@ -201,10 +211,10 @@ def test_a_reference_far_beyond_the_end_leads_not_back(reference: int) -> None:
     assert told.value.offset == 52 + reference
 
 
-def test_content_is_counted_up_to_four_times_the_bytes_there_are_and_64_kib() -> None:
+def test_more_objects_than_four_times_the_file_size_plus_64_kib_are_refused() -> None:
     data = crowd(299)
     root = BufferReader(data).root()
-    # All but the header counts, and each reference in a vector of tables.
+    # Counted are all objects but the header, and each reference in a vector of tables.
     amount = len(extents(data)) - 1 + 299 + 299 * 299
     size, rest = divmod(amount - (1 << 16), 4)
     assert (size > len(data), rest) == (True, 0)

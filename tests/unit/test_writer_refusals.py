@@ -145,7 +145,7 @@ def test_edits_that_cannot_be_written_are_refused() -> None:
 def test_a_field_newer_than_the_code_is_never_lost() -> None:
     data = bytearray(pack(chain()))
     root = BufferReader(bytes(data)).root()
-    # A Model table of its own at the end, with a field 12: what a future schema might write.
+    # A second Model table at the end, with a field 12, as a future schema might have.
     plan, _ = BufferReader(bytes(data)).table(table_layout("Model"), root)
     at = len(data)
     vtable_size = 4 + 2 * 13
@@ -154,7 +154,7 @@ def test_a_field_newer_than_the_code_is_never_lost() -> None:
     data += struct.pack("<15H", vtable_size, plan.size + 4, *fields) + bytes(2)
     body = bytearray(plan.size + 4)
     struct.pack_into("<i", body, 0, table - at)
-    # References point forward only: the new table can hold none but its scalars.
+    # References point forward only, so that this last table can have only scalars.
     version = plan.at[0]
     struct.pack_into("<I", body, version, 3)
     for i in range(1, 10):
@@ -187,7 +187,7 @@ def test_growth_beyond_two_gigabytes_is_refused() -> None:
 
 
 def _twice(entries: int) -> bytes:
-    """The chain with z as both of its outputs, named by so many signature entries."""
+    """`chain` with z as both of its outputs, and `entries` signature entries for them."""
     made = chain()
     made.subgraphs[0].outputs = [4, 4]
     made.signatureDefs[0].outputs = [entry(name, 4) for name in ("a", "b", "c")[:entries]]
@@ -208,15 +208,15 @@ def test_ambiguous_signature_entries_are_refused() -> None:
         splice(data, read(data), [edit])
 
 
-def test_an_entry_without_an_index_is_made_anew() -> None:
-    data = pack(chain())  # x is tensor 0, which FlatBuffers leaves out
+def test_a_signature_entry_without_stored_index_is_rebuilt() -> None:
+    data = pack(chain())  # x is tensor 0, a default that FlatBuffers does not store
     edit = SetGraphIO(subgraph=0, kind="inputs", index=0, tensor=3)
     written = splice(data, read(data), [edit])
     assert written.prefix > 0
     assert read(written.join()).signatures[0].inputs == (("x", 3),)
 
 
-def test_a_mapped_file_is_written_from() -> None:
+def test_a_memory_mapped_file_can_be_edited() -> None:
     data = pack(chain())
     with mmap.mmap(-1, len(data)) as mapped:
         mapped[:] = data
@@ -277,7 +277,7 @@ def test_an_offline_memory_plan_is_kept_in_step() -> None:
     assert _plan_after(data, [moved]) == (1, 0, 5, 0, -1, -1, -1, 48)
     removed = RemoveOperator(subgraph=0, operator=2)
     assert _plan_after(data, [removed]) == (1, 0, 5, 0, 16, -1, -1, -1)
-    # An operand that is absent is no tensor of the plan.
+    # An absent operand (-1) has no entry in the plan.
     left_out = SetOperand(subgraph=0, operator=2, kind="inputs", index=0, tensor=-1)
     assert _plan_after(data, [left_out]) == (1, 0, 5, 0, 16, -1, -1, 48)
     made = load(data)
@@ -285,7 +285,7 @@ def test_an_offline_memory_plan_is_kept_in_step() -> None:
     assert _plan_after(pack(made), [RemoveOperator(subgraph=0, operator=1)]) == (
         1, 0, 5, 0, -1, -1, -1, 48,
     )  # fmt: skip
-    # Another type is another size.
+    # Another type changes the size in bytes.
     wider = SetData(subgraph=0, tensor=3, data=bytes(16), type="int32")
     assert _plan_after(data, [wider]) == (1, 0, 5, 0, 16, -1, -1, 48)
     narrower = SetType(subgraph=0, tensor=1, type="int4")
@@ -295,7 +295,9 @@ def test_an_offline_memory_plan_is_kept_in_step() -> None:
 
 
 def test_a_memory_plan_in_the_first_buffer_is_kept_in_step() -> None:
-    """Index 0 is a default and not stored: the metadata's table is rebuilt."""
+    """The plan is in buffer 0. That index is a default and not stored, so the metadata table is
+    rebuilt with the index of a new buffer.
+    """
     made = load(_with_metadata("OfflineMemoryAllocation", b""))
     made.buffers[3], made.buffers[0] = buffer(), buffer(_plan(0, 16, -1, 32, 48))
     made.metadata[1].buffer = 0

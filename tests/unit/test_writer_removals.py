@@ -27,7 +27,9 @@ FIRST = RemoveOperator(subgraph=0, operator=0)
 
 
 def written_out(data: bytes, edits: Sequence[Edit]) -> Written:
-    """Write, and compare the content with the same edits applied to generated objects."""
+    """The result of writing `edits`, after comparing its content with the same edits made with the
+    object API.
+    """
     written = splice(data, read(data), edits)
     assert meaning(written.join()) == expected(data, edits)
     return written
@@ -48,7 +50,7 @@ def test_operands_rewired_next_to_a_removal_are_overwritten() -> None:
     assert (written.prefix, len(written.patches)) == (0, 2)
 
 
-def test_an_operator_that_takes_its_place_needs_a_new_vector() -> None:
+def test_replacing_an_operator_needs_a_new_vector() -> None:
     new = AddOperator(subgraph=0, before=0, name="QUANTIZE", version=1, inputs=(0,), outputs=(1,))
     assert written_out(pack(chain()), [FIRST, new]).prefix > 0
 
@@ -70,7 +72,7 @@ def test_a_shared_vector_of_operators_is_not_touched() -> None:
     assert (written.prefix > 0, written.patches) == (True, ())
 
 
-def test_a_removed_operator_counts_for_the_places_of_others() -> None:
+def test_indices_in_edits_count_removed_operators() -> None:
     edits: list[Edit] = [
         AddTensor(subgraph=0, index=5, like=3, name="new", type="int8", quant=HALF),
         AddOperator(subgraph=0, before=2, name="QUANTIZE", version=1, inputs=(3,), outputs=(5,)),

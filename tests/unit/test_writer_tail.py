@@ -1,4 +1,6 @@
-"""Data after the model with positions from the file's start: adjusted when the file grows."""
+"""Data behind the model that is addressed from the file's start: positions are adjusted when the
+file grows.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ ADDED = AddTensor(subgraph=0, index=5, like=1, name="new", type="int8", quant=No
 
 
 def files_found(data: bytes, comment: int = 0) -> int:
-    """The files of the zip at the end, by its own numbers: zipfile forgives a beginning that moved."""
+    """The number of files in the zip at the end, found by the stored offsets, which the module
+    zipfile would correct silently. `comment`: length of the zip's comment in bytes.
+    """
     end = len(data) - 22 - comment
     count, size, offset = struct.unpack_from("<10xHLL", data, end)
     assert offset + size == end
@@ -68,7 +72,7 @@ def zipped_chain() -> tuple[bytes, bytes, dict[str, bytes]]:
         for name, held in files.items():
             info = zipfile.ZipInfo(name)
             info.comment = b"of " + name.encode()
-            info.extra = b"\x99\x99\x04\x00more"  # a field that no tool knows
+            info.extra = b"\x99\x99\x04\x00more"  # an extra field of unknown kind
             archive.writestr(info, held)
     return data, content.getvalue(), files
 
@@ -84,7 +88,7 @@ def test_a_zip_with_a_comment_moves(length: int) -> None:
     assert files_found(zipped, length) == files_found(out, length) == 1
 
 
-def test_a_zip_that_holds_a_zip_moves_as_a_whole() -> None:
+def test_a_zip_inside_a_zip_moves_with_it() -> None:
     inner = io.BytesIO()
     with zipfile.ZipFile(inner, "w") as archive:
         archive.writestr("a", b"first")
@@ -112,7 +116,7 @@ def end_of_zip(count: int, size: int, offset: int) -> bytes:
 
 
 def test_an_invalid_zip_directory_is_unchanged() -> None:
-    """The magic numbers can occur in other data by chance."""
+    """The zip's magic numbers can also occur by chance in other data, which must stay as it is."""
     data, zipped, _ = zipped_chain()
     directory = zipped.index(b"PK\1\2")
     size = len(zipped) - 22 - directory
@@ -127,7 +131,7 @@ def test_an_invalid_zip_directory_is_unchanged() -> None:
         assert splice(whole, read(whole), [ADDED]).join().endswith(tail)
 
 
-def test_a_file_without_a_name_moves() -> None:
+def test_a_zip_entry_without_a_name_moves() -> None:
     local = b"PK\3\4" + bytes(26)
     data = pack(chain())
     entry = b"PK\1\2" + bytes(38) + struct.pack("<L", len(data))
@@ -151,7 +155,7 @@ def test_a_zip64_is_refused_when_it_would_have_to_move(where: str) -> None:
 
 
 def test_data_outside_references_may_move_far() -> None:
-    """The two gigabytes that references span are those of the tables."""
+    """The 2 GiB limit applies to the tables, which references address, not to the data behind them."""
     data, zipped, _ = zipped_chain()
     assert flatbuffer_end(BufferReader(zipped), read(zipped)) == len(data)
     assert flatbuffer_end(BufferReader(data), read(data)) == len(data)

@@ -1,4 +1,4 @@
-"""States of a model that `write` brings a file to, change by change, and those that it refuses."""
+"""Changes of a model that `write` can bring into a file, one by one, and those that it refuses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NEW = QuantParams(scale=(0.5,), zero_point=(3,))
 
 
 def with_graph(model: Model, **fields: Any) -> Model:
-    """The model with other fields in its first subgraph."""
+    """The model with `fields` replaced in its first subgraph."""
     return replace(model, subgraphs=(replace(model.subgraphs[0], **fields),))
 
 
@@ -35,19 +35,19 @@ def with_buffer(model: Model, data: bytes | None) -> Model:
 
 
 def added(model: Model, **fields: Any) -> Model:
-    """The model with one more tensor, like its second one but for these fields."""
+    """The model with a further tensor: its second one with `fields` replaced."""
     tensors = model.subgraphs[0].tensors
     made = {"index": len(tensors), "name": f"new_{len(tensors)}", "like": 1, **fields}
     return with_graph(model, tensors=(*tensors, replace(tensors[1], **made)))
 
 
 def written(data: bytes, state: Model) -> Any:
-    """The tensors of the first subgraph, read from the file written for the state."""
+    """The tensors of the first subgraph, read from the file that `write` makes for `state`."""
     return read(write(data, read(data), state).join()).subgraphs[0].tensors
 
 
 def opened() -> bytes:
-    """The chain, the batch of its second tensor open."""
+    """`chain` in which the second tensor's shape_signature has an open batch."""
     made = chain()
     made.subgraphs[0].tensors[1].shapeSignature = [-1, 4]
     return pack(made)
@@ -102,8 +102,10 @@ def test_a_new_tensor_may_be_like_the_first_new_one() -> None:
     assert tensors[6].shape_signature == tensors[5].shape_signature == (-1, 6)
 
 
-def test_ranges_without_parameters_are_not_kept_beside_new_parameters() -> None:
-    """No runtime reads ranges alone, and they do not match the new scale."""
+def test_old_ranges_are_removed_when_a_scale_is_added() -> None:
+    """A tensor has min and max but no scale, and gets a scale. The old min and max do not match it
+    and are removed.
+    """
     made = chain()
     quantization = made.subgraphs[0].tensors[1].quantization
     quantization.scale = quantization.zeroPoint = None
@@ -116,7 +118,7 @@ def test_ranges_without_parameters_are_not_kept_beside_new_parameters() -> None:
     assert after.max is None
 
 
-def test_a_new_tensor_that_cannot_be_is_refused_by_name() -> None:
+def test_a_field_that_a_new_tensor_cannot_have_is_named() -> None:
     data = pack(chain())
     model = read(data)
     place = r"^subgraph\[0\]/tensor\[5\]: "
@@ -130,7 +132,7 @@ def test_a_new_tensor_that_cannot_be_is_refused_by_name() -> None:
         write(data, model, blockwise)
 
 
-def test_what_cannot_change_of_a_tensor_is_refused_by_name() -> None:
+def test_a_field_of_a_tensor_that_cannot_change_is_named() -> None:
     data = pack(chain())
     model = read(data)
     why = r"^subgraph\[0\]/tensor\[1\]: sparse cannot be changed$"
