@@ -1,7 +1,9 @@
-"""Random graphs of 10 to 60 operators: the written file computes what it declares, by NumPy.
+"""Random graphs of 10 to 60 operators: the aligned file's integers equal those that NumPy computes
+from its declared parameters.
 
-Reader, arithmetic and samples are independent of the package. A few dozen graphs in the normal run,
-1,000 with `-m fuzz`. TFLITE_ALIGN_GRAPHS sets the number, TFLITE_ALIGN_FUZZ_SEED the first seed.
+Reader, arithmetic and samples of this test do not use the package. A few dozen graphs in the normal
+run, 1,000 with `-m fuzz`. TFLITE_ALIGN_GRAPHS sets the number, TFLITE_ALIGN_FUZZ_SEED the first
+seed.
 """
 
 from __future__ import annotations
@@ -19,14 +21,16 @@ PLAIN = AlignOptions(verify=False)
 FIRST = int(os.environ.get("TFLITE_ALIGN_FUZZ_SEED", "0"))
 MANY = int(os.environ.get("TFLITE_ALIGN_GRAPHS", "1000"))
 MOST_DB = 1.0
-KERNELS_DB = 3.0  # what integer kernels may round worse, as the verification has it
+KERNELS_DB = 3.0  # what integer kernels may lose, dB; the verification's limit
 
 
 def _exact(seed: int) -> None:
-    """Align and run, and compare every operator with NumPy on the integers that it read."""
+    """Align the graph of `seed` and run it; compare each operator's output with NumPy's, from the
+    integers that the operator read.
+    """
     result = align(grown(seed).data, PLAIN)
     if any(finding.rule.endswith("/wrap") for finding in result.report.remaining):
-        # Real values beyond what any kernel holds: told, and not a success.
+        # Real values beyond every kernel's integers: a finding remains and the exit status is 1.
         assert result.report.exit_status == 1
         return
     assert result.report.exit_status == 0, result.report.reasons
@@ -53,7 +57,9 @@ def test_every_operator_gives_the_exact_answer_of_many() -> None:
 
 
 def _judged(seeds: range) -> Counter[str]:
-    """Align with judges; for verified files, measure the loss on independent samples."""
+    """The number of graphs by verification result. For verified files the loss on independent
+    samples is within the limits.
+    """
     words: Counter[str] = Counter()
     for seed in seeds:
         original = grown(seed).data

@@ -1,4 +1,4 @@
-"""Laws of align, on random graphs of copies, joins and arithmetic."""
+"""Properties of align on random graphs of copying operators, CONCATENATION and arithmetic."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def bound_of(data: bytes) -> Bound:
 
 
 def drawn_ranges(data: st.DataObject, values: Values) -> dict[TensorId, Range]:
-    """Random parts of the declared ranges of random tensors; zero need not be inside."""
+    """For random tensors, random parts of their declared ranges; 0 need not be inside."""
     found = {}
     for key, label in values.labels.items():
         if data.draw(st.booleans()):
@@ -52,7 +52,7 @@ def test_no_observed_value_is_clipped(model: bytes, data: st.DataObject) -> None
             continue
         written = solution.source[key]
         through = intersect(label_range(written, "int8"), label_range(seen, "int8"))
-        # Half a step is what rounding moves a value by anyhow.
+        # Rounding alone changes a value by half a step.
         slack = 0.5 * max(written.scale, seen.scale) * (1 + 1e-5)
         needed, held = plain.need(slot, key), observed[key]
         if max(needed.low, held.low) <= min(needed.high, held.high):
@@ -66,7 +66,9 @@ def writer(values: Values, key: TensorId) -> Slot | None:
 @SLOW
 @given(models(), st.data())
 def test_observed_ranges_only_narrow_the_arriving_values(model: bytes, data: st.DataObject) -> None:
-    """Ranges that readers distinguish, declared noise and clamps do not depend on observations."""
+    """Observed ranges narrow `arrive` only. What readers can tell apart, the declared noise and
+    clamps stay the same.
+    """
     bound = bound_of(model)
     plain = value_flow(bound)
     observed = drawn_ranges(data, plain)
@@ -76,7 +78,7 @@ def test_observed_ranges_only_narrow_the_arriving_values(model: bytes, data: st.
         assert arrived == plain.arrive[key] or key in observed
         first, second = plain.arrive[key], observed.get(key, arrived)
         if max(first.low, second.low) <= min(first.high, second.high):
-            # A millionth of a step counts as zero.
+            # Ends within a millionth of a step are equal.
             assert covers(arrived, intersect(first, second), slack=1e-6 * plain.labels[key].scale)
     assert (seen.tell, seen.slot_tell, seen.noise) == (plain.tell, plain.slot_tell, plain.noise)
     assert (seen.reach, seen.clamps) == (plain.reach, plain.clamps)

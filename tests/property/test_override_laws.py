@@ -40,7 +40,7 @@ def test_a_kept_tensor_has_the_parameters_it_had(
     result = align(data, asked)
     after = quants(read(result.data))
     assert {name: after[name] for name in kept} == {name: before[name] for name in kept}
-    # Where that cannot be, the report says so.
+    # Findings that therefore remain are explained by a conflict.
     assert not result.report.remaining or result.report.conflicts
 
 

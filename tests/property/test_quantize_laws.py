@@ -74,7 +74,7 @@ def test_boundaries_and_old_tensors_keep_their_places(data: bytes) -> None:
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(models(kinds=KINDS))
 def test_the_planned_model_equals_the_written_one(data: bytes) -> None:
-    """The planned records equal those read from the written file."""
+    """The model that the planner returns equals the one read from the file written for it."""
     model = read(data)
 
     def rebind(changed: Model) -> object:
@@ -91,7 +91,7 @@ def test_the_planned_model_equals_the_written_one(data: bytes) -> None:
 
 
 def _shown(model: Model) -> Iterator[tuple[Subgraph, list[bytes | None]]]:
-    """Subgraphs with the constants' bytes in place of the numbers of their buffers."""
+    """Each subgraph with buffer indices set to 0, and the bytes of its constants."""
     for graph in model.subgraphs:
         constants = [model.constant(graph.index, tensor.index) for tensor in graph.tensors]
         tensors = tuple(replace(tensor, buffer=0) for tensor in graph.tensors)
@@ -105,7 +105,9 @@ def _shown(model: Model) -> Iterator[tuple[Subgraph, list[bytes | None]]]:
 def test_at_most_one_quantize_per_mismatched_operand(
     fixture_model: Path, options: AlignOptions
 ) -> None:
-    """The crude repair: a QUANTIZE at each port that disagrees."""
+    """An alignment needs at most as many QUANTIZE as the simplest repair, one at each mismatched
+    operand.
+    """
     data = fixture_model.read_bytes()
     ports = {
         finding.slot

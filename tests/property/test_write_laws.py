@@ -1,4 +1,6 @@
-"""write(data, before, after) on random graphs and random changes of their models."""
+"""Reading what write(data, before, after) wrote gives `after`, for random graphs and random
+changes.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ from tflite_align.record import replace
 
 
 def content(model: Model) -> Iterator[Any]:
-    """The content of a model, with constants' bytes in place of buffer indices."""
+    """Tensors with their constants' bytes in place of buffer indices, then operators, inputs and
+    outputs of each subgraph.
+    """
     for graph in model.subgraphs:
         for tensor in graph.tensors:
             data = model.constant(graph.index, tensor.index)
@@ -28,7 +32,7 @@ def content(model: Model) -> Iterator[Any]:
 
 
 class Editor:
-    """A model changed step by step, as the stages of an alignment do."""
+    """Changes a model step by step, like the stages of an alignment."""
 
     def __init__(self, model: Model) -> None:
         self.model = model
@@ -76,7 +80,7 @@ def activations(graph: Subgraph) -> list[int]:
 
 @st.composite
 def changed(draw: st.DrawFn, model: Model) -> Model:
-    """The model with up to six random changes."""
+    """The model after up to six random changes."""
     editor = Editor(model)
     for _ in range(draw(st.integers(0, 6))):
         _change(draw, editor)
@@ -133,7 +137,9 @@ def _replace_constant(draw: st.DrawFn, editor: Editor) -> None:
 
 
 def _insert_quantize(draw: st.DrawFn, editor: Editor, source: int) -> None:
-    """A QUANTIZE of a new tensor, read by one operand that read its source."""
+    """Add a QUANTIZE of tensor `source` to a new tensor, which one random reader of `source` then
+    reads.
+    """
     graph = editor.graph
     like = graph.tensors[source]
     new = Tensor(
@@ -226,8 +232,10 @@ def test_unreachable_states_are_refused() -> None:
             write(data, model, state)
 
 
-def test_operators_that_share_one_table_are_told_apart_by_their_origin() -> None:
-    """The format lets two entries of a vector refer to one table; one of them is changed."""
+def test_changing_an_operator_does_not_change_another_with_the_same_table() -> None:
+    """Two entries of the vector of operators may refer to one table. Changing one of the two
+    operators must not change the other.
+    """
     graph = Graph()
     graph.activation("x", 0.05)
     graph.activation("y", 0.05)
@@ -250,7 +258,7 @@ def test_operators_that_share_one_table_are_told_apart_by_their_origin() -> None
 
 
 def shared_table(data: bytes) -> bytes:
-    """The file with the second operator's entry referring to the first one's table."""
+    """The file in which the entry of operator 3 refers to the table of operator 2."""
     positions = [operator.pos for operator in read(data).subgraphs[0].operators[2:]]
     changed = bytearray(data)
     for place in range(0, len(data) - 3, 4):
