@@ -46,9 +46,7 @@ def told(data: bytes, name: str) -> list[str]:
 
 
 def joined(parts: tuple[tuple[str, float, int], ...], out: tuple[float, int], last: str) -> bytes:
-    """Convolutions (name, scale, zero point) into one CONCATENATION, read by HARD_SWISH. `out`: the
-    label of the CONCATENATION; `last`: the name of the graph output, "cat" or "y".
-    """
+    """Convolutions (name, scale, zero point) into a CONCATENATION of label `out`; output: `last`."""
     graph = Graph()
     graph.activation("x", 0.05)
     for name, scale, zero_point in parts:
@@ -84,9 +82,7 @@ def test_a_tensor_moved_by_a_concatenation_is_explained() -> None:
 
 
 def test_a_cut_before_a_kept_output_is_explained() -> None:
-    """The CONCATENATION is a graph output that keeps its step of 0.16. Its operand c has a step of
-    0.01 and another reader, so c keeps its label and a QUANTIZE is inserted.
-    """
+    """C (step 0.01) has another reader, and `cat` is a graph output, which keeps its step of 0.16."""
     graph = Graph()
     graph.activation("x", 0.05)
     graph.conv("x", "c", 0.01)

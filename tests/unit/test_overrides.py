@@ -201,9 +201,7 @@ def test_two_anchors_of_one_group_contradict_each_other() -> None:
 
 
 def shared_pool() -> bytes:
-    """`fine` (scale 0.01) is read by a MAXIMUM, whose other operand and output have scale 0.5, and
-    by a convolution.
-    """
+    """MAXIMUM with scale 0.5 of `fine` (0.01, read by a convolution too) and `coarse` (0.5)."""
     graph = Graph()
     graph.activation("x", 0.05)
     graph.conv("x", "fine", 0.01)
@@ -320,7 +318,7 @@ def test_an_unknown_rule_is_refused_with_the_nearest() -> None:
 
 
 def chain_of_two() -> bytes:
-    """A MAXIMUM that needs a QUANTIZE, followed by a MAX_POOL_2D whose index changes because of it."""
+    """A MAXIMUM that needs a QUANTIZE; the pool behind it therefore gets another index."""
     graph = Graph()
     graph.activation("x", 0.05)
     graph.conv("x", "fine", 0.01)
@@ -351,9 +349,7 @@ def test_addresses_after_a_conversion_of_input_and_output_types() -> None:
 
 
 def test_folding_keeps_slots_named_by_overrides() -> None:
-    """With --optimize the QUANTIZE after the convolution is folded into it. An override that keeps
-    the convolution's output prevents that.
-    """
+    """--optimize folds the QUANTIZE into the convolution, unless an override keeps its output."""
     graph = Graph()
     graph.activation("x", 0.05)
     graph.conv("x", "c", 0.1)

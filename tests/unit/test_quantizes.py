@@ -50,9 +50,7 @@ def started(scale: float = 0.05) -> Graph:
 
 
 def converters_pattern() -> Graph:
-    """As converters write it: TANH and a convolution, each followed by a QUANTIZE, into one
-    CONCATENATION, whose operands must have one label.
-    """
+    """TANH and a convolution, each with a QUANTIZE behind it, into one CONCATENATION."""
     graph = started()
     graph.activation("t", 1 / 128)
     graph.add("TANH", ["x"], ["t"])
