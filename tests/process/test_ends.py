@@ -162,8 +162,9 @@ def test_batches_leave_no_folder_and_no_process(folder: Path) -> None:
 
 
 @pytest.mark.fuzz
-def test_fifty_interrupted_batches_leave_nothing(folder: Path) -> None:
-    many(folder, 50, 0.3)
+def test_a_hundred_interrupted_batches_leave_nothing(folder: Path) -> None:
+    """50 by SIGINT, 50 by SIGTERM."""
+    many(folder, 100, 0.3)
 
 
 # --- after the first signal ---------------------------------------------------------------------
