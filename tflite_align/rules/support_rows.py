@@ -198,6 +198,7 @@ class SupportLimits(f.TomlTable, frozen=True, kw_only=True):
     per_tensor: f.Yes = f.LEFT_OUT  # at most one scale
     per_channel: int = f.LEFT_OUT  # one scale for each index along this dimension
     raw: f.Yes = f.LEFT_OUT  # no scale
+    above_least: f.Yes = f.LEFT_OUT  # never the least integer of its type
 
 
 LIMITS = SupportLimits.__struct_fields__

@@ -16,6 +16,7 @@ from ...rules.rows import SlotPattern
 from ...rules.support_rows import SupportRow
 from . import geometry, operands, tensor_limits
 from .calls import carried_in_order, distinct_outputs
+from .least_integer import above_least
 from .subject import Subject
 from .tensor_limits import COMPUTED, listed
 
@@ -308,4 +309,5 @@ TENSOR_TESTS: Mapping[str, Callable[[Subject, Tensor, Any], _Words]] = {
     "real_at_most": operands.real_at_most,
     "varied": operands.varied,
     "per_channel": operands.per_channel,
+    "above_least": above_least,
 }

@@ -1,0 +1,80 @@
+"""Whether a tensor can hold the least integer of its type, which has no opposite there.
+
+A kernel that negates integers leaves it as it is: -128 instead of 128, which int8 cannot hold.
+"""
+
+from __future__ import annotations
+
+from ...format.enums import Activation
+from ...format.model import Operator, Tensor
+from ...format.wiring import links
+from ...numerics import INTEGER_LIMITS, usable_label
+from ...rules.operator_rows import load_operators
+from .subject import Subject
+
+__all__ = ["above_least"]
+
+_Words = tuple[str, str] | None
+_SIGNED = ("int8", "int16")
+# The least real value of an output with a fused activation.
+_FLOORS = {Activation.RELU: 0.0, Activation.RELU6: 0.0, Activation.RELU_N1_TO_1: -1.0}
+
+
+def above_least(subject: Subject, tensor: Tensor, _: object) -> _Words:
+    """No integer of the tensor is the least one of its type (-128 of int8), as far as is known: a
+    constant holds no such integer, or an operator that writes the values writes none so low.
+    """
+    if tensor.type not in _SIGNED or tensor.label is None:
+        return None
+    waiting, seen = [tensor.index], {tensor.index}
+    while waiting:
+        sources = _sources(subject, tensor, waiting.pop())
+        if sources is None:
+            least, highest = INTEGER_LIMITS[tensor.type]
+            return f"integers of {least + 1}..{highest}", f"integers of {least}..{highest}"
+        waiting += sources - seen
+        seen |= sources
+    return None
+
+
+def _sources(subject: Subject, like: Tensor, index: int) -> set[int] | None:
+    """The tensors (indices) whose values the tensor `index` repeats; none if it cannot hold the
+    least integer of the type of `like`. None if it may hold it.
+    """
+    model, subgraph = subject.model, subject.subgraph
+    tensor = model.subgraphs[subgraph].tensors[index]
+    if tensor.type != like.type or tensor.label != like.label:
+        return None
+    least = INTEGER_LIMITS[like.type][0]
+    integers = subject.integers(tensor)
+    if integers is not None:
+        return set() if integers.min(initial=0) > least else None
+    producer = links(model, subgraph).producer.get(index)
+    if producer is None or producer.operator < 0:
+        return None
+    operator = model.subgraphs[subgraph].operators[producer.operator]
+    if _written_above(operator, tensor, least):
+        return set()
+    row = load_operators().get(operator.name)
+    if row is None or row.flow is None:
+        return None
+    return {found.index for found in _flowing(subject, operator)} or None
+
+
+def _flowing(subject: Subject, operator: Operator) -> list[Tensor]:
+    """The tensors whose values an operator copies or averages."""
+    flow = load_operators()[operator.name].flow
+    asked = Subject(model=subject.model, subgraph=subject.subgraph, operator=operator)
+    return [] if flow is None else asked.tensors(*flow.inputs)
+
+
+def _written_above(operator: Operator, tensor: Tensor, least: int) -> bool:
+    """Whether all that the operator can write into the tensor is above its integer `least`."""
+    label = tensor.label
+    if label is None or not usable_label(label, tensor.type):
+        return False
+    row = load_operators().get(operator.name)
+    reach = None if row is None else row.range
+    code = operator.options.get("fused_activation_function", 0)
+    floor = max(_FLOORS.get(code, float("-inf")), float("-inf") if reach is None else reach.low)
+    return floor > (least + 0.5 - label.zero_point) * label.scale
