@@ -1,4 +1,4 @@
-"""The working folders that tests of the command line begin with."""
+"""Folders in which tests of the command line start."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.model_folder import fill
 def zoo_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sample: bytes, sample_origin: bytes
 ) -> Path:
-    """The working folder, with `zoo`: three models, one of them without findings."""
+    """The current directory, with a folder `zoo` of three models; one of them has no findings."""
     monkeypatch.chdir(tmp_path)
     fill(sample, sample_origin)
     return tmp_path
@@ -21,7 +21,7 @@ def zoo_folder(
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sample: bytes) -> Path:
-    """The working folder, with in.tflite: the sample."""
+    """The current directory, with in.tflite, which is the sample."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "in.tflite").write_bytes(sample)
     return tmp_path

@@ -99,10 +99,10 @@ def test_one_bad_file_does_not_stop_the_others(
     assert said.out.splitlines()[1].split()[:1] == ["bad.tflite"], "what failed is told first"
 
 
-def test_remaining_findings_give_exit_status_1(
+def test_an_unmet_requirement_gives_exit_status_1(
     zoo_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A requirement that cannot be met here simulates a judge that refuses."""
+    """The requirement `litert` cannot be met, since --no-verify runs no judge."""
     assert run("--require", "litert") == 1
     assert "3 not aligned" in capsys.readouterr().out
     assert not Path("out").exists(), "nothing is written, and no folder for it"
@@ -167,7 +167,7 @@ def test_contradictory_arguments_are_refused(
 
 
 def test_an_output_folder_inside_the_input_is_not_read(zoo_folder: Path) -> None:
-    """With `align . aligned`, existing outputs are no inputs of the next run."""
+    """After `align . aligned`, a second run does not take the files in `aligned` as inputs."""
     assert cli.main(["zoo", "zoo/aligned", FAST, "-q"]) == 0
     assert sorted(tree("zoo/aligned")) == MODELS
     assert cli.main(["zoo", "zoo/aligned", FAST, "-q"]) == 0
@@ -187,7 +187,9 @@ def test_an_input_folder_inside_the_output_is_not_overwritten(
 def test_links_to_files_are_followed_and_links_to_folders_are_not(
     zoo_folder: Path, sample: bytes
 ) -> None:
-    """To a file: it is a model. To a folder: not followed, so that none leads in a circle."""
+    """A link to a file is a model of its own. Links to folders are skipped, since they can form a
+    circle.
+    """
     Path("zoo/circle").symlink_to(Path("zoo").resolve(), target_is_directory=True)
     Path("zoo/self.tflite").symlink_to("self.tflite")
     put("elsewhere/x.tflite", sample)

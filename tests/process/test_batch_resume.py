@@ -69,7 +69,9 @@ def _output_gone(sample: bytes) -> None:
 
 
 def _record_damaged(sample: bytes) -> None:
-    """Make the first line, of a.tflite, incomplete; add an invalid line and a truncated one."""
+    """Remove the findings from the record's first line, that of a.tflite; add a line that is no
+    result and half a line.
+    """
     (file,) = Path("out", RECORD).iterdir()
     first, *rest = file.read_text().splitlines(keepends=True)
     other = json.loads(first)
@@ -128,7 +130,9 @@ def test_failed_models_are_processed_again(zoo_folder: Path) -> None:
 def test_an_interrupted_batch_resumes_where_it_stopped(
     zoo_folder: Path, name: str, jobs: str, sample: bytes
 ) -> None:
-    """Stopped by a signal to the main process once the first models are written."""
+    """The main process gets the signal `name` after the first models are written; a second run does
+    the others only.
+    """
     for count in range(60):
         put(f"zoo/more/{count:03}.tflite", sample)
     command = [sys.executable, "-m", "tflite_align", "zoo", "out", FAST, "--jobs", jobs]

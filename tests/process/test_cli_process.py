@@ -69,7 +69,7 @@ print(status, *sorted(heavy & set(sys.modules)), file=sys.stderr)
 
 
 def loaded(*arguments: str) -> str:
-    """The exit status and which heavy libraries were loaded on the way to it."""
+    """The exit status of a command, and which heavy libraries it imported."""
     done = subprocess.run(
         [sys.executable, "-c", LOADED, *arguments],
         capture_output=True,

@@ -13,7 +13,7 @@ import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]|\r")
-# What is typed -> words that the shell must offer, and words that it must not.
+# Typed text -> (words that the shell must offer, words that it must not offer).
 CASES = {
     "tflite-align che": (["check"], ["explain"]),
     "tflite-align check --tar": (["--target"], ["--judge"]),
@@ -26,7 +26,7 @@ CASES = {
     "tflite-align model.tflite ou": (["out.tflite"], ["notes.txt"]),
     "tflite-align model.tflite out.tflite --conc": (["--concat"], ["--check"]),
 }
-# The shell waits for a person in between: some of them.
+# A terminal session is slow, so only some of the cases run in one.
 TYPED = [case for case in CASES if case.endswith((" che", " tfl", "ethos-u5", " mod"))]
 
 
@@ -92,7 +92,7 @@ end
 
 
 def each(told: str) -> None:
-    """The completions of every case, in order."""
+    """Compare the printed completions, case by case, with `CASES`."""
     for case, part in zip(CASES, told.split("==\n"), strict=False):
         offered("\n".join(line.partition("\t")[0] for line in part.splitlines()), case)
 

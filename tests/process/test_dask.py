@@ -24,7 +24,7 @@ FAST = "--no-verify"
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals are POSIX's")
 distributed = pytest.importorskip("distributed", reason="Dask is not installed (extra `dask`)")
 
-# A worker that is killed by a model whose name begins with `slain`, for `once` the first time alone.
+# A model whose name begins with `slain` kills its worker; `once` kills only the first one.
 DEADLY = """
 import os, signal
 from pathlib import Path
@@ -53,11 +53,11 @@ def cluster(zoo_folder: Path) -> Iterator[Cluster]:
         made.end()
 
 
-def test_workers_do_what_one_process_does(
+def test_workers_give_the_same_results_as_one_process(
     cluster: Cluster, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Results are equal to those of one process, also if workers have another folder or one is
-    killed.
+    """Results equal those of one process, also if the workers have other current directories and
+    one of them is killed.
     """
     for count in range(12):
         put(f"zoo/more/{count:02}.tflite", concat_example())
@@ -100,13 +100,13 @@ def test_workers_do_what_one_process_does(
     "Dask's scheduler, its workers and their caller exchange pickles: **whoever reaches the"
     " scheduler can run code on the workers.**"
 )
-def test_who_reaches_the_scheduler_runs_code_on_its_workers(cluster: Cluster) -> None:
+def test_whoever_can_reach_the_scheduler_can_run_code_on_its_workers(cluster: Cluster) -> None:
     with distributed.Client(cluster.address, set_as_default=False) as stranger:
         pids = {stranger.submit(os.getpid, pure=False).result(WAIT) for _ in range(2)}
     assert os.getpid() not in pids
 
 
-def test_a_model_that_kills_its_worker_is_told_and_left(
+def test_a_model_that_kills_its_worker_is_reported_and_skipped(
     zoo_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = zoo_folder / "dask"
@@ -137,7 +137,7 @@ tflite_align.__version__ = "0.0.9"
 
 
 def copied(folder: Path) -> Path:
-    """The project of this version with another row among its rules."""
+    """A copy of the project with a further row in its table of rules."""
     for name in ("tflite_align", "schema"):
         hidden = shutil.ignore_patterns("__pycache__")
         shutil.copytree(CHECKOUT / name, folder / name, ignore=hidden)
@@ -154,10 +154,12 @@ def copied(folder: Path) -> Path:
     "A worker with another version of tflite_align or with other rules refuses the models that it"
     " gets."
 )
-def test_workers_that_are_not_fit_are_refused(
+def test_workers_with_another_version_or_other_rules_are_refused(
     zoo_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Workers without the package, with another version, or with other rules."""
+    """Workers without the package, with another version of it, or with other rules are refused,
+    with the reason.
+    """
     folder = zoo_folder / "dask"
     folder.mkdir()
     made = Cluster(folder, environment_of(folder, project=False))
@@ -190,7 +192,7 @@ def test_workers_that_are_not_fit_are_refused(
         made.end()
 
 
-def test_a_scheduler_that_goes_is_told_and_the_run_goes_on_later(cluster: Cluster) -> None:
+def test_a_lost_scheduler_is_reported_and_the_run_can_be_resumed(cluster: Cluster) -> None:
     for count in range(20):
         put(f"zoo/more/{count:02}.tflite", concat_example())
     with subprocess.Popen(
@@ -225,7 +227,7 @@ def test_a_scheduler_that_goes_is_told_and_the_run_goes_on_later(cluster: Cluste
         ("dask:", "--executor dask:: expected dask:ADDRESS, such as dask:tcp://host:8786"),
     ],
 )
-def test_an_executor_that_is_none_is_refused(
+def test_an_object_that_is_no_executor_is_refused(
     zoo_folder: Path, given: str, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["check", "zoo", "--executor", given]) == 2

@@ -1,5 +1,5 @@
-"""Dispatch of chunks to executors: after a crash each model is retried alone, and a crashing one
-reported.
+"""Sending chunks of models to executors. After a crash each model of the chunk is tried alone, and
+the one that crashes is reported.
 """
 
 from __future__ import annotations
@@ -24,9 +24,11 @@ from tflite_align.store.worker_call import Answer, carried_out, packed
 
 
 class _Deadly(LocalPool):
-    """Models named `kill` kill their process; `once` only the first time, recorded in a file."""
+    """A job that kills its process for models named `kill`, and for models named `once` only the
+    first time (a file records that).
+    """
 
-    call = staticmethod(lambda payload: payload)  # replaced below, where it can be pickled
+    call = staticmethod(lambda payload: payload)  # set below, to a function that can be pickled
 
 
 def deadly(payload: bytes) -> Answer:
@@ -77,7 +79,7 @@ def test_a_model_that_kills_its_process_does_not_affect_others(tmp_path: Path, s
 
 @pytest.mark.parametrize("size", [1, 4])
 def test_a_model_that_kills_its_process_once_is_retried(tmp_path: Path, size: int) -> None:
-    """A single process takes the chunks in order, so that no other crash comes first."""
+    """With one process the chunks run in order, so that no other crash comes first."""
     names = [*map(str, range(6)), "once", *map(str, range(6, 9)), "kill"]
     expected = [LOST if name == "kill" else "No such file or directory" for name in names]
     expected[names.index("once")] = "an empty file is no model"

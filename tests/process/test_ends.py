@@ -18,13 +18,13 @@ pytestmark = [
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 TAKES_AT_MOST = 120  # seconds
-# What a shell sees: the status that the run chose, or the signal.
+# Exit status: 128 + signal where the run chose it, -signal where the system ended the process.
 ENDS = {signal.SIGINT: (130, -signal.SIGINT), signal.SIGTERM: (143, -signal.SIGTERM)}
 
 # --- while modules are imported -----------------------------------------------------------------
 
-# Python imports it before anything else. It notes the name of every module that is looked for, and
-# at one of them the signal comes.
+# Python imports sitecustomize first. It records the name of every module that is imported and,
+# at a chosen one, sends the signal.
 AT = """
 import os, sys
 
@@ -55,7 +55,7 @@ def watched(folder: Path, *arguments: str, **more: str) -> subprocess.CompletedP
 
 
 def imported(folder: Path, *arguments: str) -> list[str]:
-    """Modules in import order, from the first one after cli/entry.py has run."""
+    """The modules that a command imports, in order, after cli/entry.py."""
     assert watched(folder, *arguments).returncode == 0
     names = (folder / "names").read_text().split()
     return names[names.index("tflite_align.cli.hook") :]
@@ -85,7 +85,7 @@ def test_a_signal_during_imports_ends_the_run_without_a_traceback(
 
 
 def processes_of(folder: Path) -> list[str]:
-    """Command lines of processes whose temporary folder is this one or below it."""
+    """Command lines of the processes whose temporary folder is `folder` or below it."""
     found = []
     for place in Path("/proc").glob("[0-9]*"):
         try:
@@ -105,8 +105,8 @@ CHECK = ("check", "models", "--judge", "litert", "-q")
 def stopped(
     folder: Path, command: tuple[str, ...], after: float, number: signal.Signals, *, group: bool
 ) -> int:
-    """The exit status of a run over many files that receives the signal; fails if partial files
-    remain.
+    """The exit status of a run over many files that gets signal `number` after `after` seconds;
+    `group`: the whole process group gets it. Fails if temporary files remain.
     """
     temporary = folder / "tmp"
     temporary.mkdir(exist_ok=True)
@@ -147,7 +147,7 @@ def many(folder: Path, times: int, begin: float) -> None:
         after = begin + 4 * turn / times
         command = (*(BATCH, CHECK)[turn // 4 % 2], "--jobs", str(1 + turn % 3 % 2))
         status = stopped(folder, command, after, number, group=turn % 4 > 1)
-        # 0, 1: it was done before the signal came.
+        # 0 and 1: the run was finished before the signal arrived.
         done = (1,) if command[0] == "check" else (0,)
         assert status in (*ENDS[number], *done), (turn, status)
 
@@ -192,7 +192,7 @@ sys.exit(cli.main(["rules"]))
 """
 
 
-def test_the_first_signal_is_deferred_inside_whole() -> None:
+def test_the_first_signal_is_deferred_inside_an_uninterruptible_block() -> None:
     run = subprocess.run(
         [sys.executable, "-c", SECOND],
         capture_output=True,
@@ -237,7 +237,7 @@ def test_a_signal_in_a_destructor_is_not_lost() -> None:
 
 
 def test_ignored_signals_stay_ignored() -> None:
-    """Signals are ignored as by nohup and a shell's &."""
+    """Signals that nohup or a shell's & made ignored do not end the run."""
     code = (
         "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN);"
         "from tflite_align.cli import main as cli;"

@@ -1,7 +1,7 @@
-"""Full disks, read-only folders, kills, concurrent runs: the old output is intact or the new one
-complete.
+"""Full disks, read-only folders, kills, concurrent runs: afterwards the output is the old one or
+the new one, complete.
 
-Each case prints a clear message and leaves no unrequested file.
+Each case prints a clear message and leaves no other file.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def aligned(folder: Path) -> bytes:
     return data
 
 
-# --- what the disk does --------------------------------------------------------------------------
+# --- disks ---------------------------------------------------------------------------------------
 
 MOUNT = ("unshare", "-rm", "sh", "-c")
 
@@ -70,7 +70,7 @@ def _mounts() -> bool:
 
 @pytest.mark.parametrize("held", [1, 12])
 def test_a_full_disk_leaves_the_old_output(folder: Path, held: int) -> None:
-    """On a file system without space, and on one with space for a part of the output."""
+    """The file system has `held` bytes of space: none, or enough for a part of the output."""
     if not _mounts():
         pytest.skip("no file system of one's own can be mounted here")
     script = f"""
@@ -164,7 +164,7 @@ def test_unicode_and_long_names_are_written(folder: Path, aligned: bytes) -> Non
 
 def test_too_long_names_are_refused_and_long_paths_written(folder: Path, aligned: bytes) -> None:
     deep = folder
-    for _ in range(15):  # within what a path may be; only just
+    for _ in range(15):  # just below the system's limit
         deep = deep / ("d" * 230)
         deep.mkdir()
     assert run(folder, "in.tflite", str(deep / "out.tflite"), FAST, "-q").returncode == 0
@@ -202,7 +202,7 @@ def test_directories_and_looping_links_are_refused_and_links_followed(
     "there is either the old file or the complete new one."
 )
 def test_a_run_killed_at_any_moment_leaves_old_or_new_output(folder: Path, aligned: bytes) -> None:
-    """From before the first import to after the end, in steps of a fiftieth of the run."""
+    """50 kills, equally spaced over the time of a run."""
     data = (folder / "in.tflite").read_bytes()
     out = folder / "out.tflite"
     begun = time.monotonic()
@@ -220,7 +220,7 @@ def test_a_run_killed_at_any_moment_leaves_old_or_new_output(folder: Path, align
         child.kill()
         child.wait()
         seen.add(out.read_bytes())
-        # What SIGKILL meets in the middle of writing stays under its temporary name.
+        # After SIGKILL while writing, the file still has its temporary name.
         for left in folder.glob(".tflite_align-*.tmp"):
             left.unlink()
         assert names(folder) == ["in.tflite", "out.tflite"]
@@ -251,7 +251,7 @@ print("whole", flush=True)
     "no partly written file."
 )
 def test_a_kill_while_writing_leaves_no_partial_file(tmp_path: Path) -> None:
-    """The half-written file has no name, so that it disappears with the process."""
+    """The half-written file has no name in its folder, so that the system removes it."""
     if sys.platform != "linux":
         pytest.skip("files without a name are Linux's")
     (tmp_path / "out.tflite").write_bytes(b"old")
@@ -318,8 +318,8 @@ def test_standard_streams_carry_the_model_and_write_no_file(folder: Path, aligne
 def test_closed_standard_streams_are_handled(
     closing: str, arguments: str, status: int, told: str, folder: Path
 ) -> None:
-    """Standard streams may be closed by a service manager or a shell; no other file gets their
-    descriptors.
+    """A service manager or shell may close standard streams. Files that are opened then must not
+    get their descriptors.
     """
     command = f"exec {closing}; exec {sys.executable} -m tflite_align {arguments} {FAST}"
     command = command.replace(FAST, "") if arguments.startswith("check") else command
@@ -331,7 +331,7 @@ def test_closed_standard_streams_are_handled(
 
 
 def test_sigterm_while_writing_leaves_the_old_file(tmp_path: Path) -> None:
-    """The command line turns SIGTERM into an exception: no half file stays."""
+    """SIGTERM is raised as an exception, which removes the half-written file."""
     out = tmp_path / "out"
     out.write_bytes(b"old")
     script = f"""

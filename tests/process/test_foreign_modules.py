@@ -1,4 +1,4 @@
-"""Python modules in the current folder, which may be untrusted: which commands import them."""
+"""Which commands import Python modules from the current directory, which may be untrusted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SCRIPT = Path(sys.executable).with_name("tflite-align")
-# What our own modules import, and what multiprocessing does before it runs anything of ours.
+# Names that the package imports, and names that multiprocessing imports before the package.
 TRAPS = ("click", "msgspec", "numpy", "pickle", "socket", "multiprocessing")
 
 
@@ -26,7 +26,9 @@ def foreign(folder: Path) -> Path:
 
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:
-    """Run without the environment variable that controls this behaviour."""
+    """Run a command without the environment variable that turns the current directory off as a
+    source of modules.
+    """
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONSAFEPATH"}
     environment["PYTHONPATH"] = str(CHECKOUT)
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
@@ -67,7 +69,9 @@ def test_installed_scripts_import_no_module_from_the_folder(foreign: Path) -> No
 def test_worker_processes_import_no_module_from_the_folder(
     command: tuple[str, ...], foreign: Path
 ) -> None:
-    """Also if the parent Python adds the folder to the path, which multiprocessing passes on."""
+    """Also if the main process has the folder on its path, which multiprocessing passes on to
+    workers.
+    """
     begin = "import sys; sys.path.pop(0); from tflite_align.cli.main import main; sys.exit(main())"
     done = run(sys.executable, "-c", begin, *command, "--jobs", "2", "-q")
     assert done.returncode in (0, 1), done.stderr

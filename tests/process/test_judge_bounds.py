@@ -1,7 +1,7 @@
-"""Limits on a judge's process: resources it may use, and environment it sees.
+"""Limits of a judge's process: memory, time and files that it may use, and its environment.
 
-Processes, limits and command line are real. A misbehaving judge is simulated by a `tflite_micro`
-package that is first on the path.
+Processes, limits and command line are real. A package `tflite_micro` that stands first on the path
+plays a misbehaving judge.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ print(json.dumps({"limits": limits, "environment": dict(os.environ)}))
 
 
 def ask(script: str, folder: Path, seconds: float = 60) -> Any:
-    """The output of a judge's process, as JSON."""
+    """The JSON that `script` prints when run as a judge's process, for at most `seconds`."""
     ended = run_tool([sys.executable, "-P", "-c", script], folder, seconds=seconds)
     assert ended.code == 0, ended.errors
     return json.loads(ended.errors)
@@ -98,7 +98,7 @@ def test_a_judge_inherits_no_environment_or_files(
     assert {"SECRET_TOKEN", "LD_PRELOAD"} & set(seen) == set()
     assert (seen["LC_ALL"], seen["PATH"]) == ("C.UTF-8", os.environ["PATH"])
     assert seen["TMPDIR"] == str(tmp_path)
-    # stdin, stdout, stderr, and the one that lists.
+    # stdin, stdout, stderr, and the descriptor with which they are listed.
     assert len(descriptors) == 4
     assert descriptors[:3] == ["0", "1", "2"]
 
@@ -139,7 +139,7 @@ def test_a_judge_does_not_outlive_a_caller_that_is_killed(tmp_path: Path) -> Non
     pytest.fail("the judge is still there")
 
 
-GREEDY = "held = bytearray(64 << 30)"  # never touched where the limit holds
+GREEDY = "held = bytearray(64 << 30)"  # only allocated, if the limit fails
 NATIVE = "raise MemoryError('std::bad_alloc')"
 KILLED = f"import os; os.kill(os.getpid(), {int(signal.SIGKILL)})"
 CRASHED = f"import os; os.kill(os.getpid(), {int(signal.SIGSEGV)})"
@@ -198,7 +198,7 @@ print(status, *sorted(set(seen)), file=sys.stderr)
 
 
 def watched(folder: Path, *arguments: str) -> str:
-    """The exit status, and the processes started and modules loaded."""
+    """The command's exit status, the processes that it started and the modules that it imported."""
     (folder / "in.tflite").write_bytes(concat_example())
     run = subprocess.run(
         [sys.executable, "-c", WATCHED, *arguments],

@@ -1,6 +1,7 @@
-"""A judge that hangs is ended at its time limit with all its child processes, and reported.
+"""A judge that does not answer is ended at its time limit, with all its child processes, and
+reported.
 
-The judge is simulated by a `tflite_micro` package, first on the path, that starts a child and
+A package `tflite_micro` that stands first on the path plays the judge: it starts a child and
 sleeps. Processes, limit and report are real.
 """
 
@@ -74,8 +75,8 @@ def test_a_tool_is_ended_with_its_children(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("seconds", [1e12, math.inf])
-def test_a_limit_of_years_is_none(seconds: float, sample: bytes) -> None:
-    """A time limit beyond the range of the system's timers counts as no limit."""
+def test_a_time_limit_of_years_is_no_limit(seconds: float, sample: bytes) -> None:
+    """A time limit longer than the system's timers can count is the same as no limit."""
     verification = align(sample, AlignOptions(judge_seconds=seconds)).report.verification
     assert verification is not None
     assert verification.word == "verified", verification.why

@@ -1,5 +1,5 @@
-"""kill -9 of worker, scheduler and caller at any moment: no partial file, and a rerun completes the
-report.
+"""kill -9 of a worker, the scheduler or the caller at any moment: no partial file remains, and a
+second run completes the report.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ def command(*more: str) -> list[str]:
 
 
 def killed(cluster: Cluster, kind: str, after: float) -> None:
-    """A run in which a process is killed `after` seconds after the first output was written."""
+    """Run in a cluster and kill a process (`kind`: worker, scheduler or caller) `after` seconds
+    after the first output was written.
+    """
     with subprocess.Popen(
         command("--executor", f"dask:{cluster.address}"),
         env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
@@ -56,7 +58,9 @@ def killed(cluster: Cluster, kind: str, after: float) -> None:
 
 
 def whole(alone: dict[str, bytes]) -> None:
-    """Check that every output is complete and correct, and that the record has only complete lines."""
+    """Check that every output equals that of `alone` (name -> bytes) and that the record has only
+    complete lines.
+    """
     for path, data in tree("out").items():
         assert data == alone[path], path
     if Path("out").exists() and Path("out/.tflite_align").exists():
@@ -88,7 +92,7 @@ def rounds(folder: Path, count: int, models: int) -> None:
 
 
 def test_a_killed_caller_leaves_nothing_half_written(zoo_folder: Path) -> None:
-    """A sample; tests/process/test_dask.py kills workers and a scheduler."""
+    """One kill of the caller; tests/process/test_dask.py kills workers and a scheduler."""
     rounds(zoo_folder, 1, 20)
 
 

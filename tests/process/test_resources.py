@@ -14,7 +14,7 @@ ASK = "from tflite_align.resources import data_root; print(data_root())"
 
 
 def _package_in(folder: Path) -> Path:
-    """A package of just the module under test, as an installation lays it out."""
+    """A package with the module under test as its only one, in the layout of an installation."""
     package = folder / "tflite_align"
     package.mkdir(parents=True)
     (package / "__init__.py").touch()

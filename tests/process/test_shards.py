@@ -55,7 +55,7 @@ def test_three_merged_shards_equal_one_run(
 def test_a_merged_check_names_each_model_once(
     many: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The last column has the result; verbs of the closing line agree with their counts."""
+    """Each model has one line with its result, and the counts of the closing line match."""
     assert cli.main(["check", "zoo", "-q", "--report", "r.jsonl"]) == 2
     failing = [line for line in lines("r.jsonl") if line["outcome"] == "fails"]
     capsys.readouterr()

@@ -1,4 +1,4 @@
-"""What docs/security.md says of URLs, archives and workers."""
+"""The promises of docs/security.md on URLs, archives and workers."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_a_configuration_opens_no_url(key: str, server: Server) -> None:
     "A chain of URLs opens everything in it: `zip://::https://host/a.zip` is fetched "
     "from that host."
 )
-def test_a_chain_opens_what_it_names(server: Server) -> None:
+def test_a_chained_url_requests_the_archive_that_it_names(server: Server) -> None:
     pytest.importorskip("aiohttp", reason="aiohttp is not installed: fsspec needs it for http")
     archive("zoo/models.zip", **{"a.tflite": Path("zoo/good.tflite").read_bytes()})
     assert cli.main(["check", f"zip://a.tflite::{server.url}/models.zip", "-q"]) == 2  # no ranges

@@ -1,4 +1,4 @@
-"""Models in remote stores by fsspec URL: read, written, listed, recorded, reported.
+"""Models in remote stores, by fsspec URL: read, written, listed, recorded, reported.
 
 S3 is simulated by moto's server; other remote stores are not tested.
 """
@@ -212,13 +212,15 @@ def test_a_file_url_is_a_path(zoo_folder: Path, capsys: pytest.CaptureFixture[st
 
 
 def test_objects_are_written_completely_or_not_at_all(zoo_folder: Path) -> None:
-    """`local://` simulates a store that shows partial writes: written under another name and moved."""
+    """`local://` plays a store in which half-written objects are visible: each is written under
+    another name and then renamed.
+    """
     place = f"local://{zoo_folder}/out"
     assert cli.main(["zoo", place, FAST, "-q"]) == 0
     assert sorted(name for name in tree("out")) == MODELS
 
 
-# --- what opens a store is not shown ------------------------------------------------------------
+# --- credentials --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -240,7 +242,7 @@ def test_credentials_of_a_name_are_not_shown(name: str, told: str) -> None:
 def test_credentials_are_in_no_message_and_no_report(
     zoo_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """No server listens at the address; the store's library reports that in its own words."""
+    """The store's library fails with its own message, since no server listens at the address."""
     names = [
         f"http://me:{SECRET}@127.0.0.1:9/a.tflite",
         f"http://127.0.0.1:9/b.tflite?sig={SECRET}",
@@ -277,10 +279,10 @@ def test_a_url_without_the_library_says_what_to_install(
     )
 
 
-def test_a_found_configuration_cannot_name_a_store(
+def test_an_untrusted_configuration_cannot_name_a_store(
     zoo_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """An untrusted folder cannot make a run write to another store."""
+    """The configuration of an untrusted folder must not make a run write to a remote store."""
     put("tflite-align.toml", b'report = ["memory://theirs/r.json"]\n')
     assert cli.main(["check", "zoo/a.tflite"]) == 2
     assert "report memory://theirs/r.json lies outside the file's own folder" in (

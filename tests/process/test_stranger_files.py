@@ -1,4 +1,6 @@
-"""Promises of docs/security.md on reading, checking and aligning untrusted files, in a process."""
+"""Promises of docs/security.md on reading, checking and aligning untrusted files; each test runs
+the command in a process.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,7 @@ MIB = 1 << 20
 
 
 def run(code: str, folder: Path, *arguments: str) -> Any:
-    """The last line that the script prints, as JSON."""
+    """The last line that the script prints, parsed as JSON."""
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments],
         cwd=folder,
@@ -62,7 +64,7 @@ def test_a_bad_file_is_one_line_with_its_byte(
     assert refused > 50
 
 
-# --- nothing of it is executed ------------------------------------------------------------------
+# --- nothing in a file is executed --------------------------------------------------------------
 
 LOADED = """
 import json, sys
@@ -84,7 +86,7 @@ print(json.dumps([outcome, [one for one in seen if one[0].startswith(kinds)]]))
 
 
 def loaded_with_everything() -> bytes:
-    """A broken model with a custom operator, an external buffer and an appended zip."""
+    """A model with a finding, a custom operator, an external buffer and an appended zip."""
     made = load(concat_example())
     code = schema.OperatorCodeT()
     code.builtinCode, code.deprecatedBuiltinCode = schema.BuiltinOperator.CUSTOM, 32
@@ -119,7 +121,9 @@ def loaded_with_everything() -> bytes:
     " or opened."
 )
 def test_nothing_of_a_file_is_run_opened_or_fetched(folder: Path) -> None:
-    """Python's own audit of a check and an alignment: no code, no file, no process, no network."""
+    """Python's audit hooks see no execution, no further file, no process and no network during a
+    check and an alignment.
+    """
     (folder / "strange.tflite").write_bytes(loaded_with_everything())
     (folder / "first.tflite").write_bytes(loaded_with_everything())
     outcome, seen = run(LOADED, folder, "first.tflite", "strange.tflite")
@@ -146,7 +150,7 @@ print(json.dumps(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before))
 
 
 def claims() -> list[bytes]:
-    """Small files that claim large shapes or long vectors."""
+    """Small files that state large shapes or long vectors."""
     made = load(concat_example())
     for tensor in made.subgraphs[0].tensors:
         tensor.shape = [1, 40_000, 40_000, *tensor.shape[3:]]
@@ -154,7 +158,7 @@ def claims() -> list[bytes]:
     found = [pack(made)]
     for at in range(8, len(data) - 4, 4):
         (number,) = struct.unpack_from("<I", data, at)
-        if 0 < number < 64:  # such a length, most probably
+        if 0 < number < 64:  # most probably a length
             large = (0x0FFFFFFF, 0x7FFFFFFF)[at // 4 % 2]
             found.append(data[:at] + struct.pack("<I", large) + data[at + 4 :])
     return found
@@ -176,15 +180,15 @@ def test_memory_follows_the_size_of_the_file(folder: Path) -> None:
     assert run(MEASURED, folder, "in.tflite", *names) * 1024 < 100 * MIB
 
 
-# --- what judges answer -------------------------------------------------------------------------
+# --- answers of judges --------------------------------------------------------------------------
 
 
 @pytest.mark.promise("The answer of a judge's process is read as JSON and arrays without pickle.")
 def test_no_module_can_read_a_pickle() -> None:
-    """By default numpy reads arrays without pickle.
+    """No module imports pickle or a similar library, turns allow_pickle on, or calls eval or exec.
 
-    Two modules read only pickles made by the tool: workers exchange them with a run, as
-    multiprocessing and Dask do, and an unpacked file is copied within its process.
+    Two modules read pickles, but only those that the tool itself made: tasks and results that a run
+    exchanges with its workers, and a copy of an unpacked file within one process.
     """
     banned = {"pickle", "marshal", "shelve", "dill", "cloudpickle"}
     for path in (CHECKOUT / "tflite_align").rglob("*.py"):
@@ -201,7 +205,10 @@ def test_no_module_can_read_a_pickle() -> None:
 
 # --- files beside the model ---------------------------------------------------------------------
 
-DEEP, LONG = "[" * 100_000, "9" * 5000  # beyond what Python nests, and reads as one integer
+DEEP, LONG = (
+    "[" * 100_000,
+    "9" * 5000,
+)  # nested deeper than Python's limit; more digits than Python converts
 BESIDE = {
     "configuration": (("check", "in.tflite"), "tflite-align.toml", "jobs = {}\n"),
     "pyproject.toml": (
@@ -234,7 +241,7 @@ def test_files_beside_the_model_are_refused_in_one_line(
 @pytest.mark.parametrize(
     "line", [DEEP, f'{{"path": {LONG}}}', '{"path": "in.tflite", "exit_status": 0}']
 )
-def test_a_strange_record_counts_as_none(line: str, folder: Path) -> None:
+def test_an_unreadable_record_is_ignored(line: str, folder: Path) -> None:
     (folder / "models").mkdir()
     (folder / "in.tflite").rename(folder / "models" / "in.tflite")
     (folder / "out" / ".tflite_align").mkdir(parents=True)

@@ -43,7 +43,7 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def on_terminal(*arguments: str, **more: str) -> str:
-    """Everything that a terminal receives from both streams."""
+    """All that a terminal receives from stdout and stderr of a command."""
     import pty
 
     ours, theirs = pty.openpty()
@@ -59,7 +59,7 @@ def on_terminal(*arguments: str, **more: str) -> str:
         while True:
             try:
                 part = os.read(ours, 65536)
-            except OSError:  # how Linux says that the other end is closed
+            except OSError:  # Linux: the other end of the terminal is closed
                 break
             if not part:
                 break
@@ -91,8 +91,8 @@ def test_colours_are_for_terminals_that_want_them(zoo_folder: Path, name: str) -
     assert b"\x1b" not in in_pipe(*SHOWN[name])
 
 
-def test_colours_can_be_asked_for(zoo_folder: Path) -> None:
-    """As in CI systems, whose logs show colours although they are no terminals."""
+def test_colours_can_be_turned_on_without_a_terminal(zoo_folder: Path) -> None:
+    """CI systems show colours in logs although those are no terminals: a variable turns them on."""
     assert COLOUR.search(in_pipe(*ALIGN, FORCE_COLOR="1").decode())
     assert not COLOUR.search(in_pipe(*ALIGN, FORCE_COLOR="1", NO_COLOR="1").decode())
 
@@ -100,7 +100,7 @@ def test_colours_can_be_asked_for(zoo_folder: Path) -> None:
 @needs_pty
 @pytest.mark.parametrize("name", SHOWN)
 def test_output_fits_a_narrow_terminal(zoo_folder: Path, name: str) -> None:
-    """Every line fits, except lines of a single word, which are not broken."""
+    """No line is wider than the terminal, except one that is a single word."""
     shown = ESCAPE.sub("", on_terminal(*SHOWN[name], COLUMNS="60"))
     lines = [line.rpartition("\r")[2] for line in shown.splitlines()]
     assert [line for line in lines if len(line) > 60 and " " in line.strip()] == []
@@ -120,8 +120,10 @@ def test_output_works_on_ascii_terminals(zoo_folder: Path, name: str) -> None:
 
 
 @needs_pty
-def test_the_bar_leaves_the_file_alone(zoo_folder: Path) -> None:
-    """With stderr on a terminal and stdout in a file, the file has the complete output."""
+def test_the_progress_bar_is_not_in_the_redirected_output(zoo_folder: Path) -> None:
+    """The progress bar goes to stderr, a terminal; the file that stdout writes has the output
+    alone.
+    """
     import pty
 
     ours, theirs = pty.openpty()
@@ -162,7 +164,7 @@ def examples(told: str) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("name", [None, *commands.commands])
-def test_every_help_has_examples_of_what_there_is(name: str | None) -> None:
+def test_the_examples_of_every_help_name_existing_options(name: str | None) -> None:
     told = in_pipe(*([name] if name else []), "--help").decode()
     found = examples(told)
     assert len(found) > 1

@@ -16,7 +16,7 @@ from tests.support.dying import work
 from tflite_align.store.local_pool import LocalPool, processes
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-WAIT = 60  # seconds, for what takes one
+WAIT = 60  # seconds; it takes one
 
 
 def test_submitted_work_is_answered() -> None:
@@ -76,7 +76,7 @@ if __name__ == "__main__":
 @pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_processes_end_with_their_caller(tmp_path: Path, number: signal.Signals) -> None:
-    """However the caller ends, and whatever the workers are doing."""
+    """Workers end when the main process ends, by whichever signal and whatever they are doing."""
     caller = tmp_path / "caller.py"
     caller.write_text(CALLER)
     marks = [tmp_path / "first", tmp_path / "second"]
