@@ -1,4 +1,6 @@
-"""The cost of clipping before an average operator matches LiteRT: no PPQ policy has a better SQNR."""
+"""The estimated cost of clipping in front of an average agrees with LiteRT: no PPQ policy has a
+better SQNR than the choice.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +20,8 @@ POLICIES: tuple[Mapping[str, Policy], ...] = ({"pooling": "input"}, {"pooling": 
 
 
 def pooled(ratio: float) -> bytes:
-    """CONV_2D -> AVERAGE_POOL_2D over the whole image -> CONV_2D; the average declares a range that
-    is narrower by `ratio`.
+    """CONV_2D -> AVERAGE_POOL_2D over the whole image -> CONV_2D. The range of the average's output
+    is `ratio` of that of its input.
     """
     graph = Graph(seed=5)
     graph.activation("x", 0.05)
@@ -33,8 +35,8 @@ def pooled(ratio: float) -> bytes:
 @pytest.mark.backends
 @pytest.mark.parametrize("ratio", [1.1, 1.15, 2.0])
 def test_no_ppq_policy_has_a_better_sqnr(ratio: float) -> None:
-    """Few values are near the edge: clipping a tenth of the range loses little, clipping half loses
-    much.
+    """Few values are near the ends of the range: clipping a tenth of it loses little, clipping half
+    of it much.
     """
     data = pooled(ratio)
     inputs = np.random.default_rng(3).laplace(0.0, 0.6, (64, 4, 4, 3)).astype(np.float32)
@@ -49,12 +51,12 @@ def test_no_ppq_policy_has_a_better_sqnr(ratio: float) -> None:
 
 
 @pytest.mark.backends
-def test_means_that_their_range_clips_are_not_clipped_before_the_next_mean() -> None:
-    """AVERAGE_POOL_2D into half of its input's range, RESIZE_BILINEAR into four fifths of that, a
-    kept graph output.
+def test_averages_at_the_end_of_their_range_are_not_clipped_again() -> None:
+    """An AVERAGE_POOL_2D writes half of its input's range, the following RESIZE_BILINEAR four
+    fifths of that, into a kept graph output.
 
-    Many means are at the edge of the range, so that narrowing before the second average would clip
-    them.
+    Many of the first averages lie at the end of their range. Narrowing the range between the two
+    operators would clip these.
     """
     graph = Graph("uint8", seed=5)
     graph.activation("x", 0.02, 0, (1, 4, 4, 3))

@@ -28,8 +28,8 @@ def test_the_report_shows_how_far_the_readings_of_a_bias_are_apart() -> None:
     assert align(concat_example(), AlignOptions(targets=("litert",))).report.bias_readings == ()
 
 
-def test_readings_that_take_more_memory_than_there_is_are_not_computed() -> None:
-    """The two readings of biases are computed within the memory limit of the verification."""
+def test_bias_readings_beyond_the_memory_limit_are_not_computed() -> None:
+    """The memory limit of the verification also applies to the two readings of biases."""
     files = (stale_bias(), align(stale_bias(), AlignOptions(verify=False)).data)
     given: dict[str, Any] = {"calibration": None, "samples": 8, "seed": 0}
     assert bias_readings(*files, **given) != ()

@@ -38,7 +38,7 @@ def need_vela() -> None:
         pytest.skip(missing)
 
 
-# --- what is asked for ---------------------------------------------------------------------------
+# --- settings ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def need_vela() -> None:
         ),
     ],
 )
-def test_a_board_that_cannot_be_meant_is_refused(
+def test_an_invalid_board_is_refused(
     options: list[str], told: str, folder: Path, capsys: Capture
 ) -> None:
     (folder / "board.ini").write_text("[System_Config.Board]\ncore_clock = 5e8\n")
@@ -94,7 +94,7 @@ def test_a_board_is_a_setting(folder: Path, capsys: Capture) -> None:
         AlignOptions(targets=("ethos-u85",), board=Board(accelerator="ethos-u65-256"))
 
 
-# --- what Vela does with it ----------------------------------------------------------------------
+# --- Vela ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.backends
@@ -128,7 +128,7 @@ def test_every_accelerator_is_known_to_vela(accelerator: str, sample_origin: byt
     )
 
 
-# --- what firmware registers ---------------------------------------------------------------------
+# --- the header of operators ---------------------------------------------------------------------
 
 
 def compiled(folder: Path, header: str, name: str, count: int) -> None:
@@ -150,7 +150,9 @@ def compiled(folder: Path, header: str, name: str, count: int) -> None:
 def test_the_header_compiles_and_registers_each_operator_once(
     folder: Path, capsys: Capture
 ) -> None:
-    """Compiled against a stand-in for TFLM's header, with its names and counts but no kernels."""
+    """The header is compiled with a replacement of TFLM's op resolver that has its methods and
+    counts, without kernels.
+    """
     assert cli.main(["check", "net.tflite", "--emit-resolver", "ops.h", "-q"]) == 0
     assert capsys.readouterr().err == "tflite_align: ops.h: resolver written\n"
     model = read((folder / "net.tflite").read_bytes())
@@ -169,7 +171,7 @@ def test_every_kernel_of_tflm_has_a_method(folder: Path) -> None:
     compiled(folder, render_resolver(read(data), "all of them"), "AllOfThem", len(names))
 
 
-def test_operators_without_a_kernel_are_told(folder: Path, capsys: Capture) -> None:
+def test_operators_without_a_kernel_are_listed(folder: Path, capsys: Capture) -> None:
     graph = Graph()
     graph.activation("x", 0.05)
     graph.activation("y", 0.05)
@@ -186,7 +188,9 @@ def test_operators_without_a_kernel_are_told(folder: Path, capsys: Capture) -> N
 def test_no_header_is_written_of_a_file_with_findings(
     folder: Path, sample: bytes, capsys: Capture
 ) -> None:
-    """A build must not find a header after a failed check; accepted findings do not prevent it."""
+    """A failed check writes no header that a build could use by mistake. Findings accepted by a
+    baseline do not count.
+    """
     (folder / "bad.tflite").write_bytes(sample)
     arguments = ["check", "bad.tflite", "--emit-resolver", "ops.h", "-q"]
     assert cli.main(arguments) == 1

@@ -32,9 +32,8 @@ def label(result: AlignResult, name: str) -> Label:
 
 
 def test_a_member_that_stays_small_needs_no_quantize() -> None:
-    """By its declared range, which another reader distinguishes, one operand of the CONCATENATION
-    would make the other's steps coarser; its observed values are small, so that no QUANTIZE is
-    needed.
+    """An operand of a CONCATENATION declares a wide range, which another reader needs. Its observed
+    values are small, so the common scale can be fine and no QUANTIZE is needed.
     """
     plain = align(wide_member(), AlignOptions(verify=False))
     assert label(plain, "cat") == Label(float(np.float32(0.04)), 0)
@@ -49,7 +48,9 @@ def test_a_member_that_stays_small_needs_no_quantize() -> None:
 
 
 def test_no_quantize_is_inserted_where_observed_values_are_small() -> None:
-    """Without calibration the wide member needs a QUANTIZE, with it its parameters can change."""
+    """The wide operand needs a QUANTIZE without calibration. With it, the operand gets the common
+    parameters.
+    """
     data = kept_join()
     plain = align(data, AlignOptions(verify=False)).report
     real = align(data, AlignOptions(calibration={0: quiet_inputs()}, verify=False)).report
@@ -76,7 +77,9 @@ def test_the_report_compares_outputs_with_and_without_calibration() -> None:
 
 
 def test_an_ineffective_calibration_reports_equal_sqnr() -> None:
-    """Inputs that fill the declared ranges: both plans are one, and judged once."""
+    """The calibration inputs fill the declared ranges, so that the plans with and without
+    calibration are equal and verified once.
+    """
     wild: dict[str | int, Any] = {
         "x": np.random.default_rng(0).normal(0, 3, (64, 4, 4, 3)).astype(np.float32)
     }

@@ -1,4 +1,6 @@
-"""A ReLU folded into the output range, as onnxruntime's quantizer writes it, survives alignment."""
+"""A ReLU that exists only as the output range of a convolution, as onnxruntime's quantizer writes
+it, still acts after alignment.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ STEP = 0.05
 
 
 class Fed:
-    """A model and one input that drives the convolution well below zero and past its top."""
+    """A model, and an input for which the convolution's sums are below 0 and above its range."""
 
     def __init__(self, name: str, data: bytes) -> None:
         self.name = name
@@ -42,8 +44,8 @@ def folded(outputs: list[str], *, pooled: bool) -> bytes:
 @pytest.mark.backends
 @pytest.mark.parametrize("runtime", ["litert", "xnnpack"])
 def test_saturated_outputs_are_unchanged_after_alignment(runtime: str, tmp_path: Path) -> None:
-    """The convolution's range starts at 0 and clamps there. After alignment it has the pool's
-    range, which reaches below 0, and still writes no value below 0.
+    """The convolution's range starts at 0, so that it writes no negative value. It gets the pool's
+    range, which contains negative values, and still writes none.
     """
     before = Fed("before", folded(["c"], pooled=False))
     result = align(folded(["p"], pooled=True), AlignOptions(verify=False))

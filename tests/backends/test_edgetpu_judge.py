@@ -1,8 +1,8 @@
-"""The Edge TPU compiler as a judge, with a stand-in for the compiler.
+"""The Edge TPU compiler as a judge, played by a script.
 
-The compiler is closed source and not installed here. A script on the PATH prints a log in the
-format of public threads (google-coral/edgetpu issues) and writes files as the compiler does. The
-tests show how the compiler is started and its log parsed, not what it answers.
+The compiler is closed source and not installed here. A script of its name prints logs in the format
+of public threads (google-coral/edgetpu issues) and writes files as the compiler does. Tested is how
+it is started and how its log is parsed, not what it would answer.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def test_a_kind_of_operator_with_several_statuses_keeps_them_apart() -> None:
 
 
 def stand_in(folder: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> None:
-    """Put a script named `edgetpu_compiler`, alone, on the PATH."""
+    """Make the PATH a folder in which the script `edgetpu_compiler` is the only program."""
     if os.name == "nt":
         pytest.skip("the stand-in is a script with an interpreter line")
     tool = folder / "edgetpu_compiler"
@@ -109,7 +109,7 @@ def test_an_accepted_file_has_figures(tmp_path: Path, monkeypatch: pytest.Monkey
     stand_in(tmp_path, monkeypatch, COMPILES)
     answer = judge_file(concat_example(), "edgetpu")
     assert (answer.status, answer.facts) == ("accepted", FACTS)
-    assert answer.operator == 3  # the one HARD_SWISH
+    assert answer.operator == 3  # the only HARD_SWISH
 
 
 def test_a_refusal_quotes_the_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,6 @@
-"""Each repair on a file of the real converter: refused or wrong before, accepted and right after."""
+"""Each repair on a file of the real converter: runtimes refuse the file or compute it wrongly
+before, accept it and compute it right after.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ import fixes_table
 from faults import FAULTS, Fault
 from tflite_align.rules.fixes import load_fixes
 
-# Repairs shown elsewhere: no file of the converter has a min and max, or an operator that needs it.
+# Repairs tested elsewhere: the converter's files have no min and max, or no operator that needs it.
 ELSEWHERE = {
     "computed-sizes": "tests/backends/test_stale_shapes.py",
     "mask": "tests/backends/test_values_verified.py",
@@ -21,7 +23,7 @@ ELSEWHERE = {
     "zero-points": "tests/rules/test_scales_alone.py",
     "zero-scale": "tests/rules/test_measured.py",
 }
-# Right before as well: what they mend is what tools and other targets look at.
+# LiteRT computes these right before, too: the repair is for other tools and targets.
 HARMLESS = {"names", "versions", "weight-minimum"}
 RIGHT_DB = 25.0
 

@@ -1,4 +1,6 @@
-"""What two files make of the same inputs, computed by one model, is what the two make apart."""
+"""Original and aligned file joined into one model, so that common operators run once, give the same
+outputs as each run alone.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ from tflite_align.verify.variants import FLOAT_KERNELS, Form, Ran, run_forms, sa
 
 
 def branches() -> bytes:
-    """A convolution read by two others, each a graph output; one of them is an output twice."""
+    """A convolution and two convolutions that read it. All are graph outputs, one of them twice."""
     graph = Graph()
     graph.activation("x", 0.05)
     graph.conv("x", "c", 0.1)
@@ -28,7 +30,9 @@ def branches() -> bytes:
 
 
 def forms(first: bytes, second: bytes) -> tuple[Form, Form, int]:
-    """The readings run separately and joined, and the number of operators shared."""
+    """(the readings of both files run separately, run as one model, number of operators that they
+    share).
+    """
     models = [declared_model(data, frontier(parse(data))) for data in (first, second)]
     apart = tuple(
         Form(name=name, data=pack(model), kernels=FLOAT_KERNELS)
@@ -62,7 +66,7 @@ def test_readings_joined_are_the_readings_apart(operator: int) -> None:
     assert set(ran) == {"before", "after"}
     assert all(same(ran[name], apart[name]) for name in apart)
     assert not same(ran["before"], ran["after"])
-    assert shared >= (1 if operator == 0 else 6)  # behind what changed nothing is the same
+    assert shared >= (1 if operator == 0 else 6)  # operators behind a changed one are not shared
 
 
 def test_what_does_not_run_joined_is_run_apart() -> None:
@@ -74,7 +78,7 @@ def test_what_does_not_run_joined_is_run_apart() -> None:
 
 
 def runs(first: bytes, second: bytes) -> Form:
-    """Both files run by LiteRT's builtin kernels, joined."""
+    """Both files in one model, run by LiteRT's builtin kernels."""
     apart = tuple(
         Form(name=name, data=data, kernels=("litert",))
         for name, data in (("before", first), ("after", second))
@@ -94,7 +98,9 @@ def test_runs_joined_are_the_runs_apart() -> None:
 
 
 def test_a_file_that_is_refused_does_not_hide_the_other() -> None:
-    """LiteRT wants one scale at all operands of CONCATENATION."""
+    """One file has a CONCATENATION with different scales, which LiteRT refuses. The other file's
+    outputs are still computed.
+    """
     graph = Graph()
     graph.activation("x", 0.05)
     graph.conv("x", "c", 0.1)

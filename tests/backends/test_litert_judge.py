@@ -19,7 +19,7 @@ from tflite_align.verify.verification import verify
 
 
 def chain() -> bytes:
-    """Three convolutions in a row, each with a little headroom."""
+    """Three convolutions in a row; their ranges are a little larger than needed."""
     graph = Graph()
     graph.activation("x", 0.05)
     graph.conv("x", "c1", 0.3)
@@ -49,8 +49,8 @@ def test_delegated_operators_are_counted() -> None:
 
 
 def test_operators_left_by_the_delegate_are_counted() -> None:
-    """The XNNPACK delegate leaves a RESHAPE with different scales, between two convolutions, to the
-    builtin kernels.
+    """XNNPACK refuses a RESHAPE with different scales, which then runs on the builtin kernel
+    between two delegated convolutions.
     """
     graph = Graph()
     graph.activation("x", 0.05)
@@ -119,7 +119,7 @@ def test_a_sound_change_is_verified() -> None:
     assert stages[-1] == ("done", 1.0)
 
 
-def test_a_bias_left_behind_fails_and_is_named() -> None:
+def test_a_bias_not_re_expressed_fails_and_is_named() -> None:
     verification = verify(chain(), rescaled(chain(), 1, 4.0))
     assert verification.word == "failed"
     assert verification.steps is not None
@@ -198,7 +198,7 @@ def test_unreadable_numbers_are_skipped_and_the_judge_fails() -> None:
 
 
 def branching() -> bytes:
-    """A convolution read by a comparison and, with other parameters, by a MAXIMUM."""
+    """A convolution, read by a comparison and, with other parameters, by a MAXIMUM."""
     graph = Graph()
     graph.activation("x", 0.05)
     graph.conv("x", "c", 0.1)
@@ -218,9 +218,9 @@ def test_inputs_of_a_comparison_are_compared_past_inserted_quantizes() -> None:
     assert len(report.verification.outputs) > 1
 
 
-def test_a_branch_of_a_select_may_be_as_coarse_as_what_is_selected() -> None:
-    """tf.where(x > 0, x, 0.1 x) as the converter writes it: the second branch has a scale of its
-    own.
+def test_a_branch_of_a_select_may_be_as_coarse_as_its_output() -> None:
+    """For tf.where(x > 0, x, 0.1 x) the converter writes a second branch with another scale than
+    the output's.
     """
     graph = Graph(seed=1)
     graph.activation("x", 0.05)

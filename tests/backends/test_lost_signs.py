@@ -1,4 +1,5 @@
-"""Ranges that end at zero although the operator writes negative values that a reader passes on.
+"""Ranges that end at zero although the operator writes negative values and a reader can distinguish
+them.
 
 litert-torch declares such ranges for a CONCATENATION whose first operand is positive.
 """
@@ -21,8 +22,8 @@ PLAIN = AlignOptions(verify=False)
 
 
 def joined(*, passes_on: bool) -> bytes:
-    """TANH and a positive convolution joined in a range that starts at 0. A convolution reads it
-    or, with `passes_on`, a QUANTIZE to a range that starts below 0.
+    """A CONCATENATION of TANH and a positive convolution, with a range that starts at 0. It is read
+    by a convolution or, with `passes_on`, by a QUANTIZE whose output range starts below 0.
     """
     graph = Graph(seed=5)
     graph.activation("x", 0.02)
@@ -42,7 +43,7 @@ def joined(*, passes_on: bool) -> bytes:
 
 
 def lowest(data: bytes) -> float:
-    """The smallest real value that the joined tensor can represent after alignment."""
+    """The smallest real value in the range of the CONCATENATION's output after alignment."""
     (graph,) = read(align(data, PLAIN).data).subgraphs
     (label,) = (tensor.label for tensor in graph.tensors if tensor.name == "joined")
     assert label is not None

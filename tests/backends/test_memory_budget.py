@@ -13,7 +13,7 @@ from tflite_align import AlignOptions, align, check
 from tflite_align.verify.footprint import footprint
 from tflite_align.verify.object_api import parse
 
-MOST_MIB = 300  # of a run on a file of less than 1 kB
+MOST_MIB = 300  # bytes, for a file of less than 1 kB
 MEASURED = """
 import resource, sys
 from tflite_align.cli.main import main
@@ -25,7 +25,7 @@ sys.exit(status)
 
 
 def broken_reshape(extent: int) -> bytes:
-    """RELU and RESHAPE of [1, extent, extent, 1], whose scales disagree."""
+    """RELU and RESHAPE of a tensor [1, extent, extent, 1]; the RESHAPE's scales differ."""
     shape = (1, extent, extent, 1)
     graph = Graph()
     graph.activation("x", 0.1, shape=shape)

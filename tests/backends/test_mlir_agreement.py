@@ -28,8 +28,8 @@ _TAKES, _REFUSES, _ENDS = "accepted", "refused", "crashed"
 _NO_TRAIT = "the dialect's operator has no trait of equal scales; the kernel copies integers"
 _NO_KERNEL = "the dialect takes a type that LiteRT has no kernel for"
 
-# (what is broken: a rule, or "sound", and the operator) -> what the verifier says of such models
-# where that is not what `check` says, and why. The first row that fits counts.
+# Pattern of a violated rule or "sound/OPERATOR" -> (the verifier's verdict, the reason), where it
+# differs from the verdict of `check`. The first pattern that matches counts.
 OTHERWISE = {
     "sound/CUMSUM": (_TAKES, _NO_KERNEL),
     "sound/SQUARED_DIFFERENCE": (_TAKES, _NO_KERNEL),
@@ -75,7 +75,7 @@ def _cases() -> Iterator[tuple[str, Case | BoundaryCase]]:
 
 
 def _row(label: str) -> str:
-    """The pattern of the exception that covers these models, or ""."""
+    """The pattern of the exception for these models; "" if there is none."""
     return next((pattern for pattern in OTHERWISE if fnmatchcase(label, pattern)), "")
 
 
@@ -86,7 +86,7 @@ def _broken(model: bytes) -> bool:
 
 @pytest.fixture(scope="module")
 def models() -> dict[str, tuple[str, bytes]]:
-    """The violated rule and the model, by the model's name."""
+    """For each model, by name: (the rule that it violates, its bytes)."""
     missing = available("mlir")
     if missing is not None:
         pytest.skip(missing)

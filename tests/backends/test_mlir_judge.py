@@ -1,4 +1,6 @@
-"""LiteRT's MLIR dialect as a judge: what its verifiers refuse, and which failures are no refusal."""
+"""LiteRT's MLIR dialect as a judge: what its verifiers refuse, and failures of the tool that are no
+refusals.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,7 @@ def installed() -> None:
 
 
 def reshaped(second: float = 0.4) -> bytes:
-    """Two RESHAPEs in a row; the second one's scales are equal if `second` is 0.4."""
+    """Two RESHAPEs in a row. `second`: the last output's scale; 0.4 is right."""
     graph = Graph()
     graph.activation("x", 0.4)
     graph.constant("shape", list(SHAPE), "int32")
@@ -90,7 +92,7 @@ def test_errors_from_rewriting_uint8_to_int8_are_no_refusal(installed: None) -> 
 
 
 def test_a_crash_is_reported(installed: None) -> None:
-    """A BATCH_MATMUL whose right side has a scale for each index of the wrong axis."""
+    """The tool crashes on a BATCH_MATMUL whose right operand has scales along the wrong axis."""
     row = ROWS["BATCH_MATMUL"]
     (rule,) = (rule for rule in row.rules if rule.id == "weight/BATCH_MATMUL/axis")
     case = next(iter(violated(row, rule, "int8")))
@@ -113,7 +115,7 @@ def test_a_missing_tool_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
     assert available("mlir") == "tosa-converter-for-tflite: no wheel for this platform"
 
 
-# --- which operator it means -------------------------------------------------------------------
+# --- which operator an error names -------------------------------------------------------------
 
 SAME = "quantization parameters violate the same scale constraint"
 
@@ -165,13 +167,15 @@ def test_the_only_operator_of_a_kind_is_named(
 
 
 def test_unrecognized_output_is_no_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Output of a version with other messages does not count as acceptance."""
+    """Another version of the tool may print other messages; these do not count as acceptance."""
     monkeypatch.setattr(mlir, "_RUN", "raise SystemExit('error: all is different')")
     found = mlir.judge(reshaped(), "mlir", 60)
     assert found.status == "skipped"
     assert found.reason == "could not start the judge: error: all is different"
 
 
-def test_the_tests_are_not_another_distributions() -> None:
-    """The wheel installs a package `tests`, which precedes a folder without __init__.py."""
+def test_the_tests_folder_is_not_hidden_by_another_package() -> None:
+    """The tool's wheel also installs a package `tests`, which would hide a folder without
+    __init__.py.
+    """
     assert Path(tests.__file__ or "").resolve().parent == Path(__file__).resolve().parents[1]

@@ -1,6 +1,6 @@
-"""Our findings against LiteRT's MLIR verifiers, over every operator with every operand type.
+"""Findings compared with LiteRT's MLIR verifiers, for every operator and every operand type.
 
-Where the two differ, the difference has a class with its reason (tests/rules/kernels/mlir_classes).
+Each difference has a class with its reason (tests/rules/kernels/mlir_classes).
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from tflite_align.verify.judges import available
 
 pytestmark = pytest.mark.backends
 
-# The normal run asks for these; the marker `conformance` for all.
+# The normal run tests these operators, the marker `conformance` all.
 SAMPLE = ("ADD", "PADV2", "SOFTMAX")
 FEWEST_MODELS = 25_000
 TARGET = AlignOptions(targets=("tflite",))
 
 
 def models(operators: Iterable[str]) -> Iterator[tuple[TypedCase, TypedCase]]:
-    """(base, model) for each well-formed model itself and, if a kernel computes it, for each model
-    that differs from it in the type of one operand.
+    """(base, model) for each well-formed model `base`: the base itself, and each variant that a
+    kernel computes and that differs from it in the type of one operand.
     """
     for operator in operators:
         for base in bases(operator):

@@ -26,7 +26,9 @@ Array = np.ndarray[Any, Any]
 
 
 def calibration(data: bytes, count: int) -> dict[str | int, Array]:
-    """Random values on the grid of each input, so that quantizing them moves nothing."""
+    """`count` random values for each input, all of them representable in the input's quantized
+    type.
+    """
     generator, model = np.random.default_rng(3), parse(data)
     found: dict[str | int, Array] = {}
     for number, index in enumerate(model.subgraphs[0].inputs):
@@ -39,7 +41,9 @@ def calibration(data: bytes, count: int) -> dict[str | int, Array]:
 
 
 def directly(data: bytes, given: dict[str | int, Array]) -> dict[TensorId, Any]:
-    """Least and greatest value of every tensor of the twin that LiteRT's builtin kernels keep."""
+    """(minimum, maximum) of every tensor of the float twin, from LiteRT's builtin kernels with all
+    tensors kept.
+    """
     model = parse(data)
     interpreter = Interpreter(
         model_content=twin(data, frontier(model)),
@@ -122,7 +126,9 @@ def test_without_a_twin_there_are_no_ranges_but_a_reason(
     graph.conv("x", "y", 0.5)
     data = graph.bytes(["x"], ["y"])
     given = calibration(data, 2)
-    module = import_module("tflite_align.verify.observe")  # the room's `observe` is the function
+    module = import_module(
+        "tflite_align.verify.observe"
+    )  # as `tflite_align.verify.observe` is also a function
     monkeypatch.setattr(module, "available", lambda _: "no runtime is installed")
     assert observe(data, given) == Observed(why="no runtime is installed")
     monkeypatch.setattr(module, "LARGEST_MODEL", 10)
@@ -130,7 +136,7 @@ def test_without_a_twin_there_are_no_ranges_but_a_reason(
 
 
 def test_aligned_models_do_not_clip_observed_values() -> None:
-    """Each random calibration gives an alignment whose ranges contain every observed value."""
+    """For random calibrations, the ranges chosen by the alignment contain every observed value."""
     data = wide_member()
     for seed in range(4):
         generator = np.random.default_rng(seed)

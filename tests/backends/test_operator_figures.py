@@ -82,7 +82,7 @@ def test_moved_tensors_have_histograms(drawn: AlignResult) -> None:
 
 
 def test_the_clipped_share_is_that_of_the_values_beyond_the_range() -> None:
-    """A wider range clips fewer values."""
+    """A wider range has a smaller share of clipped values."""
     found = align(concat_example(first=0.002, second=0.2, out=0.2), io="free", view=True)
     steps = verified(found).steps
     assert steps is not None
@@ -101,7 +101,7 @@ def test_outputs_have_their_largest_error(drawn: AlignResult) -> None:
     assert score.largest_aligned is not None
     assert score.largest_original is not None
     assert 0 < score.largest_aligned < 200 * label.scale
-    assert score.top1_aligned is None  # a picture, no classes
+    assert score.top1_aligned is None  # an image as output: no classes
     assert all(run.largest is not None for run in score.runs)
 
 
@@ -122,7 +122,7 @@ def test_classifiers_have_their_top1_agreement() -> None:
 
 
 def test_operators_are_numbered_as_in_the_file() -> None:
-    """Also if an operator, and those that depend on it, cannot be run here."""
+    """Also if an operator cannot be run here, and those that depend on it cannot either."""
     graph = Graph()
     graph.activation("x", 0.1)
     graph.activation("odd", 0.1)

@@ -1,9 +1,9 @@
-"""An aligned graph without findings runs as it declares.
+"""Random graphs compute what they declare once they are aligned without findings.
 
-Random int8 graphs, in which every tensor has its own parameters, are aligned and run by LiteRT's
-builtin kernels with all tensors kept. Each operator's integers are compared with a NumPy
-computation on the integers that it read, by their declared parameters. The package's `verify` is
-not used.
+Every tensor of a graph gets its own random parameters. The aligned graph runs on LiteRT's builtin
+kernels with all tensors kept. Each operator's integers are compared with those that NumPy computes,
+by the declared parameters, from the integers that the operator read. The package's `verify` is not
+used.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ litert = pytest.importorskip("ai_edge_litert.interpreter", reason="LiteRT is not
 Array = np.ndarray[Any, Any]
 SEEDS = range(400)
 RUNS = 3
-# Rounding, fixed-point multipliers and tables: what an exact answer may differ by, in steps.
+# Allowed error in steps of the output: rounding, fixed-point multipliers, tables.
 STEPS = 2.6
-# Its kernel keeps seven bits below twice the coarser operand's step, and then squares.
+# This kernel keeps 7 bits below twice the coarser operand's step before it squares.
 COARSE = {"SQUARED_DIFFERENCE": 8.0}
 
 UNARY: Mapping[str, Callable[[Array], Array]] = {
@@ -59,7 +59,7 @@ OPTIONS: Mapping[str, tuple[str, dict[str, Any]]] = {
 
 
 class Wiring:
-    """A random graph; every activation gets random parameters."""
+    """Builds a random graph in which every activation has random parameters."""
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)  # noqa: S311 - no secret
@@ -133,7 +133,7 @@ def test_aligned_graphs_compute_what_they_declare(seed: int) -> None:
 
 
 def runs(data: bytes, tensors: set[int], seed: int) -> list[dict[int, Array]]:
-    """The integers of these tensors, for a few random inputs."""
+    """For a few random inputs: the integers of the given tensors, by tensor index."""
     kernels = litert.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     interpreter = litert.Interpreter(
         model_content=data,
@@ -153,7 +153,9 @@ def runs(data: bytes, tensors: set[int], seed: int) -> list[dict[int, Array]]:
 
 
 def deviation(model: Model, operator: Operator, held: Mapping[int, Array]) -> float:
-    """The largest error of an element of the operator's output, in steps of that output."""
+    """The largest error of the operator's output, in steps of that output. `held`: tensor index ->
+    integers.
+    """
     values = [real(model, tensor, held) for tensor in operator.inputs]
     if operator.name in BINARY:
         exact = BINARY[operator.name](values[0], values[1])
@@ -178,7 +180,9 @@ def deviation(model: Model, operator: Operator, held: Mapping[int, Array]) -> fl
 
 
 def real(model: Model, index: int, held: Mapping[int, Array]) -> Array:
-    """Real values of a tensor (constants from the file); integers without parameters are unchanged."""
+    """Real values of a tensor from its integers (`held`, or the file for constants); a tensor
+    without parameters is returned unchanged.
+    """
     tensor = model.subgraphs[0].tensors[index]
     data = model.constant(0, index)
     integers = held[index] if data is None else np.frombuffer(data, DTYPES[tensor.type])

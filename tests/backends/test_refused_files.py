@@ -20,12 +20,12 @@ SILENT: Mapping[str, Severity] = {
     "types/*": "off",
     "support/*": "off",
     "bias/*": "off",
-}  # rules that would say it first
+}  # rules whose findings would come first
 
 
 def squared_difference(*, disagree: bool = False) -> Graph:
-    """SQUARED_DIFFERENCE of int16, for which LiteRT has no kernel, and a CONCATENATION whose
-    operands may `disagree`.
+    """An int16 SQUARED_DIFFERENCE, for which LiteRT has no kernel, and a CONCATENATION; with
+    `disagree` its scales differ.
     """
     graph = Graph("int16")
     graph.activation("x", 0.001)
@@ -45,7 +45,7 @@ def refused_file() -> bytes:
 
 
 def narrow_bias() -> bytes:
-    """A 16x8 convolution whose bias is int32: TFLM reads it so, LiteRT as int64."""
+    """A 16x8 convolution with an int32 bias, which TFLM reads as int32 and LiteRT as int64."""
     graph = Graph("int16")
     graph.activation("x", 0.0001)
     graph.conv("x", "y", 0.0005)
@@ -133,7 +133,9 @@ def test_numbers_are_required_of_unchanged_files_too(sample_origin: bytes) -> No
 
 
 def test_unrepairable_findings_do_not_prevent_other_repairs() -> None:
-    """Nothing is written without --keep-going; possible repairs are reported in either case."""
+    """Without --keep-going nothing is written. In both cases the report lists the repairs that are
+    possible.
+    """
     data = squared_difference(disagree=True).bytes(["x"], ["y", "z"])
     result = align(data, AlignOptions(verify=False))
     assert result.report.exit_status == 1

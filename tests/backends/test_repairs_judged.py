@@ -14,7 +14,9 @@ def put(graph: Graph, spec: TensorSpec) -> str:
 
 
 def hybrid_with_a_wrong_axis() -> bytes:
-    """Float activations; int8 weights with a scale for each input channel, which no kernel has."""
+    """Float activations and int8 weights with one scale per input channel, which no kernel
+    supports.
+    """
     graph = Graph(seed=3)
     channels = 3
     scales = tuple(float(s) for s in graph.rng.uniform(0.01, 0.02, channels))
@@ -46,8 +48,8 @@ def test_a_file_without_activation_noise_may_lose_some_sqnr() -> None:
 
 
 def test_an_output_of_more_bits_than_its_kernel_writes_has_the_same_verdict() -> None:
-    """FULLY_CONNECTED from int8 to int16 becomes FULLY_CONNECTED to int8 and a QUANTIZE, which
-    loses one rounding: the verification is inconclusive, not failed.
+    """FULLY_CONNECTED from int8 to int16 has no kernel. It becomes int8 to int8 with a QUANTIZE
+    behind it, which adds a rounding: the verification is inconclusive, not failed.
     """
     graph = Graph(seed=1)
     put(graph, TensorSpec(name="x", type="int8", shape=(1, 25), quant=one_scale(0.008)))
@@ -66,7 +68,9 @@ def one_scale(scale: float) -> Quant:
 
 
 def small_convolution() -> bytes:
-    """Input 2x2, kernel 2x2, padding SAME: LiteRT's float kernel is wrong on several threads."""
+    """Input 2x2, kernel 2x2, padding SAME: LiteRT's float kernel computes it wrongly with several
+    threads.
+    """
     graph = Graph("uint8", seed=2)
     graph.activation("x", 0.027, 131, (1, 2, 2, 12))
     graph.constant("k", graph.rng.integers(0, 256, (12,)), "uint8", 0.01)
@@ -89,9 +93,7 @@ def test_floats_are_computed_on_one_thread() -> None:
 
 
 def weights_with_a_scale_a_column() -> bytes:
-    """A BATCH_MATMUL of int16 with int8 weights that have a scale per column, which no kernel
-    supports.
-    """
+    """An int16 BATCH_MATMUL whose int8 weights have one scale per column, which no kernel supports."""
     graph = Graph("int16", seed=4)
     graph.activation("x", 0.0001, shape=(1, 4, 8))
     scales = tuple(float(s) for s in graph.rng.uniform(0.005, 0.02, 6))
@@ -104,7 +106,9 @@ def weights_with_a_scale_a_column() -> bytes:
 
 
 def test_rounding_of_constants_needs_a_minimum_sqnr() -> None:
-    """Only the weights become coarser, which is much relative to the noise of int16 activations."""
+    """Only the weights lose precision. That costs more than 10 dB, since int16 activations have
+    little noise, but the SQNR stays above the minimum.
+    """
     report = align(weights_with_a_scale_a_column()).report
     assert report.changes != ()
     assert report.verification is not None
@@ -125,7 +129,9 @@ def test_an_empty_graph_input_gets_an_empty_array() -> None:
 
 
 def test_a_lowered_operator_version_is_verified() -> None:
-    """No runtime loads the original, but its float twin has the version that is written."""
+    """No runtime loads the original's operator version. Its float twin uses the version that is
+    written.
+    """
     graph = Graph()
     graph.activation("x", 0.05)
     graph.activation("y", 0.05)

@@ -47,7 +47,9 @@ except (RuntimeError, ValueError) as error:
 
 
 def _litert_says(data: bytes, folder: Path) -> str:
-    """The word "ran", or the runtime's error message; run in a separate process, which may abort."""
+    """What LiteRT says: "ran" or its error message. It runs in a separate process, since it may
+    abort.
+    """
     path = folder / "model.tflite"
     path.write_bytes(data)
     command = [sys.executable, "-c", RUN, str(path)]

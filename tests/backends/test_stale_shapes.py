@@ -1,4 +1,4 @@
-"""Stale shapes and computed sizes in TensorFlow Lite Micro and Vela, before and after repair."""
+"""Wrong shapes and computed sizes in TensorFlow Lite Micro and Vela, before and after repair."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Subgraph calls that LiteRT computes wrongly whatever the parameters: reported, and never created.
+"""Calls of subgraphs that LiteRT computes wrongly with any parameters: they are reported, and no
+repair creates one.
 
-Each form is run by the builtin kernels and compared with NumPy. The targets' rows have to list
-exactly the forms that can be wrong, including those that happen to be right here.
+Each form of call is run by the builtin kernels and compared with NumPy. The targets' tables list
+exactly the forms that can be wrong, including those that are right by chance in this test.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ SHAPE = (1, 2)
 STEP = 0.125
 A, B = np.array([[1.0, 2.0]]), np.array([[0.25, -0.5]])
 ROUNDS = 3
-# What a called subgraph with inputs a and b hands back; d is a + b, a2 and b2 are copies.
+# Outputs of a called subgraph with inputs a and b; d is a + b, a2 and b2 are copies.
 FORMS: dict[str, tuple[str, str]] = {
     "straight": ("a", "b"),
     "swapped": ("b", "a"),
@@ -40,7 +41,7 @@ FORMS: dict[str, tuple[str, str]] = {
     "copied twice": ("b2", "b3"),
     "constant twice": ("k", "k"),
 }
-# One tensor is two outputs: LiteRT reads memory it has given away, which may still hold the answer.
+# One tensor as two outputs: LiteRT reads released memory, which may still have the right values.
 BY_LUCK = {("IF", "computed twice"), ("IF", "copied twice")}
 
 
@@ -135,8 +136,9 @@ def _exact(kind: str, outputs: Sequence[str], rounds: int) -> list[Array]:
 
 
 def _run(data: bytes, feeds: Sequence[Array]) -> list[Array]:
-    """Real values of the graph outputs in the second of two invocations (the first has negated
-    inputs), since outputs of the first may be right by chance. `feeds`: real values of the inputs.
+    """Real values of the graph outputs after the second of two invocations. The first one has
+    negated inputs, so that its outputs, if they remain in memory, are wrong. `feeds`: real values
+    of the inputs.
     """
     kernels = litert.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     interpreter = litert.Interpreter(model_content=data, experimental_op_resolver_type=kernels)
@@ -201,7 +203,9 @@ def test_the_twin_computes_these_calls_correctly(
 
 @pytest.mark.backends
 def test_a_quantize_before_two_equal_outputs_writes_two_tensors() -> None:
-    """One branch of an IF returns its input as both outputs, the other branch computes them."""
+    """One branch of an IF returns its input as both outputs. The QUANTIZE that is inserted there
+    writes two tensors.
+    """
     options = ("IfOptions", {"thenSubgraphIndex": 1, "elseSubgraphIndex": 2})
     choice = TensorSpec(name="choice", type="bool")
     wide = 2 * STEP

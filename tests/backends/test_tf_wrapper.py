@@ -36,8 +36,8 @@ print(json.dumps([result.report.outcome, verification.word, verification.inputs,
 
 
 def test_a_real_conversion_is_aligned() -> None:
-    """The converter writes float inputs and outputs, the alignment int8; its dataset is the
-    calibration.
+    """The converter writes float inputs and outputs, the alignment makes them int8. The
+    representative dataset serves as calibration.
     """
     asked = subprocess.run(
         [TF_PYTHON, "-c", TF_VERSION], capture_output=True, text=True, check=False
@@ -81,7 +81,7 @@ def _images(count: int = 5) -> list[Any]:
 
 
 class Wrapped:
-    """tf.lite.RepresentativeDataset keeps the generator function under this name."""
+    """Has the generator function in the same attribute as tf.lite.RepresentativeDataset."""
 
     def __init__(self) -> None:
         self.input_gen = lambda: ([image] for image in _images())

@@ -29,7 +29,7 @@ def plain() -> bytes:
 
 
 def reshaped() -> bytes:
-    """A RESHAPE whose scales disagree: Vela refuses, TFLM copies."""
+    """A RESHAPE with different scales: Vela refuses it, TFLM copies integers."""
     graph = Graph()
     graph.activation("x", 0.05)
     graph.conv("x", "c1", 0.3)

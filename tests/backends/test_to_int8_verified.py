@@ -1,7 +1,8 @@
-"""`--to int8` on models as trained with TF1: refused by TFLM before, right after.
+"""`--to int8` on models like those trained with TensorFlow 1: TFLM refuses them before and computes
+them right after.
 
-Models of the real converter are changed back to uint8 by scripts/old_style.py; LiteRT's uint8
-kernels compute the expected outputs.
+scripts/old_style.py changes models of the real converter back to uint8; LiteRT's uint8 kernels
+compute the expected outputs.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from tflite_align.verify.judges import available
 
 NETS = ("classifier", "head", "inception", "residual", "sample", "shuffle", "unet")
 WORSE_DB = 0.5
-UNCERTAIN_DB = 0.5  # by which kernels that round otherwise differ on 64 inputs
+UNCERTAIN_DB = 0.5  # dB; kernels that round differently differ by this on 64 inputs
 
 
 @pytest.mark.backends
@@ -42,7 +43,7 @@ def test_an_old_file_runs_on_todays_kernels(net: str, fixtures_dir: Path) -> Non
 @pytest.mark.backends
 @pytest.mark.corpus("coral", "tflite_support")
 def test_uint8_models_of_the_corpus(corpus_model: Path) -> None:
-    """Run by LiteRT, no graph output loses more than half a dB."""
+    """No graph output loses more than 0.5 dB on LiteRT."""
     data = corpus_model.read_bytes()
     if len(data) > 1_000_000:
         pytest.skip("large: measured by hand, docs/conversions.md")

@@ -23,7 +23,7 @@ def one_conv(scale: float, zero_point: int, *, fused: int = 0) -> bytes:
 
 
 def by_hand(data: bytes, inputs: np.ndarray) -> np.ndarray:
-    """The 1x1 convolution in float64, from the constants' declared values."""
+    """The 1x1 convolution in float64, with the real values of its constants."""
     model = parse(data)
     tensors = {tensor.name.decode(): tensor for tensor in model.subgraphs[0].tensors}
     weights = real_values(model, tensors["y.w"]).astype(np.float64).reshape(3, 3)
@@ -48,7 +48,9 @@ def test_the_declared_reading_rounds_to_the_declared_grid_and_the_kernel_follows
 
 
 def test_an_int16_zero_point_shifts_the_declared_range() -> None:
-    """TFLM's SOFTMAX from 8 bits to int16: values from 0 to 1, half of them above 0.5."""
+    """TFLM's SOFTMAX from int8 to int16 declares a zero point of -32768: values from 0 to 1, half
+    of them above 0.5.
+    """
     graph = Graph()
     graph.activation("x", 0.05, shape=(1, 4))
     graph.activation("y", 2.0**-16, -32768, shape=(1, 4))
@@ -60,7 +62,7 @@ def test_an_int16_zero_point_shifts_the_declared_range() -> None:
     assert apart.max() <= 2.0**-16
 
 
-def test_a_relu_that_only_the_range_states_is_stated() -> None:
+def test_a_relu_implied_by_the_range_is_stated_in_the_twin() -> None:
     ran, _ = readings(one_conv(0.5, -128))
     assert outputs(ran, "twin").min() == 0.0
     stated = twin(one_conv(0.5, -128), frontier(parse(one_conv(0.5, -128))))
@@ -101,7 +103,7 @@ def test_a_bias_means_its_integers_times_its_declared_scale() -> None:
     ran, samples = readings(data)
     real = samples.arrays[0].astype(np.float64) * float(np.float32(0.05))
     assert level(by_hand(data, real), outputs(ran, "twin")) > 90.0
-    assert level(outputs(ran, "twin"), outputs(ran, "run")) < 20.0  # the kernel adds it raw
+    assert level(outputs(ran, "twin"), outputs(ran, "run")) < 20.0  # the kernel adds the integers
 
 
 def test_large_weights_stay_integer_behind_a_dequantize() -> None:
@@ -158,7 +160,9 @@ def test_an_unreadable_model_is_refused_in_one_sentence() -> None:
 def test_an_activation_that_the_float_kernel_refuses_is_applied(
     code: int, low: float, high: float
 ) -> None:
-    """LiteRT's CONCATENATION refuses a fused activation, float or not."""
+    """LiteRT's CONCATENATION refuses a fused activation, also in float; the twin applies it as an
+    operator of its own.
+    """
     graph = Graph()
     graph.activation("x", 0.08, 3)
     graph.activation("z", 0.05, -5)
@@ -176,7 +180,7 @@ def test_an_activation_that_the_float_kernel_refuses_is_applied(
     assert np.abs(outputs(ran, "declared") - wanted).max() < 0.06
 
 
-def test_an_activation_that_a_kernel_passes_over_is_applied() -> None:
+def test_an_activation_that_a_kernel_ignores_is_applied() -> None:
     graph = Graph()
     graph.activation("x", 0.01)
     graph.activation("y", 0.01)

@@ -13,7 +13,7 @@ from tflite_align.verify.object_api import pack, parse, schema
 
 
 def with_custom(name: str) -> bytes:
-    """A convolution followed by an operator that only an application registers."""
+    """A convolution followed by a custom operator, which only an application could register."""
     graph = Graph()
     graph.activation("x", 0.05)
     graph.conv("x", "c", 0.1)
@@ -27,7 +27,7 @@ def with_custom(name: str) -> bytes:
 
 
 def large(*shape: int) -> bytes:
-    """A small file with a RELU over a tensor of this shape."""
+    """A file of a few hundred bytes with a RELU over a tensor of this shape."""
     graph = Graph()
     graph.activation("x", 0.05, shape=shape)
     graph.activation("y", 0.05, shape=shape)

@@ -1,4 +1,6 @@
-"""Values that runtimes refuse or crash on, repaired: every runtime computes what was declared."""
+"""Values that a runtime refuses or crashes on: after the repair every runtime computes what the
+file declares.
+"""
 
 from __future__ import annotations
 

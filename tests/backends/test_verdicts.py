@@ -1,4 +1,4 @@
-"""Verdicts on small models: the inputs, values and losses that decide them."""
+"""Results of verifications of small models, and the inputs, outputs and losses that decide them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from tflite_align.verify.verification import verify
 
 
 def chain(scale: float) -> bytes:
-    """Two convolutions; the values between them are far outside the range for `scale`."""
+    """Two convolutions. `scale`: that of the tensor between them, whose values are far beyond its
+    range.
+    """
     graph = Graph()
     graph.activation("x", 0.05)
     graph.conv("x", "c1", scale)
@@ -23,7 +25,9 @@ def chain(scale: float) -> bytes:
 
 
 def test_inputs_that_saturate_do_not_hide_lost_resolution() -> None:
-    """Over the whole input range most noise is clipping, which a coarser scale reduces."""
+    """Over the whole input range most noise comes from clipping, which a coarser scale even
+    reduces. Inputs that do not saturate show the lost precision.
+    """
     original = chain(0.1)
     aligned = rebiased(rescaled(original, 0, 3.0), b"y", b"c1")
     verification = verify(original, aligned)
@@ -36,7 +40,9 @@ def test_inputs_that_saturate_do_not_hide_lost_resolution() -> None:
 
 
 def head(*, scores: float = 1.0) -> bytes:
-    """Boxes up to 40 and scores below 1 in one CONCATENATION; the scores' weights multiplied."""
+    """A CONCATENATION of boxes (up to 40) and scores (below 1). `scores`: a factor on the scores'
+    weights.
+    """
     graph = Graph()
     graph.activation("x", 0.05)
     graph.conv("x", "boxes", 0.3)
@@ -65,7 +71,7 @@ def test_an_operand_of_the_last_concatenation_is_judged_by_itself() -> None:
 
 
 def test_noisy_outputs_are_judged_operator_by_operator() -> None:
-    """All but a few values are below half a step of the output."""
+    """Nearly all values are smaller than half a step of the output."""
     noisy = rescaled(chain(0.3), 1, 150.0)
     verification = verify(noisy, rebiased(rescaled(noisy, 0, 1.02), b"y", b"c1"))
     assert verification.word == "verified", verification.why
@@ -85,7 +91,7 @@ def test_noisy_outputs_are_judged_operator_by_operator() -> None:
 def test_an_unavoidable_loss_is_inconclusive(
     shape: tuple[int, ...], window: tuple[int, int], scales: tuple[float, float]
 ) -> None:
-    """An average between a graph input and a graph output with kept parameters."""
+    """An average between a graph input and a graph output that both keep their parameters."""
     graph = Graph()
     graph.activation("x", scales[0], -126, shape)
     made = (1, shape[1] - window[0] + 1, shape[2] - window[1] + 1, shape[3])
@@ -105,7 +111,9 @@ def test_an_unavoidable_loss_is_inconclusive(
 
 
 def test_a_fixed_output_that_is_coarser_than_declared_has_the_same_verdict() -> None:
-    """SOFTMAX writes steps of 1/256; the file declares finer steps for ten nearly equal classes."""
+    """SOFTMAX writes steps of 1/256, while the file declares finer ones. Its ten outputs are nearly
+    equal, so that the difference counts.
+    """
     graph = Graph()
     graph.activation("x", 0.002, 0, (1, 10))
     graph.activation("y", 0.0005, -128, (1, 10))
@@ -124,7 +132,7 @@ def test_fewer_than_64_inputs_verify_nothing() -> None:
 
 
 def test_an_output_beyond_float32_is_compared_without_a_warning() -> None:
-    """Warnings of NumPy are errors here; a user would read them on stderr."""
+    """NumPy's warnings are errors in tests; a user would see them on stderr."""
     graph = Graph()
     graph.activation("x", 0.05)
     graph.conv("x", "c", 0.1)
@@ -137,7 +145,9 @@ def test_an_output_beyond_float32_is_compared_without_a_warning() -> None:
 
 
 def test_options_are_tried_on_as_many_inputs_as_decided() -> None:
-    """A loss that 1,024 inputs show, and 64 do not: neither option avoids it, whatever 64 say."""
+    """The loss shows on 1,024 inputs but not on 64. Whether an option avoids it is therefore tried
+    on 1,024, too.
+    """
     data = grown(879).data
     verification = align(data, AlignOptions()).report.verification
     assert verification is not None

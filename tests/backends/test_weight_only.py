@@ -1,5 +1,5 @@
-"""Weight-only quantization: weights with a scale per channel and a DEQUANTIZE, for which TFLM uses
-one scale.
+"""Weight-only quantization: per-channel weights behind a DEQUANTIZE, for which TFLM uses a single
+scale.
 """
 
 from __future__ import annotations
