@@ -1,4 +1,6 @@
-"""Every arithmetic row equals the real kernel in all its cases, except for those in `departs`."""
+"""The integer function of each arithmetic row equals the real kernel in all cases, except for those
+listed in `departs`.
+"""
 
 from __future__ import annotations
 
@@ -31,9 +33,9 @@ from tflite_align.verify import judges
 
 Make = Callable[[np.random.Generator, str], KernelCase]
 
-# Multipliers of accumulators: least and greatest power of ten.
+# Accumulator multipliers: smallest and largest power of ten.
 _POWERS = (-7.0, 1.5)
-_ENTRIES = 512  # of an accumulator's dense range in the normal run
+_ENTRIES = 512  # number of consecutive accumulator values in the normal run
 
 
 CHANNELED = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED")
@@ -136,7 +138,9 @@ def _channels(
 
 
 def made(count: int, dense: int, seed: int = 0) -> list[KernelCase]:
-    """`count` models of each kind, each with parameters of its own."""
+    """`count` models of each kind, with random parameters. `dense`: number of consecutive values of
+    an accumulator.
+    """
     cases = []
     for kind, make in [*accumulators(dense), *elementwise()]:
         rng = np.random.default_rng([seed, zlib.crc32(kind.encode())])
@@ -160,7 +164,7 @@ def predicted(case: KernelCase, runtime: str) -> tuple[str, list[Any]] | None:
             continue
         except DomainError:
             return row.function, []
-        if row.block:  # the elements of the case are the channels of its output
+        if row.block:  # each element of the case is a channel of the output
             channels = np.arange(each[0].size)
             whole = channels < channels.size - channels.size % row.block
             each = [np.where(whole, each[0], left_over) for left_over in each[1:]]
@@ -169,7 +173,9 @@ def predicted(case: KernelCase, runtime: str) -> tuple[str, list[Any]] | None:
 
 
 def mismatches(cases: list[KernelCase], runtime: str, folder: Path) -> tuple[list[str], set[str]]:
-    """Cases in which the kernels differ from the functions, and the functions compared."""
+    """(texts for cases where kernel and function differ, names of the functions that were
+    compared).
+    """
     outcomes = run_batch(cases, runtime, folder)
     wrong, held = [], set()
     for case in cases:
@@ -225,5 +231,5 @@ def test_kernels_compute_the_function_for_many_parameters(
 def _judge(wrong: list[str]) -> None:
     if platform.machine() in ("x86_64", "AMD64"):
         assert wrong == []
-    elif wrong:  # rows name x86-64: another processor's kernels are told of, not failed
+    elif wrong:  # rows are for x86-64: differences on other processors are reported, not failed
         warnings.warn("\n".join(wrong), stacklevel=1)

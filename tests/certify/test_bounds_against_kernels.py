@@ -1,5 +1,5 @@
-"""No real kernel exceeds its certified bound: one operator, every integer or every step of the
-function.
+"""No real kernel exceeds its certified bound. Each case is one operator, over every input integer
+or, for accumulators, at every step of the function.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ _SUMMED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
 
 
 def _cases() -> list[KernelCase]:
-    """One model of each kind, and convolutions with accumulators at every step of the function."""
+    """One model of each kind, and convolutions whose accumulators take every value at which the
+    function's result changes.
+    """
     cases = []
     for kind, make in elementwise():
         rng = np.random.default_rng([7, zlib.crc32(kind.encode())])
@@ -48,9 +50,9 @@ def _cases() -> list[KernelCase]:
 
 
 def _real(case: KernelCase) -> Array:
-    """The operator's real function for each element that the kernel writes."""
+    """The exact real result for each element that the kernel writes."""
     if case.operator in _SUMMED:
-        # The whole accumulator is a bias, read by its own scale: a float32.
+        # The accumulator consists of the bias alone, whose scale is a float32.
         accumulators, input_scale, weight_scale = case.arguments
         return accumulators * to_float32(input_scale * weight_scale)
     if case.operator == "RESIZE_BILINEAR":

@@ -1,4 +1,6 @@
-"""The cases of a function contain its extremes: the same as over every input, enumerated."""
+"""The cases that a function is evaluated at contain its extremes: same minimum, maximum and error
+as over all inputs.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,7 @@ def _affine(rng: np.random.Generator, low: int = -128, high: int = 127) -> Affin
 
 
 def _extremes(cases: Iterable[Cases], out: Affine) -> tuple[int, int, float]:
-    """(least, greatest) integer and the largest error, in steps."""
+    """(smallest integer, largest integer, largest error in steps) over the cases."""
     found = list(cases)
     off = [np.abs((c.written - out.zero_point) * out.scale - c.real) / out.scale for c in found]
     return (
@@ -44,7 +46,7 @@ def _extremes(cases: Iterable[Cases], out: Affine) -> tuple[int, int, float]:
 
 
 @pytest.mark.parametrize("function", sorted(ACCUMULATE))
-def test_accumulators(function: str) -> None:
+def test_cases_of_an_accumulator_contain_its_extremes(function: str) -> None:
     rng = np.random.default_rng(3)
     for _ in range(20):
         out, scale = _affine(rng), to_float32(10 ** rng.uniform(-3, -1))
@@ -60,7 +62,7 @@ def test_accumulators(function: str) -> None:
 
 
 @pytest.mark.parametrize("function", sorted(SUMS))
-def test_sums(function: str) -> None:
+def test_cases_of_a_sum_contain_its_extremes(function: str) -> None:
     rng = np.random.default_rng(4)
     operator = "SUM" if function.startswith("sum") else "MEAN"
     for _ in range(20):
@@ -94,7 +96,7 @@ def test_pairs_by_one_integer_are_bounded(function: str) -> None:
         assert distance.max(initial=0) <= off + case.more + 1e-6
 
 
-def test_the_reach_of_weights_is_that_of_all_inputs() -> None:
+def test_the_range_of_an_accumulator_is_that_of_all_inputs() -> None:
     rng = np.random.default_rng(6)
     for _ in range(50):
         by = Affine(0.1, int(rng.integers(-3, 4)), -3, 3)
@@ -107,7 +109,7 @@ def test_the_reach_of_weights_is_that_of_all_inputs() -> None:
         assert most == np.abs(inputs).max()
 
 
-def test_the_reach_of_a_product_is_that_of_all_pairs() -> None:
+def test_the_range_of_a_product_is_that_of_all_pairs() -> None:
     rng = np.random.default_rng(7)
     for _ in range(50):
         first, second = _affine(rng, -5, 6), _affine(rng, -7, 3)

@@ -47,7 +47,9 @@ def _rejected(certificate: Any, original: bytes, written: bytes) -> bool:
 
 
 def _both_rejected(base: Base, original: bytes, written: bytes) -> bool:
-    """Whether the checker rejects the old certificate and, if there is one, the new certificate."""
+    """Whether the checker rejects the written file with the base's certificate and, if one can be
+    made for it, with a new certificate.
+    """
     if not _rejected(base.certificate, original, written):
         return False
     try:
@@ -58,7 +60,9 @@ def _both_rejected(base: Base, original: bytes, written: bytes) -> bool:
 
 
 def _numbers(count: int, seed: int) -> Iterator[tuple[str, Base, bytes, bytes, float]]:
-    """Mutants of numbers, the bases in turn, each with its distance."""
+    """`count` mutants of parameters and constants: (kind, base, original, written, distance from
+    the original's function in steps).
+    """
     rng = np.random.default_rng(seed)
     sources = [mutants(base, rng, NUMBERS) for base in BASES]
     for number in range(count):
@@ -69,7 +73,7 @@ def _numbers(count: int, seed: int) -> Iterator[tuple[str, Base, bytes, bytes, f
 
 
 def _survivors(count: int, seed: int) -> tuple[list[str], Counter[str]]:
-    """Mutants that break the bound and are accepted, and the number of mutants of each sort."""
+    """(mutants that exceed the bound but are accepted, number of mutants of each kind)."""
     alive, sorts = [], Counter[str]()
     for kind, base, original, written, distance in _numbers(count, seed):
         if (original, written) == (base.original, base.written) or distance <= 1:

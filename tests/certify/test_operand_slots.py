@@ -1,5 +1,5 @@
-"""The tables of operands hold: what a kernel writes for an operator that copies are integers of the
-data operands that the table names.
+"""The table of data operands is right: an operator that copies writes only integers of the operands
+that the table names.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _TYPES = ("int8", "uint8", "int16")
 
 
 def _held(model: Model, fed: list[Any]) -> set[int]:
-    """The integers of the data operands, and the output's zero point where the operator pads."""
+    """The integers of the data operands `fed`, and the output's zero point if the operator pads."""
     (graph,) = model.subgraphs
     (operator,) = graph.operators
     values = dict(zip(graph.inputs, fed, strict=True))
@@ -44,7 +44,9 @@ def _held(model: Model, fed: list[Any]) -> set[int]:
 
 
 @pytest.mark.parametrize("runtime", available())
-def test_what_copies_writes_integers_of_its_data(runtime: str, tmp_path: Path) -> None:
+def test_copying_operators_write_only_integers_of_their_data_operands(
+    runtime: str, tmp_path: Path
+) -> None:
     cases, models = {}, {}
     for case in SATISFIED.values():
         model = read(case.model())
@@ -64,8 +66,10 @@ def test_what_copies_writes_integers_of_its_data(runtime: str, tmp_path: Path) -
     assert run >= set(COPIED) or runtime == "tflm"
 
 
-def test_the_bound_of_a_summand_is_about_pairs() -> None:
-    """The checker leaves a clipped constant of these operators to the class that looks at pairs."""
+def test_a_clipped_summand_is_left_to_the_class_of_pairs() -> None:
+    """The arithmetic rows of these operators are of class `pairs` or have no class, so the checker
+    may leave a clipped constant of them to that class.
+    """
     kinds = {
         row.kind
         for runtime in arithmetic_runtimes()

@@ -1,4 +1,6 @@
-"""Functions of two integers by their only integer: no pair is farther off than the bound says."""
+"""Functions of two operands that depend on one combined integer: no pair of operands exceeds the
+bound computed from it.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +24,9 @@ def _parameters(rng: np.random.Generator, operator: str) -> tuple[Affine, Affine
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("name", PARTED)
-def test_a_pair_is_what_its_only_integer_is(name: str, seed: int) -> None:
-    """The function's parts, computed through one combined integer, give the kernel's results, and
-    their distance from the exact result is at most `off`.
+def test_a_function_of_a_pair_equals_that_of_its_combined_integer(name: str, seed: int) -> None:
+    """The function of the combined integer gives the kernel's results for random pairs, and their
+    distance from the exact result is at most `off` steps.
     """
     rng = np.random.default_rng(seed)
     operator, parts = PARTED[name]
@@ -41,7 +43,7 @@ def test_a_pair_is_what_its_only_integer_is(name: str, seed: int) -> None:
     assert worst <= _bound(name, first, second, output)
 
 
-# function -> a runtime whose only kernel of the operator it is
+# function -> a runtime whose only kernel for the operator it describes
 _RUNTIMES = {
     "add_double_16": "tflm",
     "add_double_once_16": "litert",

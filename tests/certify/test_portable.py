@@ -1,5 +1,5 @@
-"""Predictions of --portable: every observed difference was predicted, every prediction can be
-observed.
+"""Predictions of --portable: every observed difference between runtimes was predicted, and every
+predicted one can be observed.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ pytestmark = pytest.mark.skipif(
 )
 
 SHIPPED = sorted((Path(__file__).resolve().parents[1] / "data").glob("*.tflite"))
-RUNS = 3  # with other random inputs each
-MOST_CASES = 100  # at least so many operators and types have rows
+RUNS = 3  # each with other random inputs
+MOST_CASES = 100  # minimum number of operator and type pairs with rows
 
 
 def available() -> list[str]:
@@ -44,7 +44,7 @@ def place(told: OperatorPortability) -> int:
 
 
 def outcomes(cuts: Sequence[Runnable], folder: Path) -> dict[str, dict[str, Outcome]]:
-    """Results by runtime and by name of the case."""
+    """Results by runtime, then by the cut-out operator's name."""
     found = {}
     for runtime in available():
         (folder / runtime).mkdir()
@@ -60,7 +60,9 @@ def distance(first: Outcome, second: Outcome) -> int:
 def unpredicted(
     told: OperatorPortability, found: dict[str, Outcome]
 ) -> Iterator[tuple[str, str, int]]:
-    """Pairs of runtimes whose results differ more than predicted."""
+    """(runtime, runtime, difference in integers) for each pair of runtimes that differs more than
+    predicted.
+    """
     said = {(pair.first, pair.second): pair.largest for pair in told.pairs}
     for pair in combinations([name for name in found if found[name].outputs], 2):
         apart = distance(found[pair[0]], found[pair[1]])
@@ -69,7 +71,9 @@ def unpredicted(
 
 
 def seen_beyond(models: Mapping[str, bytes], folder: Path) -> list[str]:
-    """Differences on random inputs, by operator, that were not predicted; `models` by name."""
+    """Texts for differences on random inputs that were not predicted, operator by operator;
+    `models`: name -> bytes.
+    """
     rng = np.random.default_rng(7)
     cuts: dict[str, tuple[str, OperatorPortability, CutOperator]] = {}
     for model, data in models.items():
@@ -93,8 +97,8 @@ def seen_beyond(models: Mapping[str, bytes], folder: Path) -> list[str]:
 def witnessed(
     told: OperatorPortability, data: bytes, name: str, rng: np.random.Generator
 ) -> tuple[CutOperator, int | None] | None:
-    """The operator alone, with the inputs of the predicted difference, and the output channel to
-    compare, None for all of them.
+    """(the operator alone, with the inputs for which a difference is predicted; the output channel
+    to compare, None: all channels). None if no difference is predicted.
     """
     cutter, index = Cutter(data), place(told)
     operator = told.address.rpartition(" ")[2]
@@ -124,7 +128,7 @@ def witnessed(
 
 
 def not_shown(models: Mapping[str, bytes], folder: Path) -> list[str]:
-    """Predictions whose case does not show the predicted distance in any two runtimes."""
+    """Texts for predictions whose inputs give the predicted difference in no two runtimes."""
     rng = np.random.default_rng(7)
     cases = {}
     for model, data in models.items():
@@ -147,7 +151,7 @@ def not_shown(models: Mapping[str, bytes], folder: Path) -> list[str]:
 
 
 def test_every_operator_of_the_rules_gives_integers_as_predicted(tmp_path: Path) -> None:
-    """A sound model of each operator and type, in all runtimes."""
+    """A model without findings for each operator and type, in all runtimes."""
     known = {}
     for case in SATISFIED.values():
         told = portability(read(case.model())).operators
@@ -173,7 +177,7 @@ def test_every_predicted_difference_can_be_observed(model: Path, tmp_path: Path)
 
 
 def converted(folder: Path, count: int | None = None) -> dict[str, bytes]:
-    """The fixtures with integers, or a sample of `count` of them."""
+    """The fixtures that have quantized tensors, by name; with `count`, a sample of so many."""
     paths = sorted([*folder.glob("*int8*.tflite"), *folder.glob("*int16x8*.tflite")])
     if count is not None:
         paths = random.Random(0).sample(paths, count)  # noqa: S311 - a choice of tests

@@ -1,4 +1,6 @@
-"""Distances of functions over an interval equal those counted integer by integer."""
+"""The largest distance of two functions over an interval, computed step by step, equals that over
+all integers.
+"""
 
 from __future__ import annotations
 
