@@ -1,4 +1,4 @@
-"""Alignment of the real converter's models: sound models are unchanged."""
+"""Alignment of models of the real converter: models without findings are unchanged."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from tflite_align.record import replace
 
 
 @pytest.mark.parametrize("kind", ["float32", "uint8", "int8"])
-def test_the_border_is_converted_as_a_whole_or_left_with_a_reason(
-    fixture_model: Any, kind: str
-) -> None:
-    """All graph inputs and outputs of a fixture are converted, or none with a reason."""
+def test_all_graph_inputs_and_outputs_are_converted_or_none(fixture_model: Any, kind: str) -> None:
+    """Either all graph inputs and outputs of a fixture get the type, or none does and the report
+    says why.
+    """
     data = fixture_model.read_bytes()
     found = converted(data, kind, kind, verify=False)
     if found.report.reasons:
@@ -36,7 +36,7 @@ THREE = ("tflm", "ethos-u55", "xnnpack")
 
 
 def test_a_dealigned_network_is_aligned_for_three_targets_at_once(fixtures_dir: Path) -> None:
-    """A real network whose every activation got a scale of its own."""
+    """A real network in which each activation was given another scale."""
     import dealign
 
     data = dealign.dealign((fixtures_dir / "inception_int8.tflite").read_bytes(), seed=1)

@@ -1,4 +1,6 @@
-"""`check` on many files: output is independent of the number of processes and lists every file."""
+"""`check` of many files: the output does not depend on the number of processes and lists every
+file.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fixtures_dir: Path) 
 
 
 def run(folder: Path, *arguments: str) -> tuple[int, str, str, dict[str, bytes]]:
-    """The command line in a process of its own: status, stdout, stderr, reports."""
+    """(exit status, stdout, stderr, report files) of the command line in a separate process."""
     reports = [word for name in FORMS for word in ("--report", name)]
     ran = subprocess.run(
         [sys.executable, "-m", "tflite_align", "check", "zoo", *reports, *arguments],

@@ -1,4 +1,6 @@
-"""The converted fixtures: described correctly, and read equally by both readers."""
+"""The fixtures made by the converter: their description is right, and both ways of reading them
+agree.
+"""
 
 from __future__ import annotations
 

@@ -30,17 +30,17 @@ from tflite_align.verify.judges import judge_file
 PLAIN = AlignOptions(verify=False)
 GATES = ("litert-ref", "litert", "xnnpack", "tflm", "ethos-u55")
 
-# Models whose findings are real, and said to be so where they come from.
+# Models whose findings are known defects, confirmed by their source.
 REAL_VIOLATORS = {
     "coral/deeplabv3_mnv2_dm05_pascal_quant_2019.tflite",
     "coral/deeplabv3_mnv2_dm05_pascal_quant_2019_edgetpu.tflite",
-    "litert/blockwise_quantized.tflite",  # LiteRT dies of an ADD whose operands have no scale
-    "tflm/keyword_scrambled_8bit.tflite",  # LiteRT dies of an SVDF whose state is int8
+    "litert/blockwise_quantized.tflite",  # LiteRT aborts on an ADD whose operands have no scale
+    "tflm/keyword_scrambled_8bit.tflite",  # LiteRT aborts on an SVDF whose state is int8
     "tflm/person_detect.tflite",
 }
 
 
-# Outputs of MUL declare a step of 3e-30: dead, and widened 1e30 times they would be another model.
+# Outputs of MUL declare a step of 3e-30 (always 0): widened 1e30 times, the model would differ.
 LEFT_ALONE = {"coral/traffic_model.tflite": {"window/MUL/wrap"}}
 
 

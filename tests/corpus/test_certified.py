@@ -1,6 +1,7 @@
 """Certificates of real models and of their alignments.
 
-Alignments without a certificate, and operators that are not certified, are in tables with reasons.
+Two tables list, with reasons, alignments without a certificate and operators that are not
+certified.
 """
 
 from __future__ import annotations
@@ -16,20 +17,20 @@ from tflite_align.certify.verified import verify_certificate
 
 # model -> why its alignment has no certificate
 WITHOUT = {
-    # TANH's output has a range that begins at 0 for the sake of a CONCATENATION: a clamp, by what the
-    # file states, that its new parameters do not keep.
+    # The output range of TANH begins at 0, since it is the CONCATENATION's. By the file this is a
+    # clamp at 0, which its new parameters do not have.
     "violators/litert_torch_inception_pc.tflite": "TANH: its operands or parameters changed, and it can be 128",
-    # The range of an average's operand is narrowed to that of its output: readers can tell.
+    # The range of an average's operand is narrowed to its output's, which changes averages.
     "violators/onnx2tf269_unet_int8.tflite": "CONV_2D: its operands or parameters changed, and it can be 8.94845 LSB off",
 }
-# Models that take long; of the first two there is no certificate (an average's operand is narrowed;
+# Models that take long. The first two have no certificate (an average's operand is narrowed;
 # ARG_MAX has no row).
 SLOW = {
     "dealigned/movenet_single_pose_lightning_ptq.tflite",
     "dealigned/deeplab_mobilenet_edgetpu_slim_cityscapes_quant.tflite",
     "violators/onnx2tf269_ssd_i16x8.tflite",
 }
-# MLPerf Tiny: operators of which nothing is shown.
+# MLPerf Tiny: operators that are not certified.
 LEFT = {
     "ad01_int8.tflite": [],
     "kws_ref_model.tflite": ["SOFTMAX"],

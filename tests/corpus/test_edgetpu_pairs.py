@@ -44,7 +44,7 @@ def graph(operators: list[OperatorSpec]) -> bytes:
 
 
 def compiled(mapped: int) -> bytes:
-    """The chain with its first `mapped` operators replaced by one Edge TPU operator."""
+    """The chain of operators with its first `mapped` ones replaced by one Edge TPU custom operator."""
     custom = unary("CUSTOM", "x", CHAIN[mapped - 1].outputs[0])
     return graph([replace(custom, custom_code=edgetpu_pairs.CUSTOM), *CHAIN[mapped:]])
 

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.backends
 PLAIN = AlignOptions(verify=False)
 SAME_SCALE = "quantization parameters violate the same scale constraint"
 
-# Broken files that it refuses for equal scales.
+# Files of the corpus that it refuses since scales are not equal.
 REFUSED = {
     "coral/deeplabv3_mnv2_dm05_pascal_quant_2019.tflite",
     "coral/deeplabv3_mnv2_dm05_pascal_quant_2019_edgetpu.tflite",
@@ -35,7 +35,7 @@ REFUSED = {
     "violators/onnx2tf269nocheck_inception_int8.tflite",
     "violators/tinynn_yolo_i8ptq.tflite",
 }
-# What it says of a file, where that is not what `check` says, and why.
+# File -> (the verifier's message where it differs from `check`, reason).
 OTHERWISE = {
     "litert/blockwise_quantized.tflite": ("crashed", "blockwise scales"),
     "litert/qwen_fc_blockwise_quantized.tflite": ("crashed", "blockwise scales"),

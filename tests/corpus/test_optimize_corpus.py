@@ -16,7 +16,7 @@ from tflite_align.verify.verification import verify
 PLAIN = AlignOptions(verify=False)
 OPTIMIZE = AlignOptions(verify=False, optimize=True)
 
-# Converter's file -> QUANTIZE operators within one type that the producer can do without.
+# Converter's file -> number of QUANTIZE between equal types that can be folded into the producer.
 FOLDED = {
     "dense_concat_int16x8.tflite": 3,
     "unet_int16x8.tflite": 1,

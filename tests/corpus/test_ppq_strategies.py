@@ -1,8 +1,9 @@
-"""On real models no strategy of PPQ's that inserts as few QUANTIZE operators comes out better.
+"""On real models no PPQ strategy with at most as many QUANTIZE operators is better.
 
-Measured in declared readings, over all kinds of inputs, at the outputs that verification judges.
-A wider range un-does what the file declares to be clipped: then less is lost against the float
-twin, and more against the twin that clips as the file does. Better is what is better in both.
+Compared are the SQNR of declared readings, over all kinds of inputs, at the outputs that
+verification judges. A strategy that widens a range removes a clamp that the file declares: it comes
+nearer to the float twin, which does not clip, and farther from the twin that clips as the file
+does. It counts as better only if it is nearer to both.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ _REST = (
     "violators/tinynn_head_u8qat",
 )
 
-# (reference, answer, judged output, kind of inputs) -> SQNR in dB
+# (reference twin, name of the aligned file, judged output, kind of inputs) -> SQNR in dB
 Levels = Mapping[tuple[str, str, int, str], float]
 
 
@@ -71,8 +72,8 @@ def test_no_strategy_with_as_few_quantize_is_better(corpus_dir: Path, name: str)
             assert min(more) <= _LESS_DB, (other, output, more)
 
 
-def test_a_wider_range_undoes_what_the_file_declares_to_be_clipped(corpus_dir: Path) -> None:
-    """PPQ's policy `large` is better against the float twin, and much worse against the declared
+def test_a_wider_range_removes_a_declared_clamp(corpus_dir: Path) -> None:
+    """PPQ's policy `large` is better against the float twin, but much worse against the declared
     reading.
     """
     data = (corpus_dir / "violators/tinynn_yolo_i8ptq.tflite").read_bytes()

@@ -22,7 +22,7 @@ WAYS = {
 
 
 def preserved(data: bytes, options: AlignOptions) -> int:
-    """Changes that were made; fails where anything else changed."""
+    """The number of changes that the alignment declares; fails if any other byte changed."""
     result = align(data, options)
     if not result.report.changes:
         assert result.data == data

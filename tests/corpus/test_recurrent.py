@@ -53,7 +53,9 @@ def hidden(graph: fb.SubGraphT, op: fb.OperatorT, model: fb.ModelT) -> None:
 
 
 def bias_scale(graph: fb.SubGraphT, op: fb.OperatorT, model: fb.ModelT) -> None:
-    """Gate biases three times as coarse, their values as they were."""
+    """Make the scales of the gate biases three times as large; the integers are changed so that
+    real values stay.
+    """
     for index in (12, 13, 14, 15):
         tensor = graph.tensors[op.inputs[index]]
         scale(tensor, 3.0)
@@ -63,7 +65,7 @@ def bias_scale(graph: fb.SubGraphT, op: fb.OperatorT, model: fb.ModelT) -> None:
 
 
 def weight_zero_point(graph: fb.SubGraphT, op: fb.OperatorT, model: fb.ModelT) -> None:
-    """Input weights shifted by 2, their values as they were."""
+    """Give the input weights zero point 2 and add 2 to the integers, so that real values stay."""
     for index in (1, 2, 3, 4):
         tensor = graph.tensors[op.inputs[index]]
         buffer = model.buffers[tensor.buffer]
@@ -73,7 +75,9 @@ def weight_zero_point(graph: fb.SubGraphT, op: fb.OperatorT, model: fb.ModelT) -
 
 
 def output(graph: fb.SubGraphT, op: fb.OperatorT, model: fb.ModelT) -> None:
-    """The output and the RESHAPE after it get 1.7 times the scale; the state is unchanged."""
+    """Make the scale of the output, and of the RESHAPE behind it, 1.7 times as large; the state is
+    unchanged.
+    """
     result = op.outputs[0]
     for other in graph.operators:
         if len(other.inputs) and other.inputs[0] == result and len(other.inputs) == 2:
@@ -97,7 +101,7 @@ def test_a_fault_inside_an_lstm_is_repaired(fault: Fault, corpus_dir: Path, tmp_
     assert result.report.findings
     assert result.report.remaining == ()
     before, after = run(data, tmp_path / "before"), run(result.data, tmp_path / "after")
-    # A cell state twice as coarse and weights rounded anew cost a few steps of the output.
+    # A cell state with twice the scale and weights rounded again change the output by a few steps.
     assert np.max(np.abs(after - before)) <= 6
     assert np.mean(np.abs(after - before)) < 0.5
 

@@ -45,8 +45,8 @@ _TYPES = {number: name.lower() for number, name in enum_names(schema.TensorType)
 
 
 def _check_bytes(data: bytes, written: Written) -> bytes:
-    """The written bytes; fails if anything outside the declared patches differs from `data`, which
-    begins `prefix` bytes later.
+    """The written bytes. Fails if, outside the declared patches, they differ from `data`, which
+    begins at byte `written.prefix`.
     """
     out = written.join()
     body = bytearray(out[written.prefix :])
@@ -122,7 +122,7 @@ def _same_options(mine: Any, theirs: Any) -> None:
 
 
 def _no_change(model: Model) -> Iterator[Edit]:
-    """Edits that set every field to its present value."""
+    """Edits that set each field to the value that it has."""
     for graph in model.subgraphs:
         at = graph.index
         for tensor in graph.tensors:
@@ -263,7 +263,7 @@ def test_the_runtime_still_accepts_the_written_file(corpus_model: Path, tmp_path
 
 
 def _allocates(path: Path) -> bool:
-    # In a process of its own: some broken models end the process.
+    # Run in a separate process, which some broken models abort.
     command = [sys.executable, "-c", ALLOCATE, str(path)]
     run = subprocess.run(command, capture_output=True, check=False, timeout=120)
     return run.returncode == 0

@@ -8,9 +8,9 @@ from tests.support.litert_shapes import asked, unlike
 from tflite_align.checks.shapes.inference import inferred
 from tflite_align.format.reader import read
 
-LARGEST = 4 << 20  # bytes of a file that is asked about
+LARGEST = 4 << 20  # bytes; larger files are not tested
 
-# Files whose shapes are not those that LiteRT finds, and why.
+# Files whose shapes differ from those that LiteRT allocates -> the reason.
 STALE = {
     "dilated_conv.tflite": "the converter left the shape of SPACE_TO_BATCH_ND and what follows",
 }

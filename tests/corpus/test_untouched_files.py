@@ -1,4 +1,6 @@
-"""A file as its converter wrote it has no errors where its target's runtime computes it."""
+"""Files as their converters wrote them have an error finding only if the target's runtime refuses
+or miscomputes them.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ import pytest
 from tflite_align import check
 from tflite_align.verify.judges import available, judge_file
 
-# Taken and computed wrongly: TFLM pads SPACE_TO_BATCH_ND with memory that nobody wrote.
+# Accepted but computed wrongly: TFLM pads SPACE_TO_BATCH_ND with uninitialized memory.
 WRONG = {("tflm", "dilated_conv.tflite")}
 
 

@@ -15,8 +15,8 @@ from tflite_align.verify.verification import verify
 
 pytestmark = pytest.mark.corpus
 
-# violators/ model -> dB of its declared reading against the float model it was made from, as
-# INDEX.json has it for one repaired form (its "one_repair").
+# violators/ model -> SQNR in dB of its declared reading against the original float model, from
+# INDEX.json (for its repaired form "one_repair").
 DECLARED = {
     "onnx2tf269_unet_int8": 44.1,
     "onnx2tf269_ssd_int8": 29.1,
@@ -39,7 +39,9 @@ def read(corpus_dir: Path, name: str) -> bytes:
 
 
 def fitted(data: bytes, inputs: np.ndarray) -> np.ndarray:
-    """The corpus's inputs (channels first) in the layout of the model's input."""
+    """The corpus's inputs, which are stored with channels first, in the layout of the model's
+    input.
+    """
     graph = parse(data).subgraphs[0]
     first = int(graph.tensors[graph.inputs[0]].shape[1]) == inputs.shape[1]
     return inputs if first else inputs.transpose(0, 2, 3, 1)
@@ -92,7 +94,7 @@ def test_a_crash_of_a_judge_is_reported(corpus_dir: Path, name: str) -> None:
     assert found.status == "crashed"
     assert found.reason.startswith("SIG")
     verification = verify(data, data, judges=["litert"])
-    # It writes past its memory: now and then a run of it survives.
+    # It writes beyond its memory, so that some runs do not crash.
     assert [verdict.word for verdict in verification.judges] in (["unchanged"], ["accepted"])
     assert verification.word in ("skipped", "inconclusive")
 

@@ -1,8 +1,7 @@
-"""Real converters, each in an environment of its own that is made here and kept.
+"""Real converters, each in its own environment, which is made on first use and kept.
 
-Environment
-    TFLITE_ALIGN_CONVERTERS   the folder of these environments; default pytest's cache
-    see scripts/converters.py for what they are installed from
+The environment variable TFLITE_ALIGN_CONVERTERS names the folder of these environments; default:
+pytest's cache. scripts/converters.py lists what they are installed from.
 """
 
 from __future__ import annotations
@@ -31,7 +30,9 @@ def environments(request: pytest.FixtureRequest) -> Path:
 def ran_recipe(
     environments: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str, str], Path]:
-    """Runs a recipe, by its heading and the net, once; returns the folder of its files."""
+    """A function (heading of a recipe, network) that runs the recipe, once for each pair, and
+    returns the folder with its files.
+    """
     known: dict[tuple[str, str], Path] = {}
     absent: dict[str, str] = {}
 

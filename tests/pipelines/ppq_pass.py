@@ -38,15 +38,15 @@ from esp_ppq.quantization.optim import (
     QuantizeSimplifyPass,
 )
 
-# int8, a scale a tensor, any zero point: what TFLite's activations are.
+# Like TFLite's activations: int8, one scale per tensor, any zero point.
 POLICY = QuantizationPolicy(
     QuantizationProperty.PER_TENSOR
     | QuantizationProperty.ASYMMETRICAL
     | QuantizationProperty.LINEAR
 )
-# esp-ppq works out zero points of asymmetric configurations from 0 upwards.
+# esp-ppq gives asymmetric configurations zero points of at least 0.
 UNSIGNED = 128
-# Operands that follow each other in a circle keep the pass busy for ever.
+# The pass never ends if operands refer to each other in a circle.
 SECONDS = 5
 
 
@@ -65,7 +65,9 @@ def configuration(scale: float, zero_point: int) -> TensorQuantizationConfig:
 
 
 def quantized(graph: dict[str, Any]) -> BaseGraph:
-    """The graph with a configuration for each operand, as esp-ppq's quantizer leaves it."""
+    """The graph with a quantization configuration for each operand, as esp-ppq's quantizer makes
+    it.
+    """
     built = BaseGraph(name="graph")
     variables = {name: built.create_variable(name=name) for name in graph["tensors"]}
     for name in graph["inputs"]:
@@ -99,7 +101,9 @@ def quantized(graph: dict[str, Any]) -> BaseGraph:
 
 
 def activate(graph: BaseGraph) -> None:
-    """Set parameters as calibration does, for every configuration that is its own root."""
+    """Set parameters, as calibration does, for every configuration that does not refer to another
+    one.
+    """
     for operation in graph.operations.values():
         for config, _ in operation.config_with_variable:
             if config.state == QuantizationStates.INITIAL:

@@ -1,7 +1,8 @@
-"""Trained network, real converter, alignment: the result computes what the float network does.
+"""Trained network, real converter, alignment: the aligned file computes what the float network
+does.
 
 Each row lists the findings in the pinned converter's output and how each runtime treats the file.
-If a converter is fixed, its row fails and is changed to no findings.
+When a converter is fixed, its row fails and is changed to no findings.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from tflite_align import AlignOptions, align, check
 pytestmark = pytest.mark.pipelines
 
 REFUSED = "refused"
-LOST_DB = 1.0  # a file without findings, and what alignment may cost
+LOST_DB = 1.0  # no findings; dB that alignment may cost
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +86,7 @@ CASES = [
         net="detector",
         found={"fixed/TANH": 2},
         before={"tflm": 2.0},
-        least=4.0,  # the converter declares tanh's output without its negative half
+        least=4.0,  # the converter declares a range without negative values for the output of TANH
     ),
     Case(recipe="litert-torch", net="unet", least=25.0),
     Case(recipe="ai-edge-quantizer", net="unet", least=25.0),
@@ -95,7 +96,9 @@ CASES = [
 
 @dataclass(frozen=True, kw_only=True)
 class Files:
-    """The converter's file, the aligned file, and the float network's outputs on held-out inputs."""
+    """The converter's file, the aligned file, and the float network's outputs on inputs that were
+    not used for training.
+    """
 
     given: Path
     aligned: Path
@@ -133,7 +136,9 @@ def test_the_converter_writes_the_expected_findings(case: Case, files: Files) ->
 def test_aligned_models_compute_what_the_float_network_does(
     case: Case, files: Files, kernels: str
 ) -> None:
-    """Refused or wrong before, as listed; close to the float network after alignment."""
+    """As written, the file is refused or wrong as the row says; aligned, its outputs are close to
+    the float network's.
+    """
     before = run(files.given, kernels, files.inputs)
     after = run(files.aligned, kernels, files.inputs)
     if after.absent:
@@ -153,7 +158,7 @@ def test_aligned_models_compute_what_the_float_network_does(
 
 
 def test_aligning_twice_changes_nothing(case: Case, files: Files) -> None:
-    """No findings remain, and a file without findings is returned unchanged."""
+    """No findings remain after alignment, and a second alignment returns the same bytes."""
     given, aligned = files.given.read_bytes(), files.aligned.read_bytes()
     assert check(aligned).findings == ()
     assert align(aligned, AlignOptions(verify=False)).data == aligned
@@ -167,7 +172,9 @@ def test_aligning_twice_changes_nothing(case: Case, files: Files) -> None:
 def test_one_step_in_the_converters_process_gives_the_same(
     ran_recipe: Callable[[str, str], Path], recipe: str, net: str
 ) -> None:
-    """convert_and_align() in the converter's process gives the file of the separate command."""
+    """convert_and_align(), called in the converter's process, gives the same bytes as the command
+    line.
+    """
     folder = ran_recipe(recipe, net)
     in_one_step = (folder / "in_one_step.tflite").read_bytes()
     assert in_one_step == (folder / "aligned.tflite").read_bytes()

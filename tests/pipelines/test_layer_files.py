@@ -1,7 +1,7 @@
-"""One-layer models of converters, in each quantization mode, against every runtime.
+"""One-layer models of converters, in each quantization mode, in every runtime.
 
-A file that a runtime or Vela refuses has an error finding; a file with an error finding that a
-runtime accepts gives better results after alignment. Exceptions are in tables with reasons.
+A file that a runtime or Vela refuses must have an error finding. A file with an error finding that
+a runtime accepts must give better outputs after alignment. Exceptions are in tables, with reasons.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ pytestmark = pytest.mark.pipelines
 TARGETS = ("litert", "xnnpack", "tflm", "ethos-u55", "ethos-u85")
 RUNTIMES = TARGETS[:3]
 MAKING_TAKES_AT_MOST = 7200  # seconds
-AT_ONCE = 150  # files that lie in a folder for a runtime at one time
-GAINED_DB = 0.5  # against the float file, by the alignment of what has an error and runs
+AT_ONCE = 150  # number of files that a runtime's process gets at a time
+GAINED_DB = 0.5  # dB gained by alignment, against the float file
 
-# Converter -> least number of files that it writes here, and the scripts that make them:
+# Converter -> minimum number of files that it writes here, and the scripts that make them:
 # (environment, script, arguments). TensorFlow's environment has no name.
 MADE: Mapping[str, tuple[int, Sequence[tuple[str, str, tuple[str, ...]]]]] = {
     "TensorFlow and ai-edge-quantizer": (
@@ -45,7 +45,7 @@ MADE: Mapping[str, tuple[int, Sequence[tuple[str, str, tuple[str, ...]]]]] = {
         ],
     ),
 }
-# (target, file) -> why an error stands though alignment gains nothing.
+# (target, file) -> why an error finding is right although alignment gains nothing.
 _DROPPED = "the net takes every second channel, and none that is wrong"
 NOTHING_GAINED = {
     (target, f"torch_stack-onnx2tf_{way}"): _DROPPED
@@ -94,7 +94,7 @@ def test_refused_files_have_an_error_finding(
     tmp_path: Path,
     record_property: Callable[[str, object], None],
 ) -> None:
-    """The two numbers are in the file that `--junit-xml` writes."""
+    """The numbers of files and of refusals are recorded in the `--junit-xml` report."""
     outcomes = _asked(files, target, tmp_path)
     refused = [name for name, outcome in outcomes.items() if outcome.error]
     unnamed = {name: outcomes[name].error for name in refused if not _errors(files[name], target)}
@@ -107,7 +107,7 @@ def test_refused_files_have_an_error_finding(
 def test_error_findings_on_running_files_are_justified(
     files: dict[str, bytes], target: str, tmp_path: Path
 ) -> None:
-    """Aligned, the file is nearer to the float network than it was."""
+    """Aligned, the file's outputs are nearer to the float network's than before."""
     outcomes = _asked(files, target, tmp_path)
     wrong = [n for n, out in outcomes.items() if not out.error and _errors(files[n], target)]
     options = AlignOptions(targets=(target,), verify=False)
@@ -125,14 +125,14 @@ def test_error_findings_on_running_files_are_justified(
 
 
 def _reference(name: str, base: Mapping[str, bytes], floats: Mapping[str, Outcome]) -> np.ndarray:
-    """Outputs of the same converter's float file of that net."""
+    """Outputs of the float file that the same converter wrote for this network."""
     net = name.partition("-")[0]
     (twin,) = (other for other in base if other.partition("-")[0] == net)
     return real_outputs(base[twin], floats[twin].outputs)
 
 
 def _sqnr(values: np.ndarray, reference: np.ndarray) -> float:
-    """SQNR in dB; a runtime that refuses the aligned file gives no values."""
+    """SQNR in dB; -inf if the runtime refused the file and there are no values."""
     if values.shape != reference.shape:
         return -np.inf
     noise = float(np.square(values - reference).sum())

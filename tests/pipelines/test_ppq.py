@@ -15,7 +15,7 @@ pytestmark = pytest.mark.pipelines
 
 @pytest.fixture(scope="session")
 def python(environments: Path) -> str:
-    """An interpreter with esp-ppq; skips with pip's reason where it does not install."""
+    """The path of a Python with esp-ppq. Skips, with pip's reason, if it cannot be installed."""
     try:
         return str(environment("esp-ppq", environments))
     except NotInstalledError as error:

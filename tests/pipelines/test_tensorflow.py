@@ -1,4 +1,4 @@
-"""TensorFlow's converter writes no broken file today, and alignment leaves its files unchanged."""
+"""TensorFlow's converter writes no file with findings, and alignment leaves its files unchanged."""
 
 from __future__ import annotations
 
