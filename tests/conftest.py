@@ -35,7 +35,7 @@ from hypothesis import settings
 import make_fixtures
 from fixture_nets import NETS
 
-# An example's duration says nothing, as the machine may be busy.
+# No time limit for an example: the machine may be busy.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
@@ -82,7 +82,9 @@ def fixtures_dir(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
 
 
 def _fixtures_key() -> str | None:
-    """Digest of the converter's version and the scripts; None without TensorFlow."""
+    """Digest of the converter's version and of the scripts that make the fixtures; None without
+    TensorFlow.
+    """
     asked = subprocess.run(
         [TF_PYTHON, "-c", TF_VERSION], capture_output=True, text=True, check=False
     )
@@ -114,7 +116,9 @@ def fixture_model(request: pytest.FixtureRequest, fixtures_dir: Path) -> Path:
 
 @pytest.fixture
 def interruptible() -> Iterator[None]:
-    """Let SIGINT reach the processes that a test starts, even if a shell's `&` ignores it."""
+    """Processes that the test starts get SIGINT, even if the tests run in the background of a
+    shell, which ignores it.
+    """
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -157,7 +161,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
-    """The browser; tests that need it are skipped without one."""
+    """A browser; without one, tests that need it are skipped."""
     playwright = pytest.importorskip(
         "playwright.sync_api", reason="playwright is not installed: pip install playwright"
     )

@@ -77,29 +77,31 @@ LAZY = {
     "tosa_converter_for_tflite",
 }  # fmt: skip
 
-# What the independent checker of certificates may import: nothing that it checks. It opens modules
-# of the package `tflite` by name.
+# Modules that the independent checker of certificates may import: none that makes certificates.
+# It also imports modules of the package `tflite`, by name.
 CHECKER = {
     "__future__", "collections.abc", "dataclasses", "fractions", "functools", "hashlib",
     "importlib", "math", "numpy", "re", "typing",
 }  # fmt: skip
 CHECKER_STATEMENTS = 740
 
-# What opens, moves or removes files, by the last name of the call.
+# Functions that open, move or remove files, by their last name.
 OPENERS = {
     "NamedTemporaryFile", "TemporaryDirectory", "fromfile", "memmap", "mkdir", "mkdtemp",
     "mkstemp", "mmap", "open", "read_bytes", "read_text", "rename", "rmtree", "tofile", "touch",
     "unlink", "write_bytes", "write_text",
 }  # fmt: skip
-# The generated object API re-packs a model and loses what it does not know: never for OUT.
+# Names of the generated object API, which loses fields that it does not know: never used for OUT.
 OBJECT_API = {"InitFromObj", "InitFromPackedBuf", "ModelT", "Pack", "schema_py_generated"}
 
-# Put together here so that this file does not hold them itself.
+# Made from parts, so that this file does not contain the words.
 MACHINE_PATHS = tuple(f"/{name}/" for name in ("work", "root"))
 
 
 def _name(path: Path) -> str:
-    """`checker`, `verify/litert`; a package's own file is the package's name."""
+    """A module's path in the package: `checker`, `verify/litert`; for a package's __init__.py the
+    package's name.
+    """
     parts = path.relative_to(PACKAGE).with_suffix("").parts
     return "/".join(parts[:-1] if len(parts) > 1 and parts[-1] == "__init__" else parts)
 
@@ -118,7 +120,7 @@ def _tree(path: Path) -> ast.Module:
 
 
 def _imports(path: Path) -> Iterator[tuple[str, ast.AST]]:
-    """Dotted names imported anywhere in a module, relative ones made absolute, with their node."""
+    """(dotted name, node) of each import, also inside functions; relative ones are resolved."""
     package = path.relative_to(CHECKOUT).with_suffix("").parts[:-1]
     for node in ast.walk(_tree(path)):
         if isinstance(node, ast.Import):
@@ -133,7 +135,9 @@ def _imports(path: Path) -> Iterator[tuple[str, ast.AST]]:
 
 
 def _rooms_imported(path: Path) -> set[str]:
-    """Rooms of this package that a module imports; a public name of it counts as __init__."""
+    """The rooms of this package that a module imports; importing a public name counts as room
+    __init__.
+    """
     rooms = set()
     for dotted, _ in _imports(path):
         head, *rest = dotted.split(".")
@@ -169,7 +173,7 @@ def test_a_room_imports_earlier_tiers_alone() -> None:
 
 
 def test_no_module_imports_itself_by_way_of_others() -> None:
-    """Late imports count: a circle is one whenever it is closed."""
+    """Imports inside functions count, too."""
     modules = {".".join([PACKAGE.name, *_name(path).split("/")]): path for path in MODULES}
     imported = {name: set[str]() for name in modules}
     for name, path in modules.items():
@@ -194,9 +198,9 @@ def test_inside_the_package_imports_are_relative() -> None:
 
 
 def test_folders_import_nothing() -> None:
-    """Names are imported from the module that defines them, which keeps start-up short.
+    """An empty __init__.py keeps start-up short: each name is imported from its own module.
 
-    The package and the store, whose names are public, import on access.
+    The package itself and `store` import their public names on first access.
     """
     public = {PACKAGE, PACKAGE / "store"}
     folders = [path for path in MODULES if path.name == "__init__.py" and path.parent not in public]
@@ -245,7 +249,7 @@ def test_files_are_opened_by_their_doors_alone() -> None:
 
 def test_file_doors_are_needed() -> None:
     present = {_name(path): path for path in MODULES if _name(path) in FILE_DOORS}
-    # resources asks whether a folder is there and opens nothing: it is the door's address.
+    # `resources` only tests whether a folder exists.
     shut = [name for name, path in present.items() if name != "resources" and not _opens(path)]
     assert shut == []
 
@@ -291,7 +295,9 @@ def test_the_functions_of_kernels_import_nothing_else_of_the_package() -> None:
 
 
 def test_the_checker_is_small() -> None:
-    """Statements, however many lines the formatter gives them, without imports and docstrings."""
+    """The limit counts statements without imports and docstrings, whatever number of lines they
+    have.
+    """
     assert sum(map(_statements, _checker())) <= CHECKER_STATEMENTS
 
 
@@ -314,7 +320,7 @@ def test_a_heavy_library_is_imported_when_it_is_used() -> None:
 
 
 def _words(path: Path) -> Iterator[str]:
-    """Every name that a module reads, writes or imports."""
+    """Every name that a module uses, assigns or imports."""
     for node in ast.walk(_tree(path)):
         if isinstance(node, ast.Attribute):
             yield node.attr
@@ -325,14 +331,16 @@ def _words(path: Path) -> Iterator[str]:
 
 
 def test_the_object_api_is_for_twins_alone() -> None:
-    """Verification builds twins with it; written files are never packed by it."""
+    """Verification may build float twins with the object API; written files are never packed with
+    it.
+    """
     others = [path for path in MODULES if _room(path) != "verify"]
     wrong = [f"{_file(path)}: {name}" for path in others for name in {*_words(path)} & OBJECT_API]
     assert sorted(wrong) == []
 
 
 def _tracked() -> list[Path]:
-    """Files in git or new ones that are not ignored; every file without a checkout (an sdist)."""
+    """Files in git and new ones that are not ignored; without git (in an sdist) every file."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     try:
         run = subprocess.run(command, cwd=CHECKOUT, capture_output=True, check=True)
@@ -368,7 +376,7 @@ SKIPS = {"skip", "skipif", "xfail", "importorskip", "skipTest"}
 
 
 def _silent_skips(path: Path) -> Iterator[int]:
-    """Lines that skip a test and give no reason."""
+    """Line numbers of skips that give no reason."""
     calls = list(_calls(_tree(path)))
     yield from (call.lineno for name, call in calls if name in SKIPS and not _says_why(name, call))
     called = {id(call.func) for _, call in calls}
@@ -383,7 +391,7 @@ def test_every_skip_says_why() -> None:
 
 
 def test_every_record_shows_its_signature() -> None:
-    """Notebooks and editors ask for it; it needs every annotation to be importable."""
+    """Notebooks and editors show signatures, for which every annotation must be importable."""
     for path in [path for path in MODULES if path.stem not in {"__init__", "__main__"}]:
         module = importlib.import_module(f"tflite_align.{_name(path).replace('/', '.')}")
         for kind in vars(module).values():

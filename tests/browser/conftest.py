@@ -1,4 +1,4 @@
-"""A page in the browser of tests/conftest.py, which may say nothing on its console."""
+"""Opens a page in the browser of tests/conftest.py; a message on its console is an error."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import pytest
 
 @pytest.fixture
 def opened(chromium: Any, tmp_path: Path) -> Iterator[Any]:
-    """open(html, **context) -> a page with that text; its console must stay empty.
+    """A function open(html, **context) that returns a page with this content. Fails if its console
+    has a message at the end.
 
-    Requests that the page's policy refused are allowed if `refusals` are expected.
+    With `refusals`, requests that the page's security policy refused are expected.
     """
     said: list[str] = []
     pages = []

@@ -48,7 +48,7 @@ def test_opens_and_draws(report: Report, opened: Any, scheme: str, width: int) -
     assert shown == backgrounds[scheme]
 
 
-# Words whose colour is too near to that behind them (WCAG 2.1 AA), and what they are.
+# Texts whose contrast with their background is too low (WCAG 2.1 AA), with the contrast.
 FAINT = """() => {
   const paint = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
   const rgb = (colour) => { paint.clearRect(0, 0, 1, 1); paint.fillStyle = colour; paint.fillRect(0, 0, 1, 1); return [...paint.getImageData(0, 0, 1, 1).data]; };
@@ -68,7 +68,7 @@ FAINT = """() => {
   }
   return found;
 }"""
-# Elements with words that stand out of what cuts them off, or out of the page.
+# Elements whose text is cut off by their container or by the page.
 CUT_OFF = """() => {
   for (const details of document.querySelectorAll("details")) details.open = true;
   const found = [];
@@ -148,7 +148,7 @@ def large() -> Report:
 
 
 def _labels(page: Any) -> Any:
-    """Sizes on the screen, in pixels, of the labels that are drawn."""
+    """Width and height in pixels, as seen on the screen, of the labels that are drawn."""
     return page.evaluate(
         """() => { const cy = document.querySelector(".drawn-graph")._cyreg.cy;
         return cy.nodes().filter((node) => node.style("label"))
@@ -167,7 +167,7 @@ def test_labels_can_be_read_at_every_zoom(large: Report, opened: Any) -> None:
         assert min(sizes) > 9
 
 
-def test_what_is_untouched_is_folded_until_it_is_asked_for(large: Report, opened: Any) -> None:
+def test_unchanged_parts_are_folded_until_they_are_opened(large: Report, opened: Any) -> None:
     page = opened(render_html([large]))
     _drawn(page)
     count = "document.querySelector('.drawn-graph')._cyreg.cy.nodes().length"
@@ -208,8 +208,8 @@ def test_the_theme_button_switches_to_the_dark_page(report: Report, opened: Any)
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(15, 19, 24)"
 
 
-def test_begins_with_an_example(report: Report, opened: Any) -> None:
-    """The first repaired operator is selected at the start, as an example for new users."""
+def test_the_first_repaired_operator_is_selected_at_first(report: Report, opened: Any) -> None:
+    """The first repaired operator is selected when the page opens."""
     page = opened(render_html([report]))
     _drawn(page)
     assert page.locator('.list [aria-selected="true"]').inner_text() == "2 CONCATENATION repaired"
@@ -227,7 +227,7 @@ def test_groups_beyond_the_first_are_folded(opened: Any) -> None:
     assert folded.locator("figure").first.is_visible()
 
 
-def test_keyboard_finds_an_operator_and_its_why(report: Report, opened: Any) -> None:
+def test_keyboard_finds_an_operator_and_its_reasons(report: Report, opened: Any) -> None:
     page = opened(render_html([report]))
     _drawn(page)
     page.focus(".find")
@@ -255,7 +255,7 @@ def test_before_shows_the_findings(report: Report, opened: Any) -> None:
     assert page.locator(".list .word.bad").count() == 1
 
 
-def test_names_do_nothing(report: Report, opened: Any) -> None:
+def test_names_with_markup_have_no_effect(report: Report, opened: Any) -> None:
     assert report.view is not None
     operators = tuple(replace(one, name=EVIL) for one in report.view.before[0].operators)
     tensors = tuple(replace(one, name=EVIL) for one in report.view.before[0].tensors)
@@ -312,7 +312,7 @@ def test_the_table_of_many_models_fits(opened: Any, width: int) -> None:
     assert page.locator("#models tbody tr").nth(1).inner_text().count("concat.tflite") == 1
 
 
-def test_of_two_thousand_operators_the_first_400_are_listed(opened: Any) -> None:
+def test_the_first_400_of_two_thousand_operators_are_listed(opened: Any) -> None:
     report = check(_long(2000), AlignOptions(view=True), name="long.tflite")
     page = opened(render_html([report]))
     _drawn(page)
@@ -321,7 +321,7 @@ def test_of_two_thousand_operators_the_first_400_are_listed(opened: Any) -> None
 
 
 def _mostly_sound(count: int) -> bytes:
-    """A chain of convolutions with two distant operators that violate a rule."""
+    """A chain of `count` convolutions in which two distant operators violate a rule."""
     graph = Graph()
     last = "x"
     graph.activation(last, 0.05)
@@ -336,7 +336,7 @@ def _mostly_sound(count: int) -> bytes:
 
 
 def _long(count: int) -> bytes:
-    """Blocks of two convolutions and an ADD round them, with a pool that breaks a rule."""
+    """`count` residual blocks (two convolutions and an ADD), with a pool that violates a rule."""
     graph = Graph()
     graph.activation("x", 0.05)
     last, made = "x", 0

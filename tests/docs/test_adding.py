@@ -1,4 +1,6 @@
-"""docs/adding.md is executed: its blocks are applied to a copy of the project, where they work."""
+"""docs/adding.md is executed: its blocks are applied to a copy of the project and then have to
+work.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ CHANGES = [b for b in BLOCKS if b.words[:1] in (("add",), ("new",)) or b.languag
 SHELL = [b for b in BLOCKS if b.language == "sh"]
 ALIGN = ["python", "-m", "tflite_align"]
 
-# One operator through LiteRT, in every way that breaks its rules, as tests/rules does for all.
+# Runs one operator in LiteRT in every way that violates its rules, as tests/rules does for all.
 CONFORMS = """
 import pathlib
 from tests.support.kernel_batch import run_batch
@@ -42,7 +44,7 @@ assert not wrong and not right, (wrong, right)
 """
 
 
-def test_every_block_has_a_place() -> None:
+def test_every_block_is_of_a_known_kind() -> None:
     shown = [b for b in BLOCKS if b.language == "text"]
     assert [b.key for b in BLOCKS if b not in (*CHANGES, *SHELL, *shown)] == []
 
@@ -77,7 +79,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def apply(block: Block, folder: Path) -> None:
-    """Apply a patch with git, which finds the place by its context lines."""
+    """Apply a patch block with git, which finds the place by the context lines."""
     subprocess.run(
         ["git", "apply", "--recount", "-"],
         cwd=folder,
@@ -88,7 +90,7 @@ def apply(block: Block, folder: Path) -> None:
 
 
 def add(block: Block, place: Path) -> None:
-    """Add the block to the file `place`: at the end, or in operators.toml at the end of a section."""
+    """Add a block to a file: at its end or, for operators.toml, at the end of a section."""
     text = place.read_text(encoding="utf-8")
     section = "# --- data movement"
     end = text.find("\n# --- ", text.index(section) + 1) if section in text else len(text)
@@ -176,7 +178,7 @@ def test_the_arithmetic_row_names_a_function_that_computes(project: Path) -> Non
 
 @pytest.mark.skipif(os.name == "nt", reason="the compiler of this test is a script for a shell")
 def test_the_added_judge_runs(project: Path, tmp_path: Path) -> None:
-    """The added judge is a stand-in compiler that accepts only the aligned sample."""
+    """The added judge is a script that plays a compiler and accepts only the aligned sample."""
     sample = ["tests/data/sample_dealigned.tflite"]
     without = run([*ALIGN, "check", *sample, "--judge", "npu9"], project, status=1).stdout
     assert "npu9c is not on the PATH" in without

@@ -1,4 +1,4 @@
-"""Every command in the documentation is run, or is in a table with a reason why not."""
+"""Every command in the documentation is run, or is listed in a table with the reason why not."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ ELSEWHERE = {
     ("store.md", "yaml"): "docs/test_store_page.py",
     ("targets.md", "toml"): "docs/test_gate_page.py",
 }
-# What runs a block of that language here. `text`, or none, shows what programs print.
+# Language -> how its blocks are run here. Blocks of `text`, or of no language, are output.
 RUN_HERE = {"sh", "pycon", "python"}
 SHOWN = {"text", ""}
 COMMAND = re.compile(r"^(\$ |\.?/?\.venv|\.ci/|scripts/|pip |python|tflite-align|cmake |git )")
 
-# What the examples in Python find in front of them.
+# Names that the Python examples assume to be defined.
 PREAMBLE = """
 import shutil
 from pathlib import Path
@@ -94,12 +94,12 @@ def test_no_excuse_is_unneeded() -> None:
 
 
 def test_blocks_of_output_contain_no_commands() -> None:
-    """Commands are in blocks with a language that marks them, so that they are run; the usage text
-    is allowed.
+    """A command has to stand in a block whose language makes it run. The usage text is an
+    exception.
     """
     shown = [line for b in ALL if b.language in SHOWN for line in b.text.splitlines()]
     usage = [line for line in shown if line.startswith("python -m tflite_align ")]
-    # align has a form for files and one for folders.
+    # `align` has a usage line for files and one for folders.
     assert len(usage) == len(commands.commands) + 1
     assert [line for line in shown if COMMAND.match(line) and line not in usage] == []
     lines = [line for page in PAGES for line in page.read_text(encoding="utf-8").splitlines()]
@@ -109,7 +109,9 @@ def test_blocks_of_output_contain_no_commands() -> None:
 
 
 def in_order(page: Path, language: str) -> Iterator[tuple[Block, str | None]]:
-    """The page's blocks of a language that are run here, each with its expected output."""
+    """The page's blocks of a language that are run here, in order, each with its expected output
+    (None: not checked).
+    """
     for block, after in itertools.pairwise([*blocks(page), None]):
         if block is not None and block.language == language and is_run(block):
             says = after is not None and after.words == ("output",)
@@ -166,11 +168,11 @@ def test_programs_run(page: Path, tmp_path: Path) -> None:
     run(["python", "-c", "\n".join([program, *texts])], project_copy(tmp_path))
 
 
-# --- what stands in a sentence -----------------------------------------------------------------
+# --- options named in sentences ----------------------------------------------------------------
 
 
 def options_of(words: list[str]) -> set[str]:
-    """The options of a command (`words`), of tflite_align or of a script of the project."""
+    """The options of a command of tflite_align or of a script; `words`: the command's words."""
     if words[0].startswith("scripts/"):
         path = CHECKOUT / words[0]
         assert path.is_file(), words[0]
@@ -205,7 +207,7 @@ def test_options_that_are_mentioned_exist(span: str) -> None:
         known |= {
             "--check",
             "--build-arg",
-        }  # of scripts/vendor_js.py, and of docker, in sentences on them
+        }  # options of scripts/vendor_js.py and of docker, in sentences about these
     else:
         known = options_of(words)
     assert asked <= known

@@ -55,7 +55,7 @@ def test_the_github_example_uses_inputs_of_the_action() -> None:
 @BASH
 def test_the_gitlab_and_jenkins_commands_run(tmp_path: Path) -> None:
     install, *script = loaded(written_in("yaml", "tflite:"))["tflite"]["script"]
-    assert install.startswith("python -m pip install")  # the packaging tests install the wheel
+    assert install.startswith("python -m pip install")  # installing is left to the packaging tests
     (jenkins,) = (re.findall(r"sh '(.*)'", span)[0] for span in spans(PAGE) if span[:4] == "sh '")
     folder = project_copy(tmp_path)
     for command in (*script, jenkins):

@@ -23,7 +23,7 @@ def unary(
     scale: float = 0.05,
     **options: object,
 ) -> bytes:
-    """A convolution into an operator whose output has a scale of its own."""
+    """A convolution, followed by `operator`, whose output has shape `output` and scale `scale`."""
     graph = Graph()
     graph.activation("x", 0.05)
     graph.conv("x", "c", 0.1)
@@ -43,7 +43,7 @@ def wrong_axis() -> bytes:
     graph.conv("x", "y", 0.1)
     quant = Quant(scale=(0.01, 0.02, 0.03), zero_point=(0, 0, 0), axis=3)
     graph.tensors["y.w"] = replace(graph.tensors["y.w"], quant=quant)
-    for name in ("x", "y"):  # as a dynamic range model has them
+    for name in ("x", "y"):  # weights as in a dynamic range model
         graph.tensors[name] = replace(graph.tensors[name], type="float32", quant=None)
     zeros = np.zeros(3, np.float32)
     bias = replace(graph.tensors["y.b"], type="float32", quant=None, data=zeros)
@@ -64,7 +64,7 @@ def softmax() -> bytes:
     return unary("SOFTMAX", table="SoftmaxOptions", beta=1.0)
 
 
-# Message, as far as runtimes always say it -> judge, a file of which it says so, the rule.
+# The constant part of a runtime's message -> (judge, a file that causes the message, the rule).
 CASES: dict[str, tuple[str, Callable[[], bytes], str]] = {
     "t->params.scale != output->params.scale": ("litert", concat_example, "same/CONCATENATION"),
     "output->params.scale == 1. / 256 was not true.": (

@@ -1,4 +1,4 @@
-"""Variables have names that say what they hold; scripts/names.py counts filler names."""
+"""Variables are named by nouns for their content; scripts/names.py counts the other names."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import names
 from tests.test_house import PACKAGE
 
-GOAL = 3.0  # the most that fillers may be of the variables of a room, in percent
+GOAL = 3.0  # maximum share of filler names among the variables of a room, percent
 
 
 def test_variables_are_nouns(tmp_path: Path) -> None:

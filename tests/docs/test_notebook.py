@@ -29,7 +29,7 @@ def test_the_notebook_runs() -> None:
 
 
 def test_the_notebook_holds_no_outputs() -> None:
-    """They would grow stale, and bring paths of one machine."""
+    """Outputs would become wrong after a change, and contain paths of the author's machine."""
     nbformat = pytest.importorskip("nbformat", reason="nbmake is not installed: `test` has it")
     book = nbformat.read(NOTEBOOK, as_version=4)
     nbformat.validate(book)

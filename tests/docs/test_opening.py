@@ -1,4 +1,4 @@
-"""The README's figures are those of its command; another processor's may differ slightly."""
+"""The README shows what its command prints; figures may differ slightly on other processors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def figures(text: str) -> list[float]:
 
 
 def shape(svg: str) -> str:
-    """The picture's text without figures and positions."""
+    """The SVG's text without numbers and positions."""
     return FIGURE.sub("N", " ".join(re.findall(r">([^<>]+)</text>", svg)))
 
 

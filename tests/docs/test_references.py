@@ -13,7 +13,7 @@ import architecture
 from tests.support.pages import CHECKOUT, PAGES
 from tests.test_house import MODULES, TIER
 
-# Beginning of a name that is no file of the checkout -> what it is.
+# Prefix of names that are no files of the checkout -> what they are.
 ELSEWHERE = {
     "docs/edgetpu/models-intro": "a page of the Edge TPU documentation, as sources name it",
     "schema/arithmetic/NAME": "stands for any runtime",
@@ -67,7 +67,9 @@ def test_links_between_pages_have_a_target() -> None:
 
 
 def test_nothing_cites_a_document_outside() -> None:
-    """The design is docs/architecture.md and docs/decisions; no other one is named."""
+    """The design is in docs/architecture.md and docs/decisions; nothing refers to a document
+    outside the repository.
+    """
     cited = re.compile(r"the design's|design\.md|house\.md|style\.md|the brief\b", re.IGNORECASE)
     own = Path(__file__)
     found = [
@@ -122,6 +124,6 @@ def test_issue_forms_are_valid(schema: str, file: str) -> None:
 
 
 def test_the_readme_is_short() -> None:
-    """Longer texts belong on pages of the site."""
+    """Longer texts belong on other pages."""
     lines = (CHECKOUT / "README.md").read_text(encoding="utf-8").count("\n")
     assert lines <= 150

@@ -10,7 +10,7 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[2]
 PAGE = CHECKOUT / "docs" / "security.md"
 
-# Beginning of a sentence -> why nothing holds it.
+# Beginning of a sentence that is no promise -> why it needs no test.
 NO_PROMISE = {
     "A `.tflite` file is untrusted": "what the page is about",
     "This page says what is promised": "what the page is about",

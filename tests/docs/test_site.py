@@ -91,7 +91,7 @@ def test_code_has_no_typographic_characters(site: Path) -> None:
 
 
 def test_cells_of_tables_carry_the_name_of_their_column(site: Path) -> None:
-    """Narrow screens show a cell a line, below this name."""
+    """On a narrow screen each cell is a line of its own, below its column's name."""
     text = (site / "messages.html").read_text(encoding="utf-8")
     assert '<td data-label="rule"><p><code' in text
     assert "same/<wbr>CONCATENATION" in text

@@ -1,4 +1,6 @@
-"""The scheduler examples of docs/store.md are run as the schedulers would run them, where possible."""
+"""The scheduler examples of docs/store.md are run as the schedulers would run them, as far as
+possible.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ from tflite_align.cli import main as cli
 
 PAGE = CHECKOUT / "docs" / "store.md"
 BLOCKS = list(blocks(PAGE))
-WAIT = 120  # seconds, for what takes a few
+WAIT = 120  # seconds; it takes a few
 
 pytestmark = BASH
 
@@ -132,8 +134,8 @@ def test_the_program_of_the_page_runs(models: Path) -> None:
 
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory: pytest.TempPathFactory, sample: bytes, sample_origin: bytes) -> Path:
-    """A folder with two Parquet reports for the page's queries: of this week's models, and of last
-    week's, which have one finding less.
+    """A folder with two Parquet reports for the page's queries: this week's, and last week's with
+    one finding less.
     """
     pytest.importorskip("pyarrow", reason="pyarrow is not installed (extra `parquet`)")
     folder = tmp_path_factory.mktemp("tables")

@@ -1,4 +1,5 @@
-"""Any bytes give a result or an AlignError: no other exception, no hang, no partial file.
+"""For any bytes the result is a model or an AlignError: no other exception, no hang, no partial
+file.
 
 A few hundred damaged files in the normal run, 20,000 with `-m fuzz`. TFLITE_ALIGN_FUZZ sets the
 number, TFLITE_ALIGN_FUZZ_SEED the first seed.
@@ -34,7 +35,7 @@ DATA = Path(__file__).parents[1] / "data"
 
 @pytest.fixture
 def models(sample: bytes, sample_origin: bytes, fixtures_dir: Path) -> list[bytes]:
-    """The files to damage: small ones first, each with a different structure."""
+    """The files that are damaged, small ones first; each has another structure."""
     made = sorted(fixtures_dir.glob("*.tflite"), key=lambda path: (path.stat().st_size, path.name))
     return [sample, sample_origin, *(path.read_bytes() for path in made[:24])]
 
@@ -47,7 +48,7 @@ def _survive(data: bytes, options: AlignOptions = PLAIN) -> str:
         warnings.simplefilter("error")
         try:
             result = align(data, options)
-        except (FormatError, UnsupportedError):  # the file's fault; nothing else was asked for
+        except (FormatError, UnsupportedError):  # the file is the cause, as no option was given
             return "refused"
     report = result.report
     if report.outcome == "aligned":
@@ -74,17 +75,17 @@ def test_damaged_files_end_in_a_result_or_an_error(models: list[bytes], block: i
 
 @pytest.fixture
 def graphs(models: list[bytes]) -> list[bytes]:
-    """The files to change: each has operators of many kinds."""
+    """The files whose parameters are changed; each has many kinds of operators."""
     return [*models[:12], *(grown(seed, operators=12).data for seed in range(12))]
 
 
 def test_a_shared_buffer_of_wrong_size_raises_no_traceback() -> None:
-    """Buffer 0, used by every activation, claims to be external with seven bytes."""
+    """Buffer 0, which all activations have, states seven bytes of external data."""
     options = replace(PLAIN, targets=("litert", "xnnpack"), io="free")
     assert _survive(absurd(grown(10, operators=12).data, 98), options) in ENDS
 
 
-# What a search of 20,000 found: (graph, seed, targets, io).
+# Regressions, from a search of 20,000: (graph, seed, targets, io).
 FOUND = {
     "types fitted beside a bias of another type": (0, 102376, ("tflm", "ethos-u55"), "keep"),
     "two steps put in and taken out again": (22, 402158, ("litert", "xnnpack"), "keep"),
@@ -123,27 +124,31 @@ TARGETS: tuple[tuple[str, ...], ...] = (("tflite",), ("tflm", "ethos-u55"), ("li
 
 
 def _strain(seed: int) -> str:
-    """The outcome for the random graph `seed`; targets and options vary with the seed."""
+    """The outcome for the random graph `seed` with extreme parameters; targets and options vary
+    with the seed.
+    """
     io: Literal["keep", "free"] = "free" if seed % 4 == 0 else "keep"
     options = replace(PLAIN, targets=TARGETS[seed % 3], io=io, optimize=seed % 5 == 0)
     return _survive(strained(grown(seed, operators=12).data, seed), options)
 
 
 @pytest.mark.parametrize("block", range(4))
-def test_strained_files_are_aligned_once_and_for_all(block: int) -> None:
-    """A repair may break a window that was whole: it is repaired in the same run."""
+def test_a_second_alignment_of_extreme_files_changes_nothing(block: int) -> None:
+    """A repair can put another operator's multiplier out of range; that is repaired in the same
+    run.
+    """
     ends = Counter(_strain(seed) for seed in range(block * 40, block * 40 + 40))
     assert set(ends) == {"exit 0", "exit 1"}
 
 
 @pytest.mark.fuzz
-def test_many_strained_files() -> None:
+def test_a_second_alignment_of_many_extreme_files_changes_nothing() -> None:
     for seed in range(FIRST, FIRST + MANY // 6):
         assert _strain(seed) in ENDS, seed
 
 
 def _run(folder: Path, data: bytes, capsys: pytest.CaptureFixture[str]) -> tuple[int, float]:
-    """The command line on one file, in place of its own old output; exit status and processor seconds."""
+    """(exit status, processor seconds) of the command line on one file that is also its output."""
     (folder / "in.tflite").write_bytes(data)
     (folder / "out.tflite").write_bytes(b"old")
     start = time.process_time()
@@ -184,7 +189,7 @@ def test_many_damaged_files(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Exit status 0, 1 or 2, no traceback, at most ten processor seconds, no file left."""
+    """Exit status 0, 1 or 2, no traceback, at most ten processor seconds, no temporary file."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONWARNINGS", "error")
     ends: Counter[int] = Counter()
@@ -201,7 +206,7 @@ def test_many_damaged_files(
 @pytest.mark.fuzz
 @pytest.mark.parametrize("targets", TARGETS)
 def test_many_absurd_files(graphs: list[bytes], targets: tuple[str, ...]) -> None:
-    """Random graphs with absurd parameters are aligned or refused, see `_survive`."""
+    """Graphs with random parameters give a model or an AlignError; `_survive` has the conditions."""
     for seed in range(FIRST, FIRST + MANY // 6):
         io: Literal["keep", "free"] = "free" if seed % 3 == 0 else "keep"
         options = replace(PLAIN, targets=targets, io=io, optimize=seed % 5 == 0)
@@ -210,6 +215,6 @@ def test_many_absurd_files(graphs: list[bytes], targets: tuple[str, ...]) -> Non
 
 @pytest.mark.parametrize("path", sorted((DATA / "fuzz").iterdir()), ids=lambda path: path.name)
 def test_regression_files_end_in_a_result_or_an_error(path: Path) -> None:
-    """Files that a search has found; their names say what was wrong."""
+    """Files for which an earlier version failed; their names say how."""
     for targets in (("tflite",), ("tflite", "tflm", "ethos-u55")):
         assert _survive(path.read_bytes(), replace(PLAIN, targets=targets)) in ENDS

@@ -25,7 +25,7 @@ tflite_align_model(model in.tflite gen/out.tflite NO_VERIFY C_ARRAY g_model {mor
 add_executable(firmware main.c)
 target_link_libraries(firmware PRIVATE model)
 """
-# Prints the array, and fails where it is not aligned to 16 bytes.
+# Prints the array; fails if its address is not a multiple of 16.
 MAIN = """\
 #include <stdint.h>
 #include <stdio.h>
@@ -37,7 +37,7 @@ int main(void) {
 """
 
 
-# C, which TFLM's header is not: it only has to be found.
+# C, although TFLM's header is C++: here it only has to exist.
 USES_HEADER = """\
 #if !__has_include("ops.h")
 #error no header of the operators
@@ -114,7 +114,7 @@ def test_the_program_holds_the_aligned_model(project: Path, sample_origin: bytes
 
 
 def test_findings_fail_the_build(project: Path) -> None:
-    """A lock that the model cannot keep stands for findings that no repair removes."""
+    """The model differs from its lock, which no repair can change."""
     lock = project / "io.json"
     assert cli.main(["check", str(CHECKOUT / "tests/data/sample_origin.tflite"), "--lock",
                      str(lock), "--update-lock", "-q"]) == 0  # fmt: skip
@@ -128,7 +128,7 @@ def test_findings_fail_the_build(project: Path) -> None:
 
 
 def test_the_header_of_the_operators_is_an_output(project: Path) -> None:
-    """The header is generated before programs that include it are compiled, with and without
+    """The build makes the header before it compiles programs that include it, with and without
     C_ARRAY.
     """
     for more in ("RESOLVER gen/ops.h", "RESOLVER gen/ops.h C_ARRAY"):

@@ -15,12 +15,12 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 FILE = CHECKOUT / "Containerfile"
 TAKES_AT_MOST = 900  # seconds
 BASE, IMAGE = "localhost/tflite-align-base", "localhost/tflite-align-tested"
-# What an index of packages is reached with here; an image has none of it.
+# Settings for the package index of this machine, which an image does not have.
 PIP = ("/etc/pip.conf", "/etc/ssl/certs", "/usr/share/ca-certificates", "/usr/local/share/ca-certificates")  # fmt: skip
 
 
 def stages() -> list[list[str]]:
-    """The instructions of each stage, lines joined."""
+    """The Containerfile's instructions by stage; continued lines are joined."""
     text = re.sub(r"\\\n\s*", "", FILE.read_text(encoding="utf-8"))
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
     starts = [number for number, line in enumerate(lines) if line.startswith("FROM ")]

@@ -35,8 +35,9 @@ def test_the_manifest_is_valid() -> None:
 
 
 def tried(folder: Path, above: Path) -> subprocess.CompletedProcess[str]:
-    """Run the pre-commit hook on every file of `folder`, made a git repository. pre-commit installs
-    it from a clone of the checkout's last commit; `above`: folder for its environments.
+    """Run the pre-commit hook on every file of `folder`, which becomes a git repository. pre-commit
+    installs the hook from a clone of this checkout's last commit. `above`: folder for its
+    environments.
     """
     pytest.importorskip("pre_commit", reason="pre-commit is not installed")
     if not (CHECKOUT / ".git").exists():
@@ -95,7 +96,7 @@ def test_an_option_that_is_also_a_file_name_is_refused(
     name: str, tmp_path: Path, sample: bytes, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    """A file name that is also an option of the hook is ambiguous."""
+    """An argument that is an option of the hook and the name of an existing file is ambiguous."""
     monkeypatch.chdir(tmp_path)
     lay(tmp_path, sample, name, "good.tflite")
     assert hook.main([name, "good.tflite"]) == 2
@@ -107,7 +108,7 @@ def test_an_option_that_is_also_a_file_name_is_refused(
 def test_file_names_pass_no_options_through_pre_commit(
     tmp_path: Path, sample_origin: bytes, sample: bytes
 ) -> None:
-    """File names that look like options are checked as files."""
+    """Files whose names look like options are checked as files."""
     folder = tmp_path / "repository"
     folder.mkdir()
     lay(folder, sample_origin, *ALIKE)
@@ -147,7 +148,9 @@ def test_the_action_has_no_expressions_in_scripts(action: dict[str, Any]) -> Non
 def check_step(
     action: dict[str, Any], folder: Path, **inputs: str
 ) -> tuple[subprocess.CompletedProcess[str], dict[str, str]]:
-    """The step `Check` as the runner runs it: bash -e, inputs through `env`."""
+    """Run the action's step `Check` as GitHub's runner does: bash -e, inputs in environment
+    variables. Returns the process and the step's outputs.
+    """
     bash = shutil.which("bash")
     if bash is None or os.name == "nt":
         pytest.skip("no POSIX bash to run the action's steps with")
@@ -197,8 +200,8 @@ def test_an_input_is_data_not_script(action: dict[str, Any], tmp_path: Path) -> 
     assert not (tmp_path / "owned").exists()
 
 
-# Modules of a stranger's checkout, each of which would be imported if the current folder were
-# looked into.
+# Modules in an untrusted checkout; each would be imported if the current directory were on
+# Python's path.
 TRAPS = ("click", "venv", "pip", "tflite_align", "msgspec", "pickle")
 
 
@@ -219,7 +222,7 @@ def test_the_action_imports_no_modules_from_the_checkout(
 
 @pytest.mark.pipelines
 def test_the_action_installs_outside_the_checkout(action: dict[str, Any], tmp_path: Path) -> None:
-    """The step `Install`, from the registry; its folder is the runner's, not the checkout."""
+    """The step `Install` makes its environment in the runner's folder, not in the checkout."""
     bash = shutil.which("bash")
     if bash is None or os.name == "nt":
         pytest.skip("no POSIX bash to run the action's steps with")

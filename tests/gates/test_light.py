@@ -1,4 +1,4 @@
-"""`check` without LiteRT and HiGHS: docs/gate.md installs all that it needs."""
+"""`check` works without LiteRT and HiGHS; docs/gate.md lists the packages that it needs."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-# Of the requirements, those that only run models and solve integer programs.
+# Requirements that only run models or solve integer programs.
 LEFT_OUT = {"ai-edge-litert", "highspy"}
-# Their modules, what they alone ask for, and every extra: None in `sys.modules` is a module that
-# is not installed, for `import` as for `importlib.util.find_spec`.
+# Their modules, the modules that only they need, and every extra. None in `sys.modules` makes a
+# module count as not installed, for `import` and for `importlib.util.find_spec`.
 BLOCKED = (
     *("ai_edge_litert", "highspy", "ml_dtypes", "tqdm", "google", "tensorflow", "tflite_micro"),
     *("ethosu", "tosa_converter_for_tflite", "pandas", "fsspec", "pyarrow", "distributed"),
@@ -26,7 +26,7 @@ BLOCKED = (
 
 @pytest.fixture
 def light(tmp_path: Path) -> dict[str, str]:
-    """Environment variables with which Python finds no runtime and no solver, also in worker
+    """Environment variables that make Python find no runtime and no integer solver, also in worker
     processes.
     """
     folder = tmp_path / "site"
@@ -107,7 +107,7 @@ def test_judges_without_their_runtime_are_skipped_with_a_reason(
     assert "neither ai-edge-litert nor tensorflow is installed" in done.stdout
 
 
-# --- what is installed for it ------------------------------------------------------------------
+# --- required packages -------------------------------------------------------------------------
 
 
 def written(requirements: list[str]) -> set[str]:
@@ -130,8 +130,8 @@ def test_the_page_installs_what_is_needed(needed: set[str]) -> None:
 
 
 def test_the_hook_installs_what_is_needed(needed: set[str]) -> None:
-    """The hook's dependencies, installed without their own requirements, are complete: requirements
-    of requirements are listed too.
+    """pre-commit installs the hook's dependencies without their own requirements, so that the list
+    has to contain these, too.
     """
     yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
     (hook,) = yaml.safe_load((CHECKOUT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
@@ -144,7 +144,7 @@ def test_the_hook_installs_what_is_needed(needed: set[str]) -> None:
 
 
 def asked_for(package: str) -> set[str]:
-    """The names of all packages that an installed package requires on this platform, also
+    """The names of all packages that an installed package requires on this platform, directly or
     indirectly, without extras.
     """
     requirements = pytest.importorskip("packaging.requirements", reason="packaging is missing")

@@ -1,5 +1,5 @@
-"""Repository configuration: hooks, workflow and pinned dependencies, checked offline with the real
-tools.
+"""Repository configuration: hooks, workflow and pinned dependencies, checked with the real tools
+and without a network.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ TEXT_HOOKS = {
     "line-endings": b"a\r\n",
     "merge-conflict": b"<<<<<<< ours\n",
 }
-# Files are text for a hook by their names.
+# A hook decides by a file's name whether it is text.
 CLEAN = {"a.py": b"x = 1\n", "a.md": b"a\n\nb\n", "a.toml": b"a = 1\n", "empty.txt": b""}
 
 
@@ -132,7 +132,9 @@ PINNED = re.compile(r"[\w.-]+(?:/[\w.-]+)+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
     "The actions that the GitHub Action and the project's workflow use are named by commit."
 )
 def test_actions_are_named_by_commit() -> None:
-    """A tag can be moved to other code; the comment says which version a commit is."""
+    """A tag can be moved to other code, a commit cannot. A comment names the version of each
+    commit.
+    """
     workflows = sorted((CHECKOUT / ".github" / "workflows").glob("*.yml"))
     used: dict[str, set[str]] = {}
     for page in (CHECKOUT / "action.yml", *workflows, CHECKOUT / "docs" / "gate.md"):
@@ -149,7 +151,7 @@ def test_actions_are_named_by_commit() -> None:
 
 
 def requirements(extra: str) -> set[str]:
-    """The names of packages that an extra requires, also through other extras of this project."""
+    """The packages that an extra of this project requires, also through its other extras."""
     found: set[str] = set()
     for line in PROJECT["optional-dependencies"][extra]:
         requirement = Requirement(line)

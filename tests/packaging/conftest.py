@@ -1,4 +1,4 @@
-"""What would be published, built once for all tests of this folder."""
+"""The packages that would be published, built once for all tests of this folder."""
 
 from __future__ import annotations
 

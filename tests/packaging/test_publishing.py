@@ -16,7 +16,7 @@ from tests.support.distribution import CHECKOUT, PROJECT, build, contents, run
 
 pytestmark = pytest.mark.packaging
 
-NOT_IN_SDIST = {".gitattributes"}  # git's own
+NOT_IN_SDIST = {".gitattributes"}  # files that only git reads
 
 
 def test_the_sdist_makes_the_wheel_of_the_checkout(dist: Path, wheel: Path, tmp_path: Path) -> None:
@@ -27,7 +27,7 @@ def test_the_sdist_makes_the_wheel_of_the_checkout(dist: Path, wheel: Path, tmp_
 
 
 def test_the_sdist_holds_what_is_tracked(dist: Path) -> None:
-    """So that who has it can run all tests and build the documentation."""
+    """With the sdist one can run all tests and build the documentation."""
     if not (CHECKOUT / ".git").exists() or shutil.which("git") is None:
         pytest.skip("not a git checkout: nothing says which files are the project's")
     tracked = set(run("git", "ls-files").splitlines())

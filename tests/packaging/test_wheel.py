@@ -19,7 +19,7 @@ pytestmark = pytest.mark.packaging
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[zipfile.ZipFile]:
-    """The wheel, built by the declared backend from this environment: nothing is downloaded."""
+    """The wheel, built without a network by the declared backend in this environment."""
     pytest.importorskip("build", reason="the wheel is built by the package `build`")
     pytest.importorskip("hatchling", reason="the declared build backend is not installed")
     out = tmp_path_factory.mktemp("wheel")

@@ -26,11 +26,11 @@ def test_every_public_name_exists() -> None:
 
 @pytest.mark.skipif(importlib.util.find_spec("mypy") is None, reason="mypy is not installed")
 def test_a_users_program_passes_mypy_strict(tmp_path: Path) -> None:
-    """With the settings of a user without any configuration."""
+    """No configuration file of mypy is used, as by most users."""
     empty = tmp_path / "mypy.ini"
     empty.write_text("[mypy]\n", encoding="utf-8")
     settings = ["--strict", "--config-file", str(empty), "--cache-dir", str(tmp_path / "cache")]
-    # What the untyped libraries below it are is no matter of theirs.
+    # Untyped libraries that the package imports must not cause errors in a user's program.
     quiet = ["--follow-imports", "silent", "--ignore-missing-imports"]
     ran = subprocess.run(
         [sys.executable, "-m", "mypy", *settings, *quiet, str(PROGRAM)],

@@ -1,4 +1,4 @@
-"""What a user of the Python API writes, with each public name: mypy --strict reads it, no one runs it."""
+"""A user's program with each public name, for mypy --strict; it is not run."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ from tflite_align import (
     target_names,
 )
 
-# Of reports, explanations, options and targets: for annotations.
+# Types of reports, explanations, options and targets, for annotations.
 RECORDS: tuple[type, ...] = (
     Parameters,
     TensorParameters,
@@ -164,7 +164,7 @@ RECORDS: tuple[type, ...] = (
 
 
 class Exporter:
-    """Anything with a converter's convert() will do."""
+    """Any object with a method convert() serves as a converter."""
 
     def convert(self) -> bytes:
         return b""

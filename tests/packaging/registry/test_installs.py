@@ -19,7 +19,7 @@ pytestmark = pytest.mark.packaging
 PYTHONS = [
     word for line in PROJECT["classifiers"] if (word := line.rpartition(" :: ")[2]).startswith("3.")
 ]
-# `dev` brings `test`, and that brings `docs` and `tflm`: one resolution is enough.
+# `dev` includes `test`, which includes `docs` and `tflm`: these need no resolution of their own.
 EXTRAS = sorted(set(PROJECT["optional-dependencies"]) - {"test"})
 
 
@@ -29,7 +29,7 @@ def needs_registry() -> None:
 
 
 def interpreter(version: str) -> str:
-    """A Python of that version: this one, or one on the path that starts."""
+    """The path of a Python of that version: the running one, or one on the PATH that starts."""
     if sys.version.startswith(f"{version}."):
         return sys.executable
     found = shutil.which(f"python{version}")
@@ -43,7 +43,7 @@ def interpreter(version: str) -> str:
 
 @pytest.mark.parametrize("version", PYTHONS)
 def test_the_wheel_alone_works(version: str, wheel: Path, tmp_path: Path, sample: bytes) -> None:
-    """In an environment with only the wheel and its requirements; no extras, no checkout."""
+    """The environment has only the wheel and its requirements: no extras, no checkout."""
     python = interpreter(version)
     needs_registry()
     run(python, "-m", "venv", str(tmp_path / "venv"))
@@ -74,7 +74,7 @@ def test_the_wheel_alone_works(version: str, wheel: Path, tmp_path: Path, sample
 
 @pytest.mark.parametrize("extra", EXTRAS)
 def test_extras_resolve(extra: str, wheel: Path, tmp_path: Path) -> None:
-    """Resolves the extras as for a new environment, without installing."""
+    """The extras are resolved as for a new environment, without being installed."""
     needs_registry()
     run(sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "venv"))
     python = str(tmp_path / "venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
