@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import json
+import shutil
 import tomllib
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from tflite_align.checks.shapes.inference import FUNCTIONS
 from tflite_align.errors import RuleError, UsageError
 from tflite_align.format.enums import operator_name
 from tflite_align.format.schema import OPTIONS, table_layout
-from tflite_align.rules import rule_text
+from tflite_align.rules import rule_text, store
+from tflite_align.rules.known_names import suggestion
 from tflite_align.rules.operator_rows import (
     CATEGORIES,
     load_operators,
@@ -36,6 +38,7 @@ from tflite_align.rules.targets import (
     targets_schema,
 )
 from tflite_align.rules.versions import load_versions, parse_versions
+from tflite_align.verify.judges import require_known
 
 SCHEMA = Path(__file__).resolve().parents[2] / "schema"
 ROWS = load_operators()
@@ -78,7 +81,9 @@ def test_rows_of_shapes_name_operators_and_functions_that_exist() -> None:
 
 def test_two_rows_of_shapes_for_one_operator_are_refused() -> None:
     row = '[[shape]]\nfunction = "same"\noperators = ["ABS"]\nsources = []\n'
-    with pytest.raises(RuleError, match=r"^here: shape\[1\]: ABS has two rows$"):
+    with pytest.raises(
+        RuleError, match=r"^here:6: shape\[1\]: ABS has two rows; remove one of them$"
+    ):
         parse_shapes(f"format = 1\n{row}{row}", "here")
     for document, words in (("format = = 1", "line 1"), (f"format = 2\n{row}", "reads 1")):
         with pytest.raises(RuleError, match=words):
@@ -86,11 +91,11 @@ def test_two_rows_of_shapes_for_one_operator_are_refused() -> None:
 
 
 def test_a_row_that_cannot_be_read_names_its_line_in_the_whole_table() -> None:
-    document = read_data("operators.toml") + "\n[operator.BROKEN]\nsources = [\n"
+    document = read_data("operators.toml") + "\n[operator.DILATE]\nsources = [\n"
     with pytest.raises(RuleError) as whole:
         parse_operators(document)
     with pytest.raises(RuleError) as row:
-        Rows(document, parse_operators)["BROKEN"]
+        Rows(document, parse_operators, "operators.toml")["DILATE"]
     assert str(row.value) == str(whole.value)
 
 
@@ -187,7 +192,21 @@ def test_every_level_of_a_target_decides_something(name: str) -> None:
 def test_every_pattern_of_a_target_names_a_rule(name: str) -> None:
     known = {rule for rule, _ in grades()}
     patterns = [pattern for level in TARGETS[name].requirements for pattern in level.rules]
-    assert [p for p in patterns if not fnmatch.filter(known, p)] == []
+    lost = [p for p in patterns if not fnmatch.filter(known, p)]
+    assert [f"{p}: no rule has this id{suggestion(p, known)}" for p in lost] == []
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_the_judges_of_a_target_exist(name: str) -> None:
+    require_known(TARGETS[name].judges)
+
+
+def test_a_target_is_named_as_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(SCHEMA, tmp_path / "schema")
+    (tmp_path / "schema" / "targets" / "there.toml").write_text(TARGET + LEVEL, encoding="utf-8")
+    monkeypatch.setattr(store, "data_root", lambda: tmp_path / "schema")
+    with pytest.raises(RuleError, match=r"^targets/there\.toml: name: expected 'there', as the"):
+        load_target("there")
 
 
 @pytest.mark.parametrize("name", TARGETS)

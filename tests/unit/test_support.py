@@ -360,23 +360,23 @@ def test_each_limit_is_evaluated_on_the_operator(name: str) -> None:
 BAD: dict[str, tuple[str, str]] = {
     "an unknown word": (
         "operators = ['ADD']\nlimits = { typs = ['int8'] }",
-        "here.toml.support[0].limits: unknown key 'typs'; did you mean 'types'?",
+        "here.toml:12: support[0].limits: unknown key 'typs'; did you mean 'types'?",
     ),
     "no limit": (
         "operators = ['ADD']\nlimits = {}",
-        "here.toml.support[0]: a row needs operators and limits",
+        "here.toml:12: support[0]: a row needs operators and limits",
     ),
     "axes from nowhere": (
         "operators = ['ADD']\nlimits = { axes = { of = 'inputs[0]', innermost = 3 } }",
-        "here.toml.support[0]: axes must be given by an option or by a slot",
+        "here.toml:12: support[0]: axes must be given by an option or by a slot",
     ),
     "a yes that is no": (
         "operators = ['ADD']\nlimits = { static = false }",
-        "here.toml.support[0].limits.static: expected true, found False",
+        "here.toml:12: support[0].limits.static: expected true, found False",
     ),
     "the model among operators": (
         "operators = ['ADD', 'MODEL']\nlimits = { operator = [] }",
-        "here.toml.support[0]: MODEL must be the only operator of its row",
+        "here.toml:12: support[0]: MODEL must be the only operator of its row",
     ),
 }
 

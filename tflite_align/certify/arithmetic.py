@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from ..errors import RuleError
 from ..record import Record
 from ..rules import fields as f
+from ..rules.known_names import check_option_names
 from ..rules.operand_types import OperandTypes, Pattern, PatternText
 from ..rules.store import Rows, data_files, read_data
 from .functions.affine import Affine
 from .functions.limits import LIMITS, activation_limits_away, activation_limits_even
 from .functions.registry import FUNCTIONS
+from .functions.shapes import FACTS
 
 __all__ = [
     "ArithmeticRow",
@@ -170,6 +172,7 @@ def _row(name: str, row: dict[str, Any], where: str) -> ArithmeticRow:
         raise RuleError(f"{where}: class none needs a reason, every other class a function")
     if row["class"] != "none" and "function" not in row:
         raise RuleError(f"{where}: key 'function' is missing")
+    check_option_names(row.get("when", ()), f"{where}.when", FACTS)
     return ArithmeticRow(operator=name, kind=row.pop("class"), **row)
 
 
@@ -222,7 +225,7 @@ def load_arithmetic(runtime: str) -> ArithmeticTable:
         processor=top["processor"],
         otherwise=top.get("otherwise", ""),
         delegate=top.get("delegate", False),
-        rows=Rows(document, lambda part: parse_arithmetic(part, path)),
+        rows=Rows(document, lambda part: parse_arithmetic(part, path), path),
     )
 
 

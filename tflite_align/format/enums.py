@@ -15,6 +15,7 @@ from typing import Any
 
 __all__ = [
     "BITS",
+    "OPERATOR_NAMES",
     "TENSOR_TYPES",
     "Activation",
     "constant_size",
@@ -91,6 +92,8 @@ TENSOR_TYPES = tuple(sorted(_TYPE_NAMES.values()))
 _TYPE_CODES = {name: code for code, name in _TYPE_NAMES.items()}
 _OPERATOR_NAMES = _members("BuiltinOperator")
 _OPERATOR_CODES = {name: code for code, name in _OPERATOR_NAMES.items()}
+# Names of all builtin operators of the schema.
+OPERATOR_NAMES = frozenset(_OPERATOR_CODES)
 
 
 def type_name(code: int) -> str:

@@ -11,7 +11,8 @@ from __future__ import annotations
 import math
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar
 
 import msgspec
@@ -48,6 +49,7 @@ __all__ = [
     "parse_document",
     "parse_slot",
     "parse_table",
+    "placed",
     "schema_of",
     "table_of",
 ]
@@ -59,6 +61,8 @@ LEFT_OUT: Any = None
 # Key in a type's schema: allowed words in a meaningful order.
 IN_ORDER = "inOrder"
 
+# The entry of an array of tables with which a message begins: `support[3].limits`.
+_ENTRY = re.compile(r"(\w+)\[(\d+)\]")
 _SLOT = re.compile(r"(inputs|outputs|intermediates)\[(\*|\d+:?)\]")
 
 
@@ -299,6 +303,23 @@ def parse_table(value: Any, table: type[TomlTable], where: str) -> dict[str, Any
     return given(convert(value, table, where), value)
 
 
+@contextmanager
+def placed(where: str, document: str) -> Iterator[None]:
+    """Put the file's name before the message of a RuleError, and the line of an entry `NAME[INDEX]`
+    with which the message begins. `where`: the file's name; `document`: its TOML text.
+    """
+    try:
+        yield
+    except RuleError as error:
+        sentence = str(error)
+        line = ""
+        if entry := _ENTRY.match(sentence):
+            heads = list(re.finditer(rf"^\[\[{entry[1]}\]\]", document, re.MULTILINE))
+            if int(entry[2]) < len(heads):
+                line = f":{document.count(chr(10), 0, heads[int(entry[2])].start()) + 1}"
+        raise RuleError(f"{where}{line}: {sentence}") from None
+
+
 def parse_document(document: str, table: type[TomlTable], where: str) -> dict[str, Any]:
     """The keys of a TOML file of format 1, `format` among them, with their converted values;
     RuleError with file and key for anything unexpected. `where`: the file's name. `document`: the
@@ -308,7 +329,8 @@ def parse_document(document: str, table: type[TomlTable], where: str) -> dict[st
         raw = tomllib.loads(document)
     except tomllib.TOMLDecodeError as error:
         raise RuleError(f"{where}: {error}") from None
-    values = parse_table(raw, table, where)
+    with placed(where, document):
+        values = parse_table(raw, table, "")
     if values["format"] != 1:
         raise RuleError(f"{where}: format {values['format']} is unknown; this version reads 1")
     return values

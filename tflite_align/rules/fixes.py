@@ -10,7 +10,9 @@ from typing import Any, Literal
 from ..errors import RuleError, UsageError, nearest
 from ..record import Record
 from . import fields as f
+from .known_names import check_rules
 from .rows import named
+from .rule_text import KINDS
 from .store import read_data
 
 __all__ = [
@@ -62,14 +64,15 @@ def parse_fixes(document: str, where: str) -> dict[str, Fix]:
     """
     document_values = f.parse_document(document, _FixesDocument, where)
     fixes: dict[str, Fix] = {}
-    for index, fix in enumerate(document_values["fix"]):
-        if fix.id in fixes:
-            raise RuleError(f"{where}: fix[{index}]: id {fix.id!r} is used twice")
-        if fix.default == "on" and fix.meaning != "kept":
-            raise RuleError(
-                f"{where}: fix[{index}]: on by default, but its repair may change results"
-            )
-        fixes[fix.id] = fix
+    with f.placed(where, document):
+        for index, fix in enumerate(document_values["fix"]):
+            if fix.id in fixes:
+                raise RuleError(f"fix[{index}]: id {fix.id!r} is used twice")
+            if fix.default == "on" and fix.meaning != "kept":
+                raise RuleError(f"fix[{index}]: on by default, but its repair may change results")
+            rules = [pattern.partition(":")[0] for pattern in fix.repairs]
+            check_rules(rules, KINDS, f"fix[{index}].repairs")
+            fixes[fix.id] = fix
     return fixes
 
 

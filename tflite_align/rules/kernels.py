@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, Literal
 
+from ..errors import RuleError
 from ..record import Record
 from . import fields as f
 from .operand_types import KNOWN_TYPES, OperandTypes, Pattern, PatternText
@@ -79,7 +80,25 @@ def parse_kernels(document: str, where: str) -> Mapping[str, KernelRow]:
     TOML text.
     """
     values = f.parse_document(document, _KernelsDocument, where)
-    return {name: KernelRow(name=name, **row) for name, row in values["operator"].items()}
+    rows = {name: KernelRow(name=name, **row) for name, row in values["operator"].items()}
+    for name, row in rows.items():
+        _check(row, f"{where}: operator.{name}")
+    return rows
+
+
+def _check(row: KernelRow, where: str) -> None:
+    """Raise RuleError for operand types that are listed twice, or versions that are no range.
+    `where`: the row's place.
+    """
+    seen: set[str] = set()
+    for pattern in (*row.takes, *row.wrong):
+        if pattern.text in seen:
+            raise RuleError(
+                f"{where}: the types {pattern.text!r} are listed twice in takes and wrong"
+            )
+        seen.add(pattern.text)
+    if row.versions and (len(row.versions) != 2 or row.versions[0] > row.versions[1]):
+        raise RuleError(f"{where}.versions: expected [first, last], found {list(row.versions)}")
 
 
 def kernel_sets() -> list[str]:
@@ -91,7 +110,7 @@ def kernel_sets() -> list[str]:
 def load_kernels(name: str) -> Mapping[str, KernelRow]:
     """The shipped rows of one kernel set by operator name, each parsed at its first use."""
     path = f"kernels/{name}.toml"
-    return Rows(read_data(path), lambda part: parse_kernels(part, path))
+    return Rows(read_data(path), lambda part: parse_kernels(part, path), path)
 
 
 @cache

@@ -8,11 +8,14 @@ positions.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from ..format.enums import TENSOR_TYPES
 from ..record import Record
 from . import fields as f
+from .known_names import suggestion
 
 __all__ = [
     "ABSENT",
@@ -44,6 +47,8 @@ KNOWN_TYPES = frozenset(
     }
 )
 _VARIABLE = "T"
+_NAME = re.compile(r"[^\s|>:*]+")
+_WORDS = frozenset({*TENSOR_TYPES, ABSENT, LEFT_OUT, ANY, _VARIABLE})
 
 
 class OperandTypes(Record, frozen=True):
@@ -137,6 +142,10 @@ def parse_pattern(text: str) -> Pattern:
     sides = body.split(">")
     if len(sides) != 2:
         raise ValueError(f"{text!r} has no '>' between inputs and outputs")
+    for name in _NAME.findall(text):
+        if name not in _WORDS:
+            hint = suggestion(name, TENSOR_TYPES)
+            raise ValueError(f"{text!r}: {name!r} is not a tensor type{hint}")
     inputs, outputs = (tuple(_token(name) for name in side.split()) for side in sides)
     tokens = (*inputs, *outputs)
     if any(_VARIABLE in token.names for token in tokens) is not bool(types.split()):

@@ -11,6 +11,7 @@ from ..format.type_groups import ACTIVATION_TYPES
 from ..numerics import Range
 from . import fields as f
 from .families import Family
+from .known_names import check_option_names
 from .rows import (
     BiasRule,
     CallRow,
@@ -28,7 +29,7 @@ from .rows import (
 )
 from .store import Rows, read_data
 
-__all__ = ["CATEGORIES", "load_operators", "operators_schema", "parse_operators"]
+__all__ = ["CATEGORIES", "RULE_KINDS", "load_operators", "operators_schema", "parse_operators"]
 
 # The sections of the rule tables, in their order.
 CATEGORIES = (
@@ -141,6 +142,8 @@ _KINDS: Mapping[str, type[Rule]] = {
     "power": PowerRule,
     "present": PresentRule,
 }
+# The first parts of the ids of operators' rules.
+RULE_KINDS = frozenset(_KINDS)
 
 
 class _FlowTable(f.TomlTable, frozen=True, kw_only=True):
@@ -276,6 +279,9 @@ def _row(name: str, values: dict[str, Any], where: str) -> OperatorRow:
     ids = [rule.id for rule in rules]
     if len(set(ids)) != len(ids):
         raise RuleError(f"{where}: two constraints have one id; give each a `part`")
+    options = [rule.type_option for rule in rules if isinstance(rule, BiasRule)]
+    check_option_names(filter(None, options), f"{where}.bias")
+    check_option_names((call["option"] for call in values.get("calls", ())), f"{where}.calls")
     if "flow" in values:
         values["flow"] = Flow(**values["flow"])
     if "range" in values:
@@ -302,7 +308,7 @@ def parse_operators(document: str, where: str = "operators.toml") -> dict[str, O
 @cache
 def load_operators() -> Mapping[str, OperatorRow]:
     """The shipped rows by operator name, each parsed at its first use."""
-    return Rows(read_data("operators.toml"), parse_operators)
+    return Rows(read_data("operators.toml"), parse_operators, "operators.toml")
 
 
 def operators_schema() -> dict[str, Any]:

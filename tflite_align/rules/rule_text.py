@@ -12,7 +12,7 @@ from functools import cache
 from ..errors import nearest
 from ..format.type_groups import QUANTIZED_TYPES
 from ..numerics import Label
-from .operator_rows import load_operators
+from .operator_rows import RULE_KINDS, load_operators
 from .rows import (
     BiasRule,
     FixedRule,
@@ -28,6 +28,7 @@ from .rows import (
 
 __all__ = [
     "GENERAL",
+    "KINDS",
     "UNGRADED",
     "general_start",
     "general_words",
@@ -71,6 +72,9 @@ GENERAL = {
     "verification": "runtimes compute what the file declares, and every required judge was run",
     "unreadable": "the file can be read",
 }
+
+# The first parts of all rule ids.
+KINDS = frozenset({*RULE_KINDS, *(start.partition("/")[0] for start in GENERAL)})
 
 # Rules that no target grades come from users or judges and are shown unchanged.
 UNGRADED = ("lock/", "judge/", "verification", "unreadable")

@@ -9,6 +9,7 @@ from typing import Any
 from ..errors import RuleError
 from ..record import Record
 from . import fields as f
+from .known_names import check_patterns
 from .rows import SlotPattern
 from .store import read_data
 
@@ -40,10 +41,12 @@ def parse_shapes(document: str, where: str) -> Mapping[str, ShapeRow]:
     values = f.parse_document(document, _ShapesDocument, where)
     rows: dict[str, ShapeRow] = {}
     for index, shape_row in enumerate(values["shape"]):
-        for name in shape_row.operators:
-            if name in rows:
-                raise RuleError(f"{where}: shape[{index}]: {name} has two rows")
-            rows[name] = shape_row
+        with f.placed(where, document):
+            check_patterns(shape_row.operators, f"shape[{index}].operators")
+            for name in shape_row.operators:
+                if name in rows:
+                    raise RuleError(f"shape[{index}]: {name} has two rows; remove one of them")
+                rows[name] = shape_row
     return rows
 
 

@@ -7,13 +7,16 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from ..errors import RuleError
+from ..format.enums import OPERATOR_NAMES
 from ..resources import data_root
+from .known_names import unknown_operator
 
 __all__ = ["Rows", "data_files", "read_data"]
 
 R = TypeVar("R")
 
-_HEADER = re.compile(r"^\[+operator\.(\w+)", re.MULTILINE)
+# The head of a table, with the name of its operator.
+_HEADER = re.compile(r"^\[+(?:operator\.(\w+))?", re.MULTILINE)
 
 
 def read_data(name: str) -> str:
@@ -35,10 +38,11 @@ class Rows(Mapping[str, R]):
 
     A model has a dozen of the operators; parsing all rows takes longer than aligning it. All lines
     of one name must be together; `parse` gets them with the lines before the first row, and returns
-    the rows.
+    the rows. `where`: the file's name. RuleError for a name that is no builtin operator: its row
+    would never be read.
     """
 
-    def __init__(self, document: str, parse: Callable[[str], Mapping[str, R]]) -> None:
+    def __init__(self, document: str, parse: Callable[[str], Mapping[str, R]], where: str) -> None:
         places = list(_HEADER.finditer(document))
         self._document = document
         self._head = document[: places[0].start()] if places else document
@@ -48,6 +52,8 @@ class Rows(Mapping[str, R]):
         ends = [match.start() for match in places[1:]] + [len(document)]
         for match, end in zip(places, ends, strict=True):
             name = match[1]
+            if name not in OPERATOR_NAMES:
+                raise _misnamed(document, match.start(), name, where)
             self._texts[name] = self._texts.get(name, "") + document[match.start() : end]
 
     def __getitem__(self, name: str) -> R:
@@ -76,3 +82,13 @@ class Rows(Mapping[str, R]):
 
     def __len__(self) -> int:
         return len(self._texts)
+
+
+def _misnamed(document: str, start: int, name: str | None, where: str) -> RuleError:
+    """The error for the head of a table that names no builtin operator. `start`: its place in the
+    document; `name`: the name, if the head has one; `where`: the file's name.
+    """
+    line = document.count("\n", 0, start) + 1
+    head = document[start:].partition("\n")[0]
+    wrong = unknown_operator(name) if name else "expected [operator.NAME]"
+    return RuleError(f"{where}:{line}: {head}: {wrong}")

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from ..errors import RuleError
 from ..record import Record, field
 from . import fields as f
+from .known_names import check_options, check_patterns
 from .rows import SlotPattern, named
 
 __all__ = [
@@ -234,7 +235,21 @@ def parse_support(values: dict[str, Any], where: str) -> SupportRow:
         raise RuleError(f"{where}: axes must be given by an option or by a slot")
     if WHOLE_MODEL in values["operators"] and len(values["operators"]) > 1:
         raise RuleError(f"{where}: {WHOLE_MODEL} must be the only operator of its row")
+    _check_names(values, where)
     return SupportRow(**values)
+
+
+def _check_names(values: dict[str, Any], where: str) -> None:
+    """Raise RuleError for an operator or an option that does not exist. `values`: the converted
+    keys of a row; `where`: its place.
+    """
+    check_patterns(values["operators"], f"{where}.operators", besides=(WHOLE_MODEL,))
+    check_patterns(values.get("unless", ()), f"{where}.unless")
+    for key in ("limits", "when"):
+        limits = values.get(key, {})
+        check_options(limits, f"{where}.{key}")
+        for names in ("operator", "around"):
+            check_patterns(limits.get(names, ()), f"{where}.{key}.{names}")
 
 
 def tell_limits(limits: Mapping[str, Any]) -> str:

@@ -11,7 +11,9 @@ from typing import Any, Literal
 from ..errors import RuleError, UsageError, did_you_mean, kind_of
 from ..record import Record, brief, field, replace
 from . import fields as f
+from .known_names import check_patterns, check_rules, suggestion
 from .rows import Rule, named
+from .rule_text import KINDS
 from .store import data_files, read_data
 from .support_rows import SupportRow, SupportTable, parse_support
 
@@ -135,12 +137,53 @@ def parse_target(document: str, where: str) -> Target:
     """
     values = f.parse_document(document, _TargetTable, where)
     del values["format"]
-    requirements = values.pop("level")
-    support = tuple(
-        parse_support(row, f"{where}.support[{index}]")
-        for index, row in enumerate(values.pop("support", ()))
-    )
-    return Target(requirements=requirements, support=support, **values)
+    levels = values.pop("level")
+    with f.placed(where, document):
+        support = tuple(
+            parse_support(row, f"support[{index}]")
+            for index, row in enumerate(values.pop("support", ()))
+        )
+        _check_levels(levels)
+        _check_support(support)
+        _check_kernels(values.get("kernels", {}))
+    return Target(requirements=levels, support=support, **values)
+
+
+def _check_levels(levels: tuple[Requirement, ...]) -> None:
+    """Raise RuleError for a rule or an operator that does not exist, and for a level that a later
+    one replaces completely.
+    """
+    seen: dict[Any, int] = {}
+    for index, level in enumerate(levels):
+        check_rules(level.rules, KINDS, f"level[{index}].rules")
+        check_patterns(level.operators, f"level[{index}].operators")
+        # Whatever narrows a level, except `honours`, which changes the severity of some violations.
+        scope = (frozenset(level.rules), frozenset(level.types), frozenset(level.operators))
+        first = seen.setdefault(scope, index)
+        if first != index:
+            raise RuleError(
+                f"level[{index}]: level[{first}] has the same rules, types and operators;"
+                " the last level counts, so that the first one has no effect"
+            )
+
+
+def _check_support(rows: tuple[SupportRow, ...]) -> None:
+    """Raise RuleError for two rows with equal operators, part, slots, conditions and limits."""
+    seen: dict[str, int] = {}
+    for index, row in enumerate(rows):
+        same = repr((row.operators, row.unless, row.part, row.slots, row.when, row.limits))
+        first = seen.setdefault(same, index)
+        if first != index:
+            raise RuleError(f"support[{index}]: repeats support[{first}]; remove one of them")
+
+
+def _check_kernels(kernels: Mapping[str, str]) -> None:
+    """Raise RuleError for a set of kernels without a file in schema/kernels."""
+    known = [name.removesuffix(".toml") for name in data_files("kernels", ".toml")]
+    for name in kernels:
+        if name not in known:
+            hint = suggestion(name, known, f"known: {', '.join(known)}")
+            raise RuleError(f"kernels: there is no file schema/kernels/{name}.toml{hint}")
 
 
 def target_names() -> list[str]:
@@ -157,7 +200,13 @@ def load_target(name: str) -> Target:
     if name not in names:
         hint = did_you_mean(name, {one: load_target(one).title for one in names})
         raise UsageError(f"there is no target {name!r}{hint or '; known: ' + ', '.join(names)}")
-    return parse_target(read_data(f"targets/{name}.toml"), f"targets/{name}.toml")
+    path = f"targets/{name}.toml"
+    target = parse_target(read_data(path), path)
+    if target.name != name:
+        raise RuleError(
+            f"{path}: name: expected {name!r}, as the file is called, found {target.name!r}"
+        )
+    return target
 
 
 def targets_schema() -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 from ..format.model import Operator
 from ..record import Record, field
 from . import fields as f
+from .known_names import check_option_names
 from .rows import SlotPattern
 from .store import Rows, read_data
 
@@ -51,13 +52,16 @@ def parse_versions(document: str, where: str) -> Mapping[str, VersionRow]:
     TOML text.
     """
     values = f.parse_document(document, _VersionsDocument, where)
+    for name, row in values["operator"].items():
+        check_option_names(row.get("only", ()), f"{where}: operator.{name}.only")
     return {name: VersionRow(name=name, **row) for name, row in values["operator"].items()}
 
 
 @cache
 def load_versions() -> Mapping[str, VersionRow]:
     """The shipped rows by operator name, each parsed at its first use."""
-    return Rows(read_data("versions.toml"), lambda part: parse_versions(part, "versions.toml"))
+    path = "versions.toml"
+    return Rows(read_data(path), lambda part: parse_versions(part, path), path)
 
 
 def versions_schema() -> dict[str, Any]:

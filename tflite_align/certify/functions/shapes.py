@@ -12,6 +12,7 @@ from .affine import DomainError
 from .operand_slots import WEIGHTED
 
 __all__ = [
+    "FACTS",
     "Parameters",
     "are_powers_of_two",
     "is_eightfold",
@@ -23,6 +24,8 @@ __all__ = [
 
 Shape = Sequence[int]
 Parameters = tuple[Shape, Sequence[float]]  # shape and scales of an operand; empty if it is absent
+# What row_facts adds to the options of an operator.
+FACTS = ("several_weight_scales", "grouped", "over_height_and_width", "eightfold")
 _IMAGE = 4  # dimensions: batch, height, width, channels
 _NEAR = 1.1e-3
 _VALID = 1  # Padding of the schema
