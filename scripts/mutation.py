@@ -22,7 +22,7 @@ import sys
 import tomllib
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-KNOWN = ROOT / "tests" / "mutation" / "survivors"  # one file per room
+KNOWN = ROOT / "tests" / "mutation" / "survivors"  # a file for each wing
 MUTANTS = ROOT / "mutants"
 
 # mutmut's status for mutants ended by a test, by pytest itself, by the clock, by the type checker
@@ -45,7 +45,6 @@ def run(room: str, tenths: int = 10) -> None:
 
 
 def _mutmut() -> str:
-    """The path of the program mutmut in this environment."""
     return str(pathlib.Path(sys.executable).with_name("mutmut"))
 
 
@@ -61,9 +60,7 @@ def results(room: str) -> dict[str, int | None]:
 
 
 def described(name: str) -> Mutant:
-    """The mutant as (function, old lines, new lines), since its number changes with other edits of
-    the file.
-    """
+    """The mutant as (function, old line, new line): its number depends on other edits."""
     shown = subprocess.run(
         [_mutmut(), "show", name], cwd=ROOT, check=True, capture_output=True, text=True
     ).stdout.splitlines()
@@ -87,8 +84,8 @@ def known(room: str) -> dict[Mutant, str]:
 
 
 def judged(room: str, *, whole: bool) -> tuple[list[Mutant], list[Mutant]]:
-    """(survivors without a reason; for a complete run, listed survivors that did not survive).
-    `room`: a subpackage or module of tflite_align; `whole`: all mutants were run.
+    """(unexpected survivors, of a complete run also expected ones that did not survive). `room`:
+    name of a group of modules; `whole`: all mutants were run.
     """
     expected = known(room)
     ran = {name: code for name, code in results(room).items() if code is not None}
@@ -107,9 +104,7 @@ def main() -> int:
     parser.add_argument(
         "room", help="numerics, checks.binder, format.writer, checks.binder.cache, ..."
     )
-    parser.add_argument(
-        "--tenths", type=int, choices=range(1, 11), default=10, help="mutants out of ten to run"
-    )
+    parser.add_argument("--tenths", type=int, choices=range(1, 11), default=10)
     given = parser.parse_args()
     run(given.room, given.tenths)
     unknown, stale = judged(given.room, whole=given.tenths == 10)

@@ -1,7 +1,8 @@
-"""Converts an int8 file to the form that TensorFlow 1 wrote: uint8 throughout, asymmetric weights.
+"""Converts an int8 file to the form that training with TF1 wrote: uint8 throughout, asymmetric
+weights.
 
-Zero points and integers of activations shift by 128; weights get one scale and zero point per
-tensor; biases are requantized; operators get version 1. For tests of `--to int8`.
+Activations shift by 128; weights get one scale and zero point per tensor; biases are requantized;
+operators get version 1. For tests of `--to int8`.
 """
 
 from __future__ import annotations
@@ -23,9 +24,7 @@ _WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"
 
 
 def old_style(data: bytes) -> bytes:
-    """The bytes of a uint8 file with the same function, up to the rounding of weights and
-    biases.
-    """
+    """The bytes of the uint8 file for nearly the same function."""
     model = read(data)
     return splice(data, model, list(_edits(model))).join()
 

@@ -1,10 +1,9 @@
-"""Runs one Python block of a recipe, with the names defined that the page expects its reader to
-define.
+"""Runs one Python block of a recipe, with the names that the page leaves to its reader defined.
 
     recipe_step.py NET FILE      NET: of torch_nets, or `keras:NAME` of fixture_nets
 
-Runs in the block's own environment, in the folder of the recipe's files. Trains the network unless
-an earlier block did.
+Runs in the block's own environment, in the folder of the recipe's files. Trains the network if no
+earlier block did.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-CALIBRATION, HELD_OUT = 64, 64  # number of inputs
+CALIBRATION, HELD_OUT = 64, 64  # inputs
 SEEDS = {"calibration": 1, "held out": 2}
 
 
@@ -59,11 +58,11 @@ def main() -> int:
     """Run the command line; returns the exit status."""
     net, file = sys.argv[1:]
     framework, _, name = net.rpartition(":")
-    known = pathlib.Path("calibration.npy").is_file()  # later blocks need no names
+    known = pathlib.Path("calibration.npy").is_file()  # a block after the first needs no names
     names = {} if known else (keras_names(name) if framework else torch_names(name))
     code = pathlib.Path(file).read_text(encoding="utf-8")
     exec(compile(code, file, "exec"), names)  # noqa: S102 - the page's own code is what is tested
-    if framework:  # this recipe aligns in memory: also keep the file that it aligned
+    if framework:  # that recipe aligns in memory: what it was given is kept beside
         pathlib.Path("converted.tflite").write_bytes(names["converter"].convert())
     return 0
 

@@ -132,7 +132,10 @@ def test_without_a_twin_there_are_no_ranges_but_a_reason(
     monkeypatch.setattr(module, "available", lambda _: "no runtime is installed")
     assert observe(data, given) == Observed(why="no runtime is installed")
     monkeypatch.setattr(module, "LARGEST_MODEL", 10)
-    assert observe(data, given).why == f"no float twin: size: {len(data)} bytes is above 10"
+    assert (
+        observe(data, given).why
+        == f"no float twin: size: the model has {len(data)} bytes; models above 10 are not run"
+    )
 
 
 def test_aligned_models_do_not_clip_observed_values() -> None:

@@ -1,6 +1,4 @@
-"""Operands with contradicting shapes: an error finding on every target, never repaired, refused by
-LiteRT.
-"""
+"""Operands whose shapes contradict: an error on every target, never repaired, refused by LiteRT."""
 
 from __future__ import annotations
 

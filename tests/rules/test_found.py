@@ -1,4 +1,4 @@
-"""Every violated rule gives a finding at its slot, with each target's severity; satisfied models
+"""Every violated rule gives a finding at its place, with each target's severity; satisfied ones
 give none.
 """
 
@@ -26,8 +26,8 @@ def found(case: Case | BoundaryCase) -> list[Finding]:
 
 
 def graded(rule: str, kind: str) -> dict[str, str]:
-    """Target -> severity of a rule for a type; only targets whose severity does not depend on
-    whether the operator runs on the CPU.
+    """Severity by target of a rule for a type; only targets whose severity does not depend on
+    placement.
     """
     levels = {target.name: target.requirement(rule, kind) for target in TARGETS}
     return {
@@ -62,9 +62,7 @@ def test_a_violated_rule_gives_a_finding_at_its_place(name: str, kind: str) -> N
 
 
 def broken(case: Case, rule: Rule) -> set[str]:
-    """The addresses that a finding may name: the slot that was changed or, if that is the one
-    others are compared with, all others.
-    """
+    """The slot named by the case; if that is the reference of the comparison, all other slots."""
     told = case.name.split("-")[-2]
     if not isinstance(rule, SameRule):
         return {told}

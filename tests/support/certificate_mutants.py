@@ -1,8 +1,7 @@
-"""Small aligned graphs with certificates, and mutations of the original, the written file or the
-certificate.
+"""Small aligned graphs with certificates, and mutations of original, written file or certificate.
 
-A mutant is (original, written). For changed numbers an oracle decides whether the certified bound
-is exceeded; a change of anything that must be equal always makes the certificate wrong.
+A mutant is (original, written). An oracle decides whether changed numbers break the certified
+bound; a change of anything that must be equal breaks the statement in any case.
 """
 
 from __future__ import annotations
@@ -95,7 +94,7 @@ def _reshaped() -> bytes:
 
 
 def _joined() -> bytes:
-    """A CONCATENATION whose operands have different parameters; one of them has another reader."""
+    """A CONCATENATION whose operands have different parameters, one of them with another reader."""
     graph = Graph(seed=2)
     graph.activation("x", 0.05, 0, (1, 1))
     _full(graph, "x", "a", (0.11, 0), fused=1)
@@ -124,7 +123,7 @@ def _added() -> bytes:
 
 
 def _chosen() -> bytes:
-    """NEG of a tensor without negative values, and ARG_MAX."""
+    """NEG of what is never negative, and the index of the largest."""
     graph = Graph(seed=4)
     graph.activation("x", 0.05, 2, (1, 1))
     _full(graph, "x", "a", (0.06, 0), fused=1)
@@ -283,9 +282,7 @@ STRUCTURE: tuple[Mutate, ...] = (
 def mutants(
     base: Base, rng: np.random.Generator, kinds: tuple[Mutate, ...]
 ) -> Iterator[tuple[str, Model, Model]]:
-    """An endless sequence of (description, original, written); in seven of eight the written file
-    is changed, in the others the original.
-    """
+    """Endless mutants as (description, original, written); seven of eight change the written file."""
     while True:
         mutate = kinds[int(rng.integers(len(kinds)))]
         original, written = unpacked(base.original), unpacked(base.written)

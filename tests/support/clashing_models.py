@@ -25,9 +25,7 @@ def _one(
     *,
     other: _Shape | None = None,
 ) -> bytes:
-    """A model of `operator` on one or two activations and int32 constants. `given`, `made`: shapes
-    of input and output; `other`: shape of the second input.
-    """
+    """An operator on one or two activations and int32 constants."""
     graph = Graph()
     names = [graph.activation("x", 0.05, shape=given)]
     if other is not None:
@@ -68,7 +66,7 @@ _DEEP: _Options = ("DepthwiseConv2DOptions", {**CONV[1], "depthMultiplier": 1})
 _JOINED: _Options = ("ConcatenationOptions", {"axis": 1})
 _SLICED: _Options = ("StridedSliceOptions", {})
 
-# Name -> (the model, a part of the expected message).
+# Name -> the model, and part of the expected message.
 CLASHING: Mapping[str, tuple[bytes, str]] = {
     "ADD": (
         _one("ADD", (1, 4, 4, 3), (1, 4, 4, 3), other=(1, 4, 5, 3)),

@@ -83,7 +83,9 @@ def near_ties(steps: Array) -> Array:
 
 
 def all_integers(type_name: str, rng: np.random.Generator) -> Array:
-    """All integers of an 8-bit or 16-bit type; a selection of int32."""
+    """All integers of 8 and 16 bits; a selection of int32. `type_name`: integer type; `name`: of
+    the model.
+    """
     low, high = INTEGER_LIMITS[type_name]
     if type_name == "int32":
         return np.concatenate([rng.integers(low // 256, high // 256, 3000), np.arange(-3000, 3000)])
@@ -113,7 +115,7 @@ _PAIR_OPTIONS: dict[str, str] = {
     "SQUARED_DIFFERENCE": "SquaredDifferenceOptions",
     "SUB": "SubOptions",
 }
-_SAME = {"MAXIMUM", "MINIMUM"}  # all operands have equal parameters
+_SAME = {"MAXIMUM", "MINIMUM"}  # all parameters are equal
 
 
 def pair_case(operator: str, type_name: str, rng: np.random.Generator, name: str) -> KernelCase:

@@ -1,8 +1,8 @@
-"""Checks which bytes of a file are preserved, from the two files alone, with its own parser.
+"""Checks preservation of bytes from two files alone, with a parser of its own.
 
-The new file must be a prefix followed by the original file, byte for byte except for declared
-places. From the new root one may reach only original tables in their original place, and tables in
-the prefix whose fields equal the original's, apart from declared changes.
+Claim: the new file is a prefix followed by the original file, byte for byte except for listed
+places; and the new root reaches only original tables in their original place, or tables of the
+prefix with equal fields.
 """
 
 from __future__ import annotations
@@ -192,7 +192,7 @@ def _bodies(
 
 
 def _positions(old: File) -> Iterator[tuple[int, int]]:
-    """(place, width in bytes) of each field that holds an absolute position in the file."""
+    """Absolute positions in the file, and their width."""
     tables = [("Buffer", table) for table in old.buffers]
     tables += [
         ("Operator", table) for g in old.graphs for table in old.all("Graph", g, "operators")
@@ -286,7 +286,7 @@ class _Compared:
     def _fields(
         self, kind: str, before: int, after: int, skipped: set[str], told: str
     ) -> Iterator[str]:
-        """Differences of the fields of two tables, apart from bytes that `differences` compares."""
+        """Original tables are identified by position; `differences` compares their bytes."""
         if after == before + self.shift:
             return
         if after >= self.shift:
@@ -305,7 +305,7 @@ class _Compared:
                 yield f"{told}: {name} is not what it was"
 
     def _list(self, name: str, kind: str, before: int, after: int) -> Iterator[str]:
-        """Differences of two vectors: the original entries must come first, new ones may follow."""
+        """Original entries come first, new ones may follow."""
         was, now = self.old.all("Model", before, name), self.new.all("Model", after, name)
         if len(now) < len(was):
             yield f"{name}: {len(was)} became {len(now)}"
@@ -313,9 +313,7 @@ class _Compared:
             yield from self._fields(kind, one, other, set(), f"{name}[{index}]")
 
     def _buffers(self) -> Iterator[str]:
-        """Differences of undeclared tensors' constants. A shared buffer table must be
-        split first.
-        """
+        """Contents visible to undeclared tensors: a shared buffer table is split before it changes."""
         for index, (was, now) in enumerate(zip(self.old.buffers, self.new.buffers, strict=False)):
             if now == was + self.shift:
                 start, length = self.old.content(was)
@@ -355,7 +353,7 @@ class _Compared:
         yield from self._operators(g, before, after)
 
     def _operators(self, g: int, before: int, after: int) -> Iterator[str]:
-        """Missing or exchanged operators among those that are not declared as changed."""
+        """Undeclared operators are all present, in order, as original tables."""
         was = self.old.all("Graph", before, "operators")
         now = self.new.all("Graph", after, "operators")
         kept = [table - self.shift for table in now if table >= self.shift]
@@ -369,9 +367,7 @@ class _Compared:
             yield from self._remade(table, now, told)
 
     def _remade(self, table: int, now: list[int], told: str) -> Iterator[str]:
-        """Differences of a rebuilt operator table without a declared change: only a position in the
-        file may differ.
-        """
+        """A rebuilt operator without a declared change differs only in a position."""
         found = [
             other
             for other in now
@@ -383,9 +379,7 @@ class _Compared:
             yield f"{told} is gone"
 
     def _moved(self, before: int, after: int, told: str) -> Iterator[str]:
-        """Differences of large custom options, which are stored behind the tables at an absolute
-        position.
-        """
+        """Large custom options are stored after the tables, at a position in the file."""
         was = self.old.number("Operator", before, "offset")
         if self.new.number("Operator", after, "offset") != (was + self.shift if was else 0):
             yield f"{told}: its custom options are elsewhere"

@@ -1,4 +1,4 @@
-"""A float twin that clips where the file's ranges do: the declared reading without rounding."""
+"""The float twin that clips where a file's ranges do: what the file declares, but for rounding."""
 
 from __future__ import annotations
 
@@ -17,9 +17,7 @@ __all__ = ["saturating_twin"]
 
 
 def saturating_twin(data: bytes, frontier: Frontier) -> bytes:
-    """The model with every quantized activation made a float that is clipped to its declared range.
-    `frontier`: the outputs that a verification compares.
-    """
+    """Every quantized activation is a float, clipped to the range that the file declares for it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(twin._VERSIONS, "MAXIMUM", 1)
         patch.setitem(twin._VERSIONS, "MINIMUM", 1)
@@ -28,7 +26,7 @@ def saturating_twin(data: bytes, frontier: Frontier) -> bytes:
 
 
 def _clip(floats: Any, source: int, target: int) -> None:
-    """Clip float values to a tensor's declared range, in place of QUANTIZE and DEQUANTIZE.
+    """Clip float values to a tensor's declared range, instead of a QUANTIZE and a DEQUANTIZE.
     `source`, `target`: tensor indices.
     """
     kind, scale, zero = floats.label(target if target in floats.declared else source)

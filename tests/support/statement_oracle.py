@@ -1,9 +1,8 @@
-"""Decides, by trying all inputs of small graphs, whether a written file exceeds its certified
-bound.
+"""Decides by exhaustive search whether a written file breaks the certified bound, on small graphs.
 
-Independent code: files are read with the generated object API, and kernels are computed in float64
-and rounded to nearest. Real kernels differ from that by at most one step; an error above two steps
-here therefore is above one step in a real kernel.
+Independent code: files are read by the generated object API, kernels are float64 rounded to the
+nearest. Real kernels differ from that by at most one step, so that an error above two steps here is
+above one step in them.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from ai_edge_litert import schema_py_generated as fb
 __all__ = ["BREAKS", "worst_distance"]
 
 Array = Any
-BREAKS = 2.0  # steps; a larger error here exceeds the bound in a real kernel
+BREAKS = 2.0  # steps
 
 _DTYPES = {fb.TensorType.INT8: "int8", fb.TensorType.INT32: "<i4"}
 _COPIES = {"RESHAPE", "CONCATENATION", "MAX_POOL_2D"}
@@ -27,7 +26,7 @@ _CLAMPS = {0: (-np.inf, np.inf), 1: (0.0, np.inf), 2: (-1.0, 1.0), 3: (0.0, 6.0)
 
 
 class _File:
-    """A parsed file: tensors and operators of its only subgraph."""
+    """One file: its only subgraph's tensors and operators, read."""
 
     def __init__(self, model: Any) -> None:
         self.model = model
@@ -175,9 +174,8 @@ def _constants(o: _File, w: _File, given: Any, operator: Any) -> Iterator[float]
 
 
 def _distance(o: _File, w: _File, origin: int, f: Array, y: Array) -> float:
-    """Distance, in steps, of the written values from the segment between f and f clipped to the
-    smallest range that readers can distinguish. `origin`: tensor of the original; `f`: real
-    results; `y`: written real values.
+    """The distance from the segment between f and f clipped to the least range that readers
+    distinguish. `origin`: tensor of the original; `y`: written values.
     """
     del w
     declared = o.range(origin)
@@ -197,7 +195,7 @@ def _distance(o: _File, w: _File, origin: int, f: Array, y: Array) -> float:
 
 
 def _least_needed(o: _File, origin: int, ends: tuple[float, float]) -> tuple[float, float]:
-    """The smallest part of a tensor's range that passes all copying operators behind it. `origin`:
+    """The range that passes all copies after a tensor, if there were no other readers. `origin`:
     tensor of the original; `ends`: its range.
     """
     behind = [

@@ -1,6 +1,4 @@
-"""Runs variants of a model (twin, declared reading, kernels) for tests of verification, and changes
-models for them.
-"""
+"""Runs variants of models for tests of verification, and damages models."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, Literal
@@ -13,7 +14,6 @@ from .known_names import check_rules
 from .rows import named
 from .rule_text import KINDS
 from .store import read_data
-from .wildcards import filtered
 
 __all__ = [
     "BIAS_FIXES",
@@ -130,7 +130,7 @@ def fixes_off(on: frozenset[str]) -> tuple[str, ...]:
 def _answering(name: str) -> set[str]:
     """The ids that a name stands for. Raises UsageError for an unknown one."""
     fixes = load_fixes()
-    matches = set(filtered(fixes, "*" if name == "all" else name))
+    matches = set(fnmatch.filter(fixes, "*" if name == "all" else name))
     if not matches:
         near = nearest(name, fixes)
         hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(fixes)}"

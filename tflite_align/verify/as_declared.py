@@ -10,7 +10,7 @@ from ..record import replace
 from ..verdicts import Verification
 from .board import ANY_BOARD, Board
 from .budget import MEMORY
-from .outputs import named
+from .deviations import deviations_text
 from .sqnr import FLOOR_DB
 from .verification import verify
 
@@ -64,7 +64,7 @@ def _departures(verification: Verification, *, builtin: bool) -> list[str]:
     """
     sentences = []
     if builtin and verification.steps is not None and verification.steps.beyond:
-        sentences.append(f"{named(verification.steps.beyond)} by the declared parameters")
+        sentences.append(f"{deviations_text(verification.steps.beyond)} by the declared parameters")
     sentences += [
         f"{score.title}: {run.judge} {run.why.partition(', as the original does')[0]}"
         for score in verification.outputs

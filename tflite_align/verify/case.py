@@ -102,7 +102,8 @@ def build_case(order: Order) -> Case:
     """
     size = max(len(order.before), len(order.after))
     if size > LARGEST_MODEL:
-        raise UnsupportedError(f"size: {size} bytes is above {LARGEST_MODEL}")
+        msg = f"size: the model has {size} bytes; models above {LARGEST_MODEL} are not run"
+        raise UnsupportedError(msg)
     before, after = parse(order.reading), parse(order.after)
     for model in (before, after):
         hold_to(order.memory, model)

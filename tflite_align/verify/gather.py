@@ -10,11 +10,11 @@ from typing import Any
 from ..errors import UnsupportedError
 from ..record import Record, replace
 from .case import Case, Order, constants_form
+from .deviations import Steps
 from .evidence import DECLARED, Evidence, reference_db
 from .frontier import Frontier, cut_copy
 from .judges import available
 from .object_api import pack, parse
-from .outputs import Steps
 from .samples import Samples, make_samples
 from .sqnr import REFERENCE_DB
 from .step_scores import Steps as CheckedSteps

@@ -74,7 +74,8 @@ def observe(data: Data, calibration: Calibration, *, progress: Progress | None =
 def _samples(data: Data, calibration: Calibration) -> Samples:
     """All calibration inputs. Raises UnsupportedError for a file that is too large."""
     if len(data) > LARGEST_MODEL:
-        raise UnsupportedError(f"size: {len(data)} bytes is above {LARGEST_MODEL}")
+        msg = f"size: the model has {len(data)} bytes; models above {LARGEST_MODEL} are not run"
+        raise UnsupportedError(msg)
     return make_samples(
         parse(data), calibration=calibration, count=sys.maxsize, seed=0, topped=False
     )

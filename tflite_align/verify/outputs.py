@@ -7,8 +7,9 @@ counts.
 from __future__ import annotations
 
 from ..record import Record, replace
-from ..verdicts import FidelityScore, OutputScore, StepCheck, StepDeviation, Word
+from ..verdicts import FidelityScore, OutputScore, Word
 from .concat_parts import Part
+from .deviations import Steps, deviations_text, our_deviations, steps_text, word_by_steps
 from .evidence import CONSTANTS, Evidence
 from .samples import Kind
 from .sqnr import (
@@ -28,22 +29,16 @@ from .sqnr import (
 )
 
 __all__ = [
-    "Steps",
-    "gross_deviations",
     "more_inputs",
-    "named",
     "noise_notes",
-    "our_deviations",
     "score_kinds",
     "score_outputs",
 ]
 
 _HALF_DB = 3.0  # dB: at least half of the noise comes from the constants
-_GROSS = 4.0  # multiple of the tolerance that counts as a gross deviation
 _SAME_DB = 1.0  # dB: difference up to which a gap counts as that of the original's kernels
 _BY_CHANCE = "maybe by chance"
 _RANK: dict[Word, int] = {"failed": 3, "inconclusive": 2, "skipped": 1}
-Steps = tuple[StepCheck | None, str]  # the check, or why there is none
 
 
 class _Place(Record, frozen=True, kw_only=True):
@@ -205,7 +200,7 @@ def _score_kind(
     elif word == "inconclusive" and _noise_as_before(original_db, aligned_db):
         word, why = ("verified", "") if evidence.certified else _by_operators(why, runs, spot.steps)
     elif word == "inconclusive":
-        word, why = _by_steps(word, why, spot.steps)
+        word, why = word_by_steps(word, why, spot.steps)
     if word == "skipped":
         why = f"{why}, and both files' declared readings are zero too"
     elif probe.behind_jump and word != "verified":
@@ -275,7 +270,7 @@ def _by_operators(why: str, runs: tuple[FidelityScore, ...], steps: Steps) -> tu
     checks = steps[0]
     if word == "verified" and checks is not None and not (checks.beyond or checks.not_judged):
         return "verified", ""
-    return _by_steps("inconclusive", f"{why}; {reason}" if reason else why, steps)
+    return word_by_steps("inconclusive", f"{why}; {reason}" if reason else why, steps)
 
 
 def noise_notes(scores: tuple[OutputScore, ...]) -> tuple[str, ...]:
@@ -298,7 +293,7 @@ def _behind(why: str, steps: Steps) -> tuple[Word, str]:
     """
     mine = our_deviations(steps)
     if mine:
-        return "failed", f"{why}; {named(mine)}"
+        return "failed", f"{why}; {deviations_text(mine)}"
     return "skipped", "behind a discontinuous operator (ARG_MAX, NMS ...): judged at its inputs"
 
 
@@ -342,10 +337,10 @@ def _beyond(gap: float, allowed_gap: float | None, steps: Steps) -> tuple[Word, 
     sentence = f"runs {gap:.1f} dB below the declared reading"
     mine = our_deviations(steps)
     if mine:
-        return "failed", f"{sentence}: {named(mine)}"
+        return "failed", f"{sentence}: {deviations_text(mine)}"
     if allowed_gap is not None and allowed_gap >= gap - _SAME_DB:
         return "unchanged", f"{sentence}, as the original does ({allowed_gap:.1f} dB)"
-    return "inconclusive", f"{sentence}; {_what_steps_say(steps)}"
+    return "inconclusive", f"{sentence}; {steps_text(steps)}"
 
 
 def _fidelity_word(runs: tuple[FidelityScore, ...]) -> tuple[Word, str]:
@@ -357,44 +352,3 @@ def _fidelity_word(runs: tuple[FidelityScore, ...]) -> tuple[Word, str]:
     if any(run.word == "verified" for run in runs):
         return "verified", ""
     return "inconclusive", "nothing lost in the declared reading, but no kernel set runs the file"
-
-
-# --- results of the comparison by operator --------------------------------------------------------
-
-
-def _by_steps(word: Word, why: str, steps: Steps) -> tuple[Word, str]:
-    """(word, reason), or "failed" if an operator that alignment changed deviates. `why`: the reason
-    so far.
-    """
-    mine = our_deviations(steps)
-    if mine:
-        return "failed", f"{why}; {named(mine)}"
-    return word, f"{why}; {_what_steps_say(steps)}"
-
-
-def our_deviations(steps: Steps) -> tuple[StepDeviation, ...]:
-    """The deviating operators that alignment changed, or that do not deviate in the original."""
-    return tuple(d for d in steps[0].beyond if d.ours) if steps[0] else ()
-
-
-def gross_deviations(steps: Steps) -> tuple[StepDeviation, ...]:
-    """Deviations of changed operators, so large that kernels cannot use the declared parameters."""
-    return tuple(d for d in our_deviations(steps) if d.lsb > _GROSS * d.tolerance_lsb)
-
-
-def named(deviations: tuple[StepDeviation, ...]) -> str:
-    """A clause about the largest of the deviations and the number of others."""
-    worst = max(deviations, key=lambda deviation: deviation.lsb)
-    more = f" and {len(deviations) - 1} more" if len(deviations) > 1 else ""
-    return f"{worst.address} is {worst.lsb:.1f} LSB off the result for its inputs{more}"
-
-
-def _what_steps_say(steps: Steps) -> str:
-    """A clause with the result of comparing operators one by one."""
-    checks, note = steps
-    if checks is None:
-        return note
-    if checks.beyond:
-        return f"{named(checks.beyond)}, as in the original"
-    skipped = f", {len(checks.not_judged)} not judged" if checks.not_judged else ""
-    return f"each of {checks.checked} operators is within tolerance{skipped}"

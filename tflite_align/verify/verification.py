@@ -24,20 +24,13 @@ from .acceptances import ask, ask_same, verdicts_of
 from .board import ANY_BOARD, Board
 from .budget import MEMORY
 from .case import Case, Order, build_case
+from .deviations import Steps, deviations_text, gross_deviations, our_deviations
 from .evidence import Evidence
 from .figures import with_figures
 from .gather import gather, gather_readings, with_constants
 from .judges import available
 from .object_api import unpacked_once
-from .outputs import (
-    Steps,
-    gross_deviations,
-    more_inputs,
-    named,
-    noise_notes,
-    our_deviations,
-    score_outputs,
-)
+from .outputs import more_inputs, noise_notes, score_outputs
 from .process import workspace
 from .runtimes import processor, runtimes
 from .samples import Samples, make_samples
@@ -239,8 +232,8 @@ def _with_steps(verification: Verification, steps: Steps) -> Verification:
     """The verification, with a worse word if operators deviate although the outputs do not show it."""
     mine, gross = our_deviations(steps), gross_deviations(steps)
     if verification.word in ("verified", "inconclusive") and gross:
-        return replace(verification, word="failed", why=named(gross))
+        return replace(verification, word="failed", why=deviations_text(gross))
     if verification.word == "verified" and mine:
-        why = f"the compared outputs do not show it, but {named(mine)}"
+        why = f"the compared outputs do not show it, but {deviations_text(mine)}"
         return replace(verification, word="inconclusive", why=why)
     return verification

@@ -1,4 +1,4 @@
-"""Integers in which a tensor of a given type stores real values."""
+"""Real values as a tensor of some type stores them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parts of models with several operators or subgraphs."""
+"""Parts of models of more than one operator or subgraph."""
 
 from __future__ import annotations
 
@@ -23,9 +23,7 @@ def body(
     made: Sequence[TensorSpec],
     held: Sequence[TensorSpec] = (),
 ) -> GraphSpec:
-    """A subgraph of one operator, for calls. `given`, `made`, `held`: its inputs, outputs and
-    constants.
-    """
+    """A subgraph of one operator that another one calls; `held` are its constants."""
     return GraphSpec(
         tensors=[*given, *made, *held],
         operators=[operator],
@@ -36,7 +34,7 @@ def body(
 
 
 def of_two(name: str, table: str, type_name: str, *shape: int) -> GraphSpec:
-    """A subgraph of one operator with two inputs of the same shape."""
+    """A subgraph of an operator that joins its two inputs, of one shape."""
     return body(
         OperatorSpec(
             name=name, inputs=["a", "b"], outputs=["c"], options=(table, {}) if table else None

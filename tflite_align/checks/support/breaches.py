@@ -1,4 +1,4 @@
-"""The vocabulary of support rows: a test for each limit of rules/support_rows.py.
+"""One function for each limit that a support row can set (rules/support_rows.py).
 
 A test gets one operator, or one of its tensors, and the row's value. It returns None if the limit
 is kept, else (expected, found) as text.
@@ -39,7 +39,7 @@ class Breach(Record, frozen=True, kw_only=True):
     actual: str
 
 
-_Words = tuple[str, str] | None
+_Mismatch = tuple[str, str] | None
 
 
 def breaches(subject: Subject, row: SupportRow) -> Iterator[Breach]:
@@ -69,8 +69,8 @@ def _broken(
                 yield Breach(slot=slot, expected=words[0], actual=words[1])
 
 
-def _operator(subject: Subject, value: Sequence[str]) -> _Words:
-    """The limit: the operator's name is one of `value`. Returns None or (expected, found) as text."""
+def _operator(subject: Subject, value: Sequence[str]) -> _Mismatch:
+    """None if the operator's name is one of `value`, else (expected, found)."""
     operator = subject.operator
     if operator is None or operator.name in value:
         return None
@@ -79,14 +79,14 @@ def _operator(subject: Subject, value: Sequence[str]) -> _Words:
     )
 
 
-def _custom_code(subject: Subject, value: Sequence[str]) -> _Words:
-    """The limit: the operator's custom code is one of `value`."""
+def _custom_code(subject: Subject, value: Sequence[str]) -> _Mismatch:
+    """None if the operator's custom code is one of `value`, else (expected, found)."""
     code = (subject.operator.custom_code or "") if subject.operator is not None else ""
     return None if code in value else (f"the custom operator {listed(value)}", code or "none")
 
 
-def _version_at_most(subject: Subject, value: int) -> _Words:
-    """The operator's version is at most `value`."""
+def _version_at_most(subject: Subject, value: int) -> _Mismatch:
+    """None if the operator's version is at most `value`, else (expected, found)."""
     version = subject.operator.version if subject.operator is not None else 0
     return None if version <= value else (f"version {value} or less", f"version {version}")
 
@@ -97,32 +97,32 @@ def _present(subject: Subject, slot_kind: SlotKind) -> int:
     return sum(index >= 0 for index in operator.operands(slot_kind)) if operator is not None else 0
 
 
-def _inputs_at_least(subject: Subject, value: int) -> _Words:
-    """At least `value` inputs are present."""
+def _inputs_at_least(subject: Subject, value: int) -> _Mismatch:
+    """None if at least `value` inputs are present, else (expected, found)."""
     count = _present(subject, "inputs")
     return None if count >= value else (f"{value} inputs or more", f"{count}")
 
 
-def _inputs_at_most(subject: Subject, value: int) -> _Words:
-    """At most `value` inputs are present."""
+def _inputs_at_most(subject: Subject, value: int) -> _Mismatch:
+    """None if at most `value` inputs are present, else (expected, found)."""
     count = _present(subject, "inputs")
     return None if count <= value else (f"{value} inputs or fewer", f"{count}")
 
 
-def _outputs_at_least(subject: Subject, value: int) -> _Words:
-    """At least `value` outputs are present."""
+def _outputs_at_least(subject: Subject, value: int) -> _Mismatch:
+    """None if at least `value` outputs are present, else (expected, found)."""
     count = _present(subject, "outputs")
     return None if count >= value else (f"{value} outputs or more", f"{count}")
 
 
-def _outputs_at_most(subject: Subject, value: int) -> _Words:
-    """At most `value` outputs are present."""
+def _outputs_at_most(subject: Subject, value: int) -> _Mismatch:
+    """None if at most `value` outputs are present, else (expected, found)."""
     count = _present(subject, "outputs")
     return None if count <= value else (f"{value} outputs or fewer", f"{count}")
 
 
-def _options(subject: Subject, value: Mapping[str, Sequence[int]]) -> _Words:
-    """Each named option has one of its legal values."""
+def _options(subject: Subject, value: Mapping[str, Sequence[int]]) -> _Mismatch:
+    """None if each named option has one of its legal values, else (expected, found)."""
     for name, legal in value.items():
         actual = subject.option(name)
         if actual not in legal:
@@ -132,8 +132,8 @@ def _options(subject: Subject, value: Mapping[str, Sequence[int]]) -> _Words:
     return None
 
 
-def _options_at_most(subject: Subject, value: Mapping[str, int]) -> _Words:
-    """Each named option is at most its value."""
+def _options_at_most(subject: Subject, value: Mapping[str, int]) -> _Mismatch:
+    """None if each named option is at most its value, else (expected, found)."""
     for name, most in value.items():
         actual = subject.option(name)
         if actual > most:
@@ -141,8 +141,8 @@ def _options_at_most(subject: Subject, value: Mapping[str, int]) -> _Words:
     return None
 
 
-def _options_equal(subject: Subject, value: Sequence[Sequence[str]]) -> _Words:
-    """The options of each group have one value."""
+def _options_equal(subject: Subject, value: Sequence[Sequence[str]]) -> _Mismatch:
+    """None if the options of each group have one value, else (expected, found)."""
     for names in value:
         actual = [subject.option(name) for name in names]
         if len(set(actual)) > 1:
@@ -150,8 +150,10 @@ def _options_equal(subject: Subject, value: Sequence[Sequence[str]]) -> _Words:
     return None
 
 
-def _axes(subject: Subject, value: Mapping[str, Any]) -> _Words:
-    """The named axes, counted from the end, are among the innermost ones of the tensor in `of`."""
+def _axes(subject: Subject, value: Mapping[str, Any]) -> _Mismatch:
+    """None if the axes of the operator (an option, or a constant operand) are among the innermost
+    `value["innermost"]` dimensions of the tensor `value["of"]`, else (expected, found).
+    """
     measured = subject.tensors(value["of"])
     if not measured:
         return None
@@ -179,8 +181,10 @@ def _named_axes(subject: Subject, slot: SlotPattern, rank: int) -> list[int] | N
     return [int(axis) if axis < 0 else int(axis) - rank for axis in integers.flat]
 
 
-def _axes_include(subject: Subject, value: Mapping[str, Any]) -> _Words:
-    """The axis `value["axis"]`, counted from the end, is among those in a constant operand."""
+def _axes_include(subject: Subject, value: Mapping[str, Any]) -> _Mismatch:
+    """None if a constant operand of axes lists `value["axis"]` (-1: the last axis), else (expected,
+    found).
+    """
     measured = subject.tensors(value["of"])
     rank = len(measured[0].shape) if measured else 0
     axes = _named_axes(subject, value["slot"], rank)
@@ -188,8 +192,10 @@ def _axes_include(subject: Subject, value: Mapping[str, Any]) -> _Words:
     return None if axes is not None and value["axis"] in axes else (f"axis {value['axis']}", actual)
 
 
-def _growth(subject: Subject, value: Mapping[str, Any]) -> _Words:
-    """No size in `to` is more than `at_most` times the size in `from` on the same axis."""
+def _growth(subject: Subject, value: Mapping[str, Any]) -> _Mismatch:
+    """None if no size in `to` is more than `at_most` times the size in `from` on the same axis,
+    else (expected, found).
+    """
     before, after = subject.tensors(value["from"]), subject.tensors(value["to"])
     if not before or not after:
         return None
@@ -199,17 +205,17 @@ def _growth(subject: Subject, value: Mapping[str, Any]) -> _Words:
     return None
 
 
-def _same_shape(subject: Subject, value: Sequence[SlotPattern]) -> _Words:
-    """All operands that the patterns name have one shape."""
+def _same_shape(subject: Subject, value: Sequence[SlotPattern]) -> _Mismatch:
+    """None if all operands that the patterns name have one shape, else (expected, found)."""
     shapes = [tensor.shape for tensor in subject.tensors(*value)]
     if len(set(shapes)) < 2:
         return None
     return "equal shapes", " and ".join(str(list(shape)) for shape in shapes)
 
 
-def _any_type(subject: Subject, value: Sequence[str]) -> _Words:
-    """Some computed operand has one of these types; for the model as a whole, an operand of any
-    operator.
+def _any_type(subject: Subject, value: Sequence[str]) -> _Mismatch:
+    """None if some computed operand of the operator has one of these types, else (expected, found).
+    A row for the whole model accepts an operand of any operator.
     """
     model, operator = subject.model, subject.operator
     operators = (
@@ -227,14 +233,14 @@ def _any_type(subject: Subject, value: Sequence[str]) -> _Words:
     return f"some computed tensor of {listed(value)}", "none"
 
 
-def _some_constant(subject: Subject, _: object) -> _Words:
-    """At least one input is a constant."""
+def _some_constant(subject: Subject, _: object) -> _Mismatch:
+    """None if at least one input is a constant, else (expected, found)."""
     has_constant = any(subject.constant(tensor) for tensor in subject.tensors(_INPUTS))
     return None if has_constant else ("a constant input", "none")
 
 
-def _constants_zero(subject: Subject, _: object) -> _Words:
-    """All constant inputs hold only zeros."""
+def _constants_zero(subject: Subject, _: object) -> _Mismatch:
+    """None if all constant inputs hold only zeros, else (expected, found)."""
     constants = [tensor for tensor in subject.tensors(_INPUTS) if subject.constant(tensor)]
     words = (tensor_limits.zero(subject, tensor, True) for tensor in constants)
     return next((breach for breach in words if breach is not None), None)
@@ -243,7 +249,7 @@ def _constants_zero(subject: Subject, _: object) -> _Words:
 # --- of a tensor -------------------------------------------------------------------------------
 
 
-OPERATOR_TESTS: Mapping[str, Callable[[Subject, Any], _Words]] = {
+OPERATOR_TESTS: Mapping[str, Callable[[Subject, Any], _Mismatch]] = {
     "operator": _operator,
     "custom_code": _custom_code,
     "version_at_most": _version_at_most,
@@ -281,7 +287,7 @@ OPERATOR_TESTS: Mapping[str, Callable[[Subject, Any], _Words]] = {
     "whole_groups": geometry.whole_groups,
     "filled_filters": geometry.filled_filters,
 }
-TENSOR_TESTS: Mapping[str, Callable[[Subject, Tensor, Any], _Words]] = {
+TENSOR_TESTS: Mapping[str, Callable[[Subject, Tensor, Any], _Mismatch]] = {
     "types": tensor_limits.types,
     "constant": tensor_limits.constant,
     "absent": tensor_limits.absent,

@@ -35,12 +35,12 @@ __all__ = [
     "whole_groups",
 ]
 
-_Words = tuple[str, str] | None
+_Mismatch = tuple[str, str] | None
 _FACTORS = (SlotPattern("inputs", 0, 2),)
 
 
-def options_at_least(subject: Subject, value: Mapping[str, int]) -> _Words:
-    """Each option is at least the row's value."""
+def options_at_least(subject: Subject, value: Mapping[str, int]) -> _Mismatch:
+    """None if each option is at least the row's value, else (expected, found)."""
     for name, least in value.items():
         actual = subject.option(name)
         if actual < least:
@@ -48,14 +48,18 @@ def options_at_least(subject: Subject, value: Mapping[str, int]) -> _Words:
     return None
 
 
-def inputs_equal(subject: Subject, value: str) -> _Words:
-    """The operator has as many inputs as the option named by `value` states."""
+def inputs_equal(subject: Subject, value: str) -> _Mismatch:
+    """None if the operator has as many inputs as the option named by `value` states, else
+    (expected, found).
+    """
     operator = subject.operator
     return _counted(subject, "inputs", operator.inputs if operator is not None else (), value)
 
 
-def channels_times(subject: Subject, value: str) -> _Words:
-    """The innermost size of the second input is that of the first times the option `value`."""
+def channels_times(subject: Subject, value: str) -> _Mismatch:
+    """None if the innermost size of the second input is that of the first times the option `value`,
+    else (expected, found).
+    """
     first, second = SlotPattern("inputs", 0, 1), SlotPattern("inputs", 1, 2)
     shapes = [tensor.shape for tensor in subject.tensors(first, second)]
     if len(shapes) != 2 or not all(shape and shape[-1] > 0 for shape in shapes):
@@ -66,13 +70,15 @@ def channels_times(subject: Subject, value: str) -> _Words:
     return f"{value} {made / size:g} for {size} channels and {made} filters", f"{stated}"
 
 
-def outputs_equal(subject: Subject, value: str) -> _Words:
-    """The operator has as many outputs as the option named by `value` states."""
+def outputs_equal(subject: Subject, value: str) -> _Mismatch:
+    """None if the operator has as many outputs as the option named by `value` states, else
+    (expected, found).
+    """
     operator = subject.operator
     return _counted(subject, "outputs", operator.outputs if operator is not None else (), value)
 
 
-def _counted(subject: Subject, noun: str, operands: Sequence[int], option: str) -> _Words:
+def _counted(subject: Subject, noun: str, operands: Sequence[int], option: str) -> _Mismatch:
     """The words of a number of operands that differs from the option's value; None if it does not.
     `noun`: what the operands are called; `operands`: their tensors; `option`: its name.
     """
@@ -82,8 +88,8 @@ def _counted(subject: Subject, noun: str, operands: Sequence[int], option: str) 
     return f"as many {noun} as the option {option}, {stated}", f"{count}"
 
 
-def options_product_at_most(subject: Subject, value: Mapping[str, Any]) -> _Words:
-    """The product of these options is at most the row's value."""
+def options_product_at_most(subject: Subject, value: Mapping[str, Any]) -> _Mismatch:
+    """None if the product of these options is at most the row's value, else (expected, found)."""
     product = math.prod(subject.option(name) for name in value["options"])
     within = product <= value["at_most"]
     return (
@@ -93,8 +99,10 @@ def options_product_at_most(subject: Subject, value: Mapping[str, Any]) -> _Word
     )
 
 
-def same_parameters(subject: Subject, value: Sequence[Any]) -> _Words:
-    """All quantized operands that the patterns name have the same scale (bit for bit) and zero point."""
+def same_parameters(subject: Subject, value: Sequence[Any]) -> _Mismatch:
+    """None if all quantized operands that the patterns name have the same scale (bit for bit) and
+    zero point, else (expected, found).
+    """
     labels = [tensor.label for tensor in subject.tensors(*value) if tensor.label is not None]
     for label in labels[1:]:
         first = labels[0]
@@ -107,22 +115,22 @@ def same_parameters(subject: Subject, value: Sequence[Any]) -> _Words:
     return None
 
 
-def same_type(subject: Subject, value: Sequence[SlotPattern]) -> _Words:
-    """All operands that the patterns name have one type."""
+def same_type(subject: Subject, value: Sequence[SlotPattern]) -> _Mismatch:
+    """None if all operands that the patterns name have one type, else (expected, found)."""
     types = [tensor.type for tensor in subject.tensors(*value)]
     return None if len(set(types)) < 2 else ("one type", " and ".join(types))
 
 
-def output_types(subject: Subject, value: Sequence[str]) -> _Words:
-    """The first output has one of these types."""
+def output_types(subject: Subject, value: Sequence[str]) -> _Mismatch:
+    """None if the first output has one of these types, else (expected, found)."""
     types = [tensor.type for tensor in subject.tensors(SlotPattern("outputs", 0, 1))]
     allowed = not types or types[0] in value
     return None if allowed else (f"an output of {' or '.join(value)}", types[0])
 
 
-def reduced(subject: Subject, value: Mapping[str, Any]) -> _Words:
-    """Each size along the axes that a constant operand names, and their product, are at most the
-    row's limits.
+def reduced(subject: Subject, value: Mapping[str, Any]) -> _Mismatch:
+    """None if each size along the axes that a constant operand names, and their product, are at
+    most the row's limits, else (expected, found).
     """
     measured = subject.tensors(value["of"])
     named = subject.tensors(value["slot"])
@@ -138,9 +146,9 @@ def reduced(subject: Subject, value: Mapping[str, Any]) -> _Words:
     return None
 
 
-def strided_axes(subject: Subject, value: Mapping[str, Any]) -> _Words:
-    """The strides in a constant operand are positive, and 1 along all but the row's axes (counted
-    from the end).
+def strided_axes(subject: Subject, value: Mapping[str, Any]) -> _Mismatch:
+    """None if the strides in a constant operand are positive, and 1 along all but the row's axes
+    (counted from the end), else (expected, found).
     """
     named = subject.tensors(value["slot"])
     strides = subject.integers(named[0]) if named else None
@@ -159,9 +167,9 @@ def strided_axes(subject: Subject, value: Mapping[str, Any]) -> _Words:
     )
 
 
-def upscale(subject: Subject, value: Mapping[str, Any]) -> _Words:
-    """Height and width (NHWC) grow by one of the row's factors; 1 x 1 inputs and unchanged sizes
-    are accepted.
+def upscale(subject: Subject, value: Mapping[str, Any]) -> _Mismatch:
+    """None if height and width (NHWC) grow by one of the row's factors; 1 x 1 inputs and unchanged
+    sizes are accepted, else (expected, found).
 
     `alike`: both by the same factor, unless one of them is 1 before and after.
     """
@@ -193,9 +201,10 @@ _COUNTERPARTS = {
 }
 
 
-def around(subject: Subject, value: Sequence[str]) -> _Words:
-    """The operator (SPACE_TO_BATCH_ND or BATCH_TO_SPACE_ND) and its counterpart enclose one of the
-    row's operators, which is thereby dilated, and no other operator reads the tensors between them.
+def around(subject: Subject, value: Sequence[str]) -> _Mismatch:
+    """None if the operator (SPACE_TO_BATCH_ND or BATCH_TO_SPACE_ND) and its counterpart enclose one
+    of the row's operators, which is thereby dilated, and no other operator reads the tensors
+    between them, else (expected, found).
     """
     operator = subject.operator
     expected = f"the matching operator behind a {' or '.join(value)}"
@@ -227,8 +236,10 @@ def around(subject: Subject, value: Sequence[str]) -> _Words:
     return None if matched else (expected, "none")
 
 
-def border_types(subject: Subject, value: Sequence[str]) -> _Words:
-    """The inputs and outputs of all subgraphs have one of these types, or are scalars."""
+def border_types(subject: Subject, value: Sequence[str]) -> _Mismatch:
+    """None if the inputs and outputs of all subgraphs have one of these types, or are scalars, else
+    (expected, found).
+    """
     for graph in subject.model.subgraphs:
         for index in (*graph.inputs, *graph.outputs):
             tensor = graph.tensors[index]
@@ -237,8 +248,10 @@ def border_types(subject: Subject, value: Sequence[str]) -> _Words:
     return None
 
 
-def grouped(subject: Subject, value: object) -> _Words:
-    """Whether a convolution's filters see only a part of the channels must equal `value`."""
+def grouped(subject: Subject, value: object) -> _Mismatch:
+    """None if a convolution is grouped (each filter reads only a part of the input's channels)
+    exactly if `value` is true, else (expected, found).
+    """
     tensors = subject.tensors(*_FACTORS)
     sizes = [tensor.shape[-1] for tensor in tensors if tensor.shape]
     parts = len(set(sizes)) > 1
@@ -246,8 +259,10 @@ def grouped(subject: Subject, value: object) -> _Words:
     return None if parts is value else (words if value else words[::-1])
 
 
-def whole_groups(subject: Subject, _: object) -> _Words:
-    """A convolution's input has a multiple of the channels that one filter sees."""
+def whole_groups(subject: Subject, _: object) -> _Mismatch:
+    """None if a convolution's input has a multiple of the channels that one filter reads, else
+    (expected, found).
+    """
     shapes = [tensor.shape for tensor in subject.tensors(*_FACTORS)]
     if len(shapes) < 2 or not all(shapes):
         return None
@@ -257,8 +272,10 @@ def whole_groups(subject: Subject, _: object) -> _Words:
     return f"a multiple of the {seen} channels of a filter", f"{channels} channels"
 
 
-def filled_filters(subject: Subject, _: object) -> _Words:
-    """A convolution's input has as many channels as one filter sees, or more."""
+def filled_filters(subject: Subject, _: object) -> _Mismatch:
+    """None if a convolution's input has as many channels as one filter reads, or more, else
+    (expected, found).
+    """
     shapes = [tensor.shape for tensor in subject.tensors(*_FACTORS)]
     if len(shapes) < 2 or not all(shapes):
         return None
@@ -268,8 +285,8 @@ def filled_filters(subject: Subject, _: object) -> _Words:
     return f"the {seen} channels of a filter", f"{channels} channels"
 
 
-def outputs_inside(subject: Subject, _: object) -> _Words:
-    """No output of the operator is an output of the subgraph."""
+def outputs_inside(subject: Subject, _: object) -> _Mismatch:
+    """None if no output of the operator is an output of the subgraph, else (expected, found)."""
     outputs = subject.operator.outputs if subject.operator is not None else ()
     outside = set(outputs) & set(subject.model.subgraphs[subject.subgraph].outputs)
     if not outside:

@@ -5,6 +5,8 @@ A kernel that negates integers leaves it as it is: -128 instead of 128, which in
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ...format.enums import Activation
 from ...format.model import Operator, Tensor
 from ...format.wiring import links
@@ -14,13 +16,17 @@ from .subject import Subject
 
 __all__ = ["above_least"]
 
-_Words = tuple[str, str] | None
+_Mismatch = tuple[str, str] | None
 _SIGNED = ("int8", "int16")
 # The least real value of an output with a fused activation.
-_FLOORS = {Activation.RELU: 0.0, Activation.RELU6: 0.0, Activation.RELU_N1_TO_1: -1.0}
+_FLOORS: Mapping[int, float] = {
+    Activation.RELU: 0.0,
+    Activation.RELU6: 0.0,
+    Activation.RELU_N1_TO_1: -1.0,
+}
 
 
-def above_least(subject: Subject, tensor: Tensor, _: object) -> _Words:
+def above_least(subject: Subject, tensor: Tensor, _: object) -> _Mismatch:
     """No integer of the tensor is the least one of its type (-128 of int8), as far as is known: a
     constant holds no such integer, or an operator that writes the values writes none so low.
     """
@@ -75,6 +81,8 @@ def _written_above(operator: Operator, tensor: Tensor, least: int) -> bool:
         return False
     row = load_operators().get(operator.name)
     reach = None if row is None else row.range
-    code = operator.options.get("fused_activation_function", 0)
-    floor = max(_FLOORS.get(code, float("-inf")), float("-inf") if reach is None else reach.low)
+    code = int(operator.options.get("fused_activation_function", 0))
+    floor: float = max(
+        _FLOORS.get(code, float("-inf")), float("-inf") if reach is None else reach.low
+    )
     return floor > (least + 0.5 - label.zero_point) * label.scale

@@ -25,29 +25,31 @@ __all__ = [
     "zero_points",
 ]
 
-_Words = tuple[str, str] | None
+_Mismatch = tuple[str, str] | None
 
 
-def types_not(_: Subject, tensor: Tensor, value: Sequence[str]) -> _Words:
-    """The tensor has none of these types."""
+def types_not(_: Subject, tensor: Tensor, value: Sequence[str]) -> _Mismatch:
+    """None if the tensor has none of these types, else (expected, found)."""
     return (f"no {' or '.join(value)}", tensor.type) if tensor.type in value else None
 
 
-def quantized(_: Subject, tensor: Tensor, value: Sequence[str]) -> _Words:
-    """A tensor of one of these types has a scale."""
+def quantized(_: Subject, tensor: Tensor, value: Sequence[str]) -> _Mismatch:
+    """None if a tensor of one of these types has a scale, else (expected, found)."""
     if tensor.type not in value or (tensor.quant is not None and tensor.quant.scale):
         return None
     return "a scale", f"{tensor.type} without a scale"
 
 
-def raw(_: Subject, tensor: Tensor, __: object) -> _Words:
-    """The tensor has no scale: its integers are plain numbers."""
+def raw(_: Subject, tensor: Tensor, __: object) -> _Mismatch:
+    """None if the tensor has no scale: its integers are plain numbers, else (expected, found)."""
     count = len(tensor.quant.scale) if tensor.quant is not None else 0
     return None if count == 0 else ("integers without a scale", tensor.type)
 
 
-def zero_points(_: Subject, tensor: Tensor, value: Mapping[str, Sequence[int]]) -> _Words:
-    """Zero points are between the two limits that the row gives for the tensor's type."""
+def zero_points(_: Subject, tensor: Tensor, value: Mapping[str, Sequence[int]]) -> _Mismatch:
+    """None if zero points are between the two limits that the row gives for the tensor's type, else
+    (expected, found).
+    """
     limits = value.get(tensor.type)
     points = tensor.quant.zero_point if tensor.quant is not None and tensor.quant.scale else ()
     outside = [point for point in points if limits and not limits[0] <= point <= limits[1]]
@@ -59,8 +61,8 @@ def zero_points(_: Subject, tensor: Tensor, value: Mapping[str, Sequence[int]]) 
     )
 
 
-def varied(subject: Subject, tensor: Tensor, _: object) -> _Words:
-    """The tensor is a constant that holds more than one integer."""
+def varied(subject: Subject, tensor: Tensor, _: object) -> _Mismatch:
+    """None if the tensor is a constant that holds more than one integer, else (expected, found)."""
     integers = subject.integers(tensor)
     if integers is None:
         return "a constant", "a computed tensor"
@@ -68,8 +70,10 @@ def varied(subject: Subject, tensor: Tensor, _: object) -> _Words:
     return None if several else ("several values", f"{integers.flat[:1].tolist()} alone")
 
 
-def real_at_most(subject: Subject, tensor: Tensor, value: float) -> _Words:
-    """The tensor is a constant with one scale, none of whose real values is above `value`."""
+def real_at_most(subject: Subject, tensor: Tensor, value: float) -> _Mismatch:
+    """None if the tensor is a constant with one scale, none of whose real values is above `value`,
+    else (expected, found).
+    """
     integers, label = subject.integers(tensor), tensor.label
     if integers is None or label is None or not integers.size:
         return "a constant with one scale", "another operand"
@@ -77,21 +81,25 @@ def real_at_most(subject: Subject, tensor: Tensor, value: float) -> _Words:
     return None if highest <= value else (f"real values up to {value:g}", f"{highest:.9g}")
 
 
-def static_behind(_: Subject, tensor: Tensor, value: int) -> _Words:
-    """All dimensions except the first `value` ones are static."""
+def static_behind(_: Subject, tensor: Tensor, value: int) -> _Mismatch:
+    """None if all dimensions except the first `value` ones are static, else (expected, found)."""
     sizes = tensor.shape_signature or tensor.shape
     static = all(size >= 0 for size in sizes[value:])
     return None if static else ("a fixed size in every dimension", f"{list(sizes)}")
 
 
-def shaped(subject: Subject, tensor: Tensor, _: object) -> _Words:
-    """The tensor has a shape: a computed tensor has at least one dimension."""
+def shaped(subject: Subject, tensor: Tensor, _: object) -> _Mismatch:
+    """None if the tensor has a shape: a computed tensor has at least one dimension, else (expected,
+    found).
+    """
     allowed = bool(tensor.shape) or subject.constant(tensor)
     return None if allowed else ("a shape", "a computed scalar")
 
 
-def unit_dimension(_: Subject, tensor: Tensor, value: int) -> _Words:
-    """One of the `value` innermost sizes is 1, or the tensor has fewer dimensions."""
+def unit_dimension(_: Subject, tensor: Tensor, value: int) -> _Mismatch:
+    """None if one of the `value` innermost sizes is 1, or the tensor has fewer dimensions, else
+    (expected, found).
+    """
     sizes = tensor.shape[-value:]
     allowed = len(sizes) < value or 1 in sizes
     return (
@@ -101,8 +109,10 @@ def unit_dimension(_: Subject, tensor: Tensor, value: int) -> _Words:
     )
 
 
-def affine(_: Subject, tensor: Tensor, __: object) -> _Words:
-    """The tensor has no quantization scheme beyond scales and zero points."""
+def affine(_: Subject, tensor: Tensor, __: object) -> _Mismatch:
+    """None if the tensor has no quantization scheme beyond scales and zero points, else (expected,
+    found).
+    """
     allowed = tensor.quant is None or not tensor.quant.details
     return (
         None
@@ -111,8 +121,8 @@ def affine(_: Subject, tensor: Tensor, __: object) -> _Words:
     )
 
 
-def per_channel(_: Subject, tensor: Tensor, value: int) -> _Words:
-    """The tensor has one scale for each index along this dimension."""
+def per_channel(_: Subject, tensor: Tensor, value: int) -> _Mismatch:
+    """None if the tensor has one scale for each index along this dimension, else (expected, found)."""
     count = len(tensor.quant.scale) if tensor.quant is not None else 0
     size = tensor.shape[value] if value < len(tensor.shape) else 1
     actual = "1 scale" if count == 1 else f"{count} scales"

@@ -229,7 +229,9 @@ class _Signed:
             self._quantize(key, (key[1], new), _TO, min(places, default=end), readers.moved)
 
     def _retype(self, key: TensorId, slots: tuple[Slot, ...]) -> None:
-        """Make the tensor itself int8, shifted by 128. `slots`: readers to report."""
+        """Make the tensor itself int8, shifted by 128. `slots`: the operands that the report lists
+        with this change.
+        """
         tensor = self.draft.tensor(*key)
         label = _shifted(tensor)
         self.draft.graph(key[0]).set_tensor(key[1], type=_TO)
