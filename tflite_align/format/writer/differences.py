@@ -7,6 +7,7 @@ from typing import Literal
 
 from ...errors import UnsupportedError, UsageError
 from ..model import Model, Operator, SlotKind, Subgraph, Tensor
+from ..signature_entries import followed_signatures
 from .edits import (
     AddOperator,
     AddTensor,
@@ -28,8 +29,10 @@ __all__ = ["differences"]
 _KINDS: tuple[SlotKind, ...] = ("inputs", "outputs", "intermediates")
 _SIDES: tuple[Literal["inputs", "outputs"], ...] = ("inputs", "outputs")
 # Fields that the writer cannot change.
+_FIXED_MODEL = ("version", "description", "operator_codes", "metadata")
+_FIXED_SUBGRAPH = ("name",)
 _FIXED_TENSOR = ("is_variable", "external_buffer", "sparse")
-_FIXED_OPERATOR = ("name", "custom_code")
+_FIXED_OPERATOR = ("name", "custom_code", "numbers")
 
 
 def differences(before: Model, after: Model) -> tuple[Edit, ...]:
@@ -37,10 +40,18 @@ def differences(before: Model, after: Model) -> tuple[Edit, ...]:
 
     Operators are matched by `origin`; tensors and buffers keep their indices, and new ones follow.
     Raises UsageError for a state that no edits can reach, UnsupportedError for changes that are not
-    supported.
+    supported. Ranges (`minimum`, `maximum`) change only where the file has them.
     """
     if len(before.subgraphs) != len(after.subgraphs):
         raise UsageError("subgraphs cannot be added or removed")
+    _refuse("the model", _FIXED_MODEL, before, after)
+    if after.buffers[: len(before.buffers)] != before.buffers:
+        raise UsageError("the buffers of the file cannot be changed: new data needs a new buffer")
+    if after.signatures != before.signatures:
+        # They follow the inputs and outputs of their subgraphs, and change in no other way.
+        followed = followed_signatures(before, after.subgraphs)
+        if after.signatures != followed:
+            raise UnsupportedError("the model: signatures cannot be changed")
     edits: list[Edit] = []
     for old, new in zip(before.subgraphs, after.subgraphs, strict=True):
         if old is not new:
@@ -60,6 +71,7 @@ class _GraphDifferences:
 
     def edits(self) -> Iterator[Edit]:
         """The edits of the subgraph."""
+        _refuse(f"subgraph[{self.index}]", _FIXED_SUBGRAPH, self.old, self.new)
         if len(self.new.tensors) < len(self.old.tensors):
             raise UsageError(f"subgraph[{self.index}]: tensors cannot be removed")
         for tensor in self.new.tensors[len(self.old.tensors) :]:
@@ -185,9 +197,13 @@ class _GraphDifferences:
             for index, new in enumerate(operands[1]):
                 if index >= len(operands[0]) or operands[0][index] != new:
                     yield SetOperand(**address, kind=slot_kind, index=index, tensor=new)
+        if not was.options.keys() <= operator.options.keys():
+            raise UnsupportedError(f"{where}: options cannot be taken away")
         for name, value in operator.options.items():
             if was.options.get(name) != value:
-                yield SetOption(**address, field=name, value=int(value))
+                if isinstance(value, str):
+                    raise UnsupportedError(f"{where}: option {name!r} cannot be changed")
+                yield SetOption(**address, field=name, value=value)
         if operator.version != was.version:
             yield SetVersion(**address, version=operator.version)
 

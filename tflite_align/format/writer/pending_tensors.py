@@ -97,7 +97,7 @@ class PendingTensors:
         parameters of a scheme other than affine.
         """
         tensor = self._tensor(edit.subgraph, edit.tensor)
-        if tensor.quant is not None and tensor.quant.details:
+        if edit.quant.details or (tensor.quant is not None and tensor.quant.details):
             raise beyond_affine(edit.subgraph, edit.tensor)
         pos = self.draft.current(_TENSOR, tensor.pos, "quantization")
         # A table without parameters may have ranges, which no runtime reads.
