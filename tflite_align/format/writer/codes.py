@@ -24,23 +24,19 @@ class Codes:
         self.made: list[NewTable] = []
         self.altered: dict[int, int] = {}
         self.used: set[int] = set()
-        self._known: dict[tuple[str, int], int] = {}
+        self._numbers: dict[tuple[str, int], int] = {}  # of new codes, by name and version
 
     def index(self, name: str, version: int) -> int:
         """Index of the operator code with this name and version, existing or new."""
-        known = self._known.get((name, version))
-        if known is not None:
-            return known
         for code in self.model.operator_codes:
             same = (code.name, code.version) == (name, version) and code.custom_code is None
             if same and code.index not in self.altered:
-                self._known[name, version] = code.index
                 self.used.add(code.index)
                 return code.index
-        self.made.append(_table(name, version))
-        index = len(self.model.operator_codes) + len(self.made) - 1
-        self._known[name, version] = index
-        return index
+        if (name, version) not in self._numbers:
+            self.made.append(_table(name, version))
+            self._numbers[name, version] = len(self.model.operator_codes) + len(self.made) - 1
+        return self._numbers[name, version]
 
     def alter(self, of: Mapping[OperatorId, int], wanted: Mapping[OperatorId, int]) -> None:
         """Change the version of codes all of whose operators need it, since runtimes check unused
