@@ -174,7 +174,8 @@ BAD_TARGETS = {
     "kernels without a file": (
         TARGET + LEVEL + '[kernels]\nlitertt = "LiteRT"',
         (
-            "here.toml: kernels: there is no file schema/kernels/litertt.toml;"
+            "here.toml: kernels: there is no file schema/kernels/"
+            "litertt.toml;"
             " did you mean 'litert'?"
         ),
     ),
