@@ -45,8 +45,15 @@ assert not wrong and not right, (wrong, right)
 
 
 def test_every_block_is_of_a_known_kind() -> None:
-    shown = [b for b in BLOCKS if b.language == "text"]
+    shown = [b for b in BLOCKS if b.language == "text" or b.words[:1] == ("in",)]
     assert [b.key for b in BLOCKS if b not in (*CHANGES, *SHELL, *shown)] == []
+
+
+def test_blocks_that_show_a_file_are_in_it() -> None:
+    shown = [b for b in BLOCKS if b.words[:1] == ("in",)]
+    files = {b.words[1]: (CHECKOUT / b.words[1]).read_text(encoding="utf-8") for b in shown}
+    assert shown
+    assert [b.words for b in shown if b.text not in files[b.words[1]]] == []
 
 
 def test_the_text_names_the_file_of_every_block() -> None:

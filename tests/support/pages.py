@@ -54,7 +54,7 @@ class Block(Record, frozen=True, kw_only=True):
     """A fenced block. `words` follow its language and are not displayed.
 
     `sh exits 1`: exit status of the last command; `text output`: output of the previous block, with
-    `...` for any text; `toml add PATH`, `python new PATH`: changes of the project.
+    `...` for any text; `toml add PATH`, `python new PATH`: changes of the project; `toml in PATH`: a part of a file.
     """
 
     page: str
