@@ -66,6 +66,115 @@ _DEEP: _Options = ("DepthwiseConv2DOptions", {**CONV[1], "depthMultiplier": 1})
 _JOINED: _Options = ("ConcatenationOptions", {"axis": 1})
 _SLICED: _Options = ("StridedSliceOptions", {})
 
+_IMAGE = (1, 4, 4, 3)
+_PARTS = (4, 2, 2, 3)
+_FLAT = [[0, 0], [0, 0]]
+
+
+def _moved(operator: str, given: _Shape, blocks: Any, border: Any) -> bytes:
+    """SPACE_TO_BATCH_ND or BATCH_TO_SPACE_ND with these blocks, and paddings or crops."""
+    return _one(operator, given, given, [blocks, border])
+
+
+def _joined_scalars() -> bytes:
+    """A CONCATENATION of a constant without dimensions and a vector."""
+    graph = Graph()
+    graph.activation("x", 0.05, shape=(2,))
+    graph.constant("c", 3, "int8", 0.05)
+    graph.activation("y", 0.05, shape=(3,))
+    graph.add("CONCATENATION", ["c", "x"], ["y"], ("ConcatenationOptions", {"axis": 0}))
+    return graph.bytes(["x"], ["y"])
+
+
+def _filled(sizes: Any, value: _Shape) -> bytes:
+    graph = Graph()
+    graph.constant("sizes", sizes, "int32")
+    graph.activation("x", 0.05, shape=value)
+    graph.activation("y", 0.05, shape=(1, 2))
+    graph.add("FILL", ["sizes", "x"], ["y"], ("FillOptions", {}))
+    return graph.bytes(["x"], ["y"])
+
+
+_REVERSED: _Options = ("ReverseV2Options", {})
+# As CLASHING: options, axes and sizes that contradict the operand, or themselves.
+_MORE: Mapping[str, tuple[bytes, str]] = {
+    "BATCH_TO_SPACE_ND blocks": (
+        _moved("BATCH_TO_SPACE_ND", _PARTS, [0, 2], _FLAT),
+        "found [0, 2], expected blocks of 1 or more",
+    ),
+    "BATCH_TO_SPACE_ND crops": (
+        _moved("BATCH_TO_SPACE_ND", _PARTS, [2, 2], [[-1, 0], [0, 0]]),
+        "found -1, expected crops of 0 or more",
+    ),
+    "BATCH_TO_SPACE_ND wide crops": (
+        _moved("BATCH_TO_SPACE_ND", _PARTS, [2, 2], [[3, 2], [0, 0]]),
+        "found [3, 2, 0, 0], expected crops within sizes of [4, 4]",
+    ),
+    "CONCATENATION scalars": (
+        _joined_scalars(),
+        "found a scalar, expected an operand with an axis",
+    ),
+    "FILL": (_filled([-1, 2], ()), "found [-1, 2], expected sizes of 0 or more"),
+    "FILL matrix": (_filled([[1, 2]], ()), "found [1, 2], expected a vector at inputs[0]"),
+    "FILL value": (_filled([1, 2], (1,)), "found [1], expected a scalar at inputs[1]"),
+    "MIRROR_PAD below 0": (
+        _one("MIRROR_PAD", (1, 4), (1, 3), [[[0, 0], [-1, 0]]], ("MirrorPadOptions", {})),
+        "found -1, expected paddings of 0 or more",
+    ),
+    "PAD below 0": (
+        _one("PAD", (1, 4), (1, 3), [[[0, 0], [-1, 0]]], ("PadOptions", {})),
+        "found -1, expected paddings of 0 or more",
+    ),
+    "RESHAPE scalar": (
+        _one("RESHAPE", (1, 12), (12,), [12]),
+        "found [1, 12], expected 1 elements for []",
+    ),
+    "REVERSE_V2 apart": (
+        _one("REVERSE_V2", _IMAGE, _IMAGE, [[1, 3]], _REVERSED),
+        "found axes [1, 3], expected neighbouring axes, each named once",
+    ),
+    "REVERSE_V2 axis": (
+        _one("REVERSE_V2", _IMAGE, _IMAGE, [[4]], _REVERSED),
+        "found axis 4, expected an axis of 4 dimensions",
+    ),
+    "REVERSE_V2 none": (
+        _one("REVERSE_V2", _IMAGE, _IMAGE, [np.zeros(0, np.int32)], _REVERSED),
+        "found none, expected one axis or more",
+    ),
+    "REVERSE_V2 scalar": (
+        _one("REVERSE_V2", _IMAGE, _IMAGE, [1], _REVERSED),
+        "found [], expected a vector at inputs[1]",
+    ),
+    "SLICE size": (
+        _one("SLICE", (1, 4), (1, 4), [[0, 0], [1, -2]], ("SliceOptions", {})),
+        "found [1, -2], expected sizes of 0 or more, or -1",
+    ),
+    "SLICE begin": (
+        _one("SLICE", (1, 4), (1, 4), [[0, 6], [1, -1]], ("SliceOptions", {})),
+        "found [1, 4], expected sizes [1, -2] with begin [0, 6]",
+    ),
+    "SPACE_TO_BATCH_ND block": (
+        _moved("SPACE_TO_BATCH_ND", _IMAGE, [-2, -2], _FLAT),
+        "found [-2, -2], expected blocks of 1 or more",
+    ),
+    "SPACE_TO_BATCH_ND blocks": (
+        _moved("SPACE_TO_BATCH_ND", _IMAGE, [2], [[0, 0]]),
+        "found 1, expected 2 blocks, one per inner axis",
+    ),
+    "SPACE_TO_BATCH_ND paddings": (
+        _moved("SPACE_TO_BATCH_ND", _IMAGE, [2, 2], [[0, 0]]),
+        "found 2, expected two paddings or crops for each of 2 blocks",
+    ),
+    "STRIDED_SLICE counts": (
+        _one("STRIDED_SLICE", (1, 4), (1, 4), [[0], [1, 4], [1, 1]], _SLICED),
+        "found 1, 2 and 2, expected as many begins as ends and strides",
+    ),
+    "TILE below 0": (
+        _one("TILE", (1, 4), (1, 4), [[1, -1]], ("TileOptions", {})),
+        "found [1, -1], expected multiples of 0 or more",
+    ),
+}
+
 # Name -> the model, and part of the expected message.
 CLASHING: Mapping[str, tuple[bytes, str]] = {
     "ADD": (
@@ -175,4 +284,5 @@ CLASHING: Mapping[str, tuple[bytes, str]] = {
         _weighted("TRANSPOSE_CONV", (3, 1, 1, 3), 5, _TURNED),
         "found 5, expected a bias of 3 values",
     ),
+    **_MORE,
 }

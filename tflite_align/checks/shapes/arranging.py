@@ -22,12 +22,14 @@ __all__ = [
     "diagonal",
     "dilate",
     "expand_dims",
+    "fill",
     "mirror_pad",
     "pack",
     "pad",
     "rank",
     "reshape",
     "resize",
+    "reverse",
     "shape",
     "sized",
     "slice_",
@@ -57,26 +59,28 @@ def sized(at: Scene) -> list[Shape]:
     """The output's sizes are the values of a constant operand, which the row names."""
     sizes = at.listed(at.operand.start)
     if min(sizes, default=0) < 0:
-        raise UnknownShapeError
+        raise ContradictionError("sizes of 0 or more", told(tuple(sizes)))
     return [tuple(sizes)]
+
+
+def fill(at: Scene) -> list[Shape]:
+    """FILL: sizes from the first input, a vector; the second is the value, a scalar."""
+    at.vector(0)
+    if at.has(1) and at.shape(1):
+        raise ContradictionError("a scalar at inputs[1]", told(at.shape(1)))
+    return sized(at)
 
 
 def reshape(at: Scene) -> list[Shape]:
     """RESHAPE: sizes from the second input, if a vector, else from the options; one may be -1."""
-    shape, stated = at.shape(0), at.has(1)
-    if stated and len(at.shape(1)) == 1 and at.graph.tensors[at.operator.inputs[1]].type == "int32":
-        sizes = at.listed(1)
-    else:
-        sizes = list(at.operator.numbers)
-        if not sizes and stated and not at.shape(1):
-            raise UnknownShapeError  # a shape may have been left out of the file
-        sizes = [] if sizes == [0] else sizes
-    elements, fixed = math.prod(shape), math.prod(size for size in sizes if size != -1)
-    open_ = sizes.count(-1)
+    sizes = _new_sizes(at)
+    fixed, open_ = math.prod(size for size in sizes if size != -1), sizes.count(-1)
     if open_ > 1:
         raise ContradictionError("at most one size of -1", told(tuple(sizes)))
     if min(sizes, default=0) < -1:
         raise ContradictionError("sizes of 0 or more, or one of -1", told(tuple(sizes)))
+    shape = at.shape(0)
+    elements = math.prod(shape)
     if open_:
         if fixed == 0 and not elements:
             raise UnknownShapeError
@@ -89,6 +93,17 @@ def reshape(at: Scene) -> list[Shape]:
     return [tuple(sizes)]
 
 
+def _new_sizes(at: Scene) -> list[int]:
+    """The sizes that RESHAPE is given; [] for a scalar."""
+    stated = at.has(1)
+    if stated and len(at.shape(1)) == 1 and at.graph.tensors[at.operator.inputs[1]].type == "int32":
+        return at.listed(1)
+    sizes = list(at.operator.numbers)
+    if not sizes and stated and not at.shape(1) and not at.certain(1):
+        raise UnknownShapeError  # a shape may have been left out of the file
+    return [] if sizes == [0] else sizes
+
+
 def squeeze(at: Scene) -> list[Shape]:
     """SQUEEZE: without the named axes of size 1, or without all of them."""
     shape = at.shape(0)
@@ -97,6 +112,17 @@ def squeeze(at: Scene) -> list[Shape]:
     if any(shape[axis] != 1 for axis in axes):
         raise ContradictionError(f"sizes of 1 along axes {sorted(axes)}", told(shape))
     return [tuple(size for index, size in enumerate(shape) if index not in axes)]
+
+
+def reverse(at: Scene) -> list[Shape]:
+    """REVERSE_V2: the shape of the input. The axes are neighbours, each named once."""
+    if at.shape(1) == (0,) and at.certain(1):
+        raise ContradictionError("one axis or more", "none")
+    named = at.vector(1)
+    axes = sorted(at.axis(axis) for axis in named)
+    if axes != list(range(axes[0], axes[0] + len(axes))):
+        raise ContradictionError("neighbouring axes, each named once", f"axes {named}")
+    return [at.shape(0)]
 
 
 def expand_dims(at: Scene) -> list[Shape]:
@@ -137,7 +163,7 @@ def concatenation(at: Scene) -> list[Shape]:
     """CONCATENATION: sizes along the option's axis are added."""
     first = at.shape(0)
     parts = [at.shape(index) for index in range(len(at.operator.inputs))]
-    axis = axis_of(at.option("axis"), len(first))
+    axis = at.axis(at.option("axis"))
     around = {(len(part), part[:axis], part[axis + 1 :]) for part in parts}
     if len(around) > 1:
         raise ContradictionError(f"shapes that differ only along axis {axis}", told(*parts))
@@ -156,8 +182,7 @@ def pack(at: Scene) -> list[Shape]:
 
 def unpack(at: Scene) -> list[Shape]:
     """UNPACK: one output for each index of an axis, without that axis."""
-    shape = at.shape(0)
-    axis = axis_of(at.option("axis"), len(shape))
+    shape, axis = at.shape(0), at.axis(at.option("axis"))
     parts = len(at.operator.outputs)
     if shape[axis] != parts:
         raise ContradictionError(f"{parts} along axis {axis}, as many as outputs", told(shape))
@@ -167,7 +192,7 @@ def unpack(at: Scene) -> list[Shape]:
 def split(at: Scene) -> list[Shape]:
     """SPLIT: equal parts along an axis, one for each output."""
     shape = at.shape(1)
-    axis = axis_of(at.single(0), len(shape))
+    axis = at.axis(at.single(0), 1)
     parts = len(at.operator.outputs)
     if not parts:
         return []
@@ -179,7 +204,7 @@ def split(at: Scene) -> list[Shape]:
 def split_v(at: Scene) -> list[Shape]:
     """SPLIT_V: parts of the sizes that the second input states; one size may be -1."""
     shape, sizes = at.shape(0), at.listed(1)
-    axis = axis_of(at.single(2), len(shape))
+    axis = at.axis(at.single(2))
     if sizes.count(-1) == 1:
         rest = shape[axis] - sum(sizes) - 1
         sizes = [rest if size == -1 else size for size in sizes]
@@ -192,14 +217,17 @@ def split_v(at: Scene) -> list[Shape]:
 
 def slice_(at: Scene) -> list[Shape]:
     """SLICE: sizes from the third input; -1 means up to the end."""
-    shape, begin, size = at.shape(0), at.listed(1), at.listed(2)
+    begin, size = at.listed(1), at.listed(2)
+    if min(size, default=0) < -1:
+        raise ContradictionError("sizes of 0 or more, or -1", told(tuple(size)))
+    shape = at.shape(0)
     if not len(shape) == len(begin) == len(size):
         counted = f"{len(begin)} axes, one for each begin and size"
         raise ContradictionError(counted, told(shape))
     rows = list(zip(shape, begin, size, strict=True))
     sizes_found = tuple(full - start if size == -1 else size for full, start, size in rows)
     if any(
-        start < 0 or start + got > full
+        start < 0 or got < 0 or start + got > full
         for (full, start, _), got in zip(rows, sizes_found, strict=True)
     ):
         raise ContradictionError(f"sizes {list(sizes_found)} with begin {begin}", told(shape))
@@ -216,7 +244,10 @@ def strided_slice(at: Scene) -> list[Shape]:
 
 def tile(at: Scene) -> list[Shape]:
     """TILE: each size times the number of repetitions."""
-    shape, times = at.shape(0), at.listed(1)
+    times = at.listed(1)
+    if min(times, default=0) < 0:
+        raise ContradictionError("multiples of 0 or more", told(tuple(times)))
+    shape = at.shape(0)
     if len(shape) != len(times):
         raise ContradictionError(f"{len(times)} axes, one for each multiple", told(shape))
     return [tuple(size * count for size, count in zip(shape, times, strict=True))]
@@ -227,7 +258,10 @@ def tile(at: Scene) -> list[Shape]:
 
 def pad(at: Scene) -> list[Shape]:
     """PAD and PADV2: each size plus its two borders."""
-    shape, border = at.shape(0), at.listed(1)
+    border = at.listed(1)
+    if min(border, default=0) < 0:
+        raise ContradictionError("paddings of 0 or more", f"{min(border)}")
+    shape = at.shape(0)
     if len(border) != 2 * len(shape):
         raise ContradictionError(f"{len(border) // 2} axes, one per pair of paddings", told(shape))
     return [
@@ -258,11 +292,11 @@ def broadcast_to(at: Scene) -> list[Shape]:
 
 def space_to_batch(at: Scene) -> list[Shape]:
     """SPACE_TO_BATCH_ND: blocks of the padded image are moved to the batch axis."""
-    shape, blocks, border = at.ranked(0, 3, 4), at.listed(1), at.listed(2)
+    shape, blocks, border = _blocks(at)
     inner = shape[1:-1]
-    if len(blocks) != len(inner) or len(border) != 2 * len(inner) or min(blocks) < 1:
-        raise UnknownShapeError
     full = [s + border[2 * i] + border[2 * i + 1] for i, s in enumerate(inner)]
+    if min(full) < 0:
+        raise ContradictionError("padded sizes of 0 or more", told(tuple(full)))
     if any(size % block for size, block in zip(full, blocks, strict=True)):
         raise ContradictionError(f"padded sizes that are multiples of {blocks}", told(shape))
     sizes = (size // block for size, block in zip(full, blocks, strict=True))
@@ -271,18 +305,32 @@ def space_to_batch(at: Scene) -> list[Shape]:
 
 def batch_to_space(at: Scene) -> list[Shape]:
     """BATCH_TO_SPACE_ND: parts of the batch axis are moved to the image, which is cropped."""
-    shape, blocks, crops = at.ranked(0, 3, 4), at.listed(1), at.listed(2)
-    inner = shape[1:-1]
-    if len(blocks) != len(inner) or len(crops) != 2 * len(inner) or min(blocks) < 1:
-        raise UnknownShapeError
+    if min(at.listed(2), default=0) < 0:
+        raise ContradictionError("crops of 0 or more", f"{min(at.listed(2))}")
+    shape, blocks, crops = _blocks(at)
     if shape[0] % math.prod(blocks):
         raise ContradictionError(f"a batch that is a multiple of {math.prod(blocks)}", told(shape))
-    sizes = tuple(
-        size * blocks[i] - crops[2 * i] - crops[2 * i + 1] for i, size in enumerate(inner)
-    )
+    full = [size * block for size, block in zip(shape[1:-1], blocks, strict=True)]
+    sizes = tuple(size - crops[2 * i] - crops[2 * i + 1] for i, size in enumerate(full))
     if min(sizes) < 0:
-        raise UnknownShapeError
+        raise ContradictionError(f"crops within sizes of {full}", f"{crops}")
     return [(shape[0] // math.prod(blocks), *sizes, shape[-1])]
+
+
+def _blocks(at: Scene) -> tuple[Shape, list[int], list[int]]:
+    """The shape of the image, its blocks (one for each inner axis), and two paddings or crops for
+    each of them.
+    """
+    blocks, border = at.vector(1), at.listed(2)
+    if min(blocks, default=1) < 1:
+        raise ContradictionError("blocks of 1 or more", f"{blocks}")
+    if len(border) != 2 * len(blocks):
+        expected = f"two paddings or crops for each of {len(blocks)} blocks"
+        raise ContradictionError(expected, f"{len(border)}")
+    shape = at.ranked(0, 3, 4)
+    if len(blocks) != len(shape) - 2:
+        raise ContradictionError(f"{len(shape) - 2} blocks, one per inner axis", f"{len(blocks)}")
+    return shape, blocks, border
 
 
 def space_to_depth(at: Scene) -> list[Shape]:

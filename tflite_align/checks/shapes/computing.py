@@ -16,6 +16,7 @@ __all__ = [
     "batch_matmul",
     "broadcast",
     "convolution",
+    "cumulative",
     "depthwise",
     "fully_connected",
     "join",
@@ -198,10 +199,18 @@ def reduce(at: Scene) -> list[Shape]:
     return [tuple(size for i, size in enumerate(shape) if i not in axes)]
 
 
+def cumulative(at: Scene) -> list[Shape]:
+    """CUMSUM: the shape of the input. A constant operand names one axis."""
+    axes = at.listed(1)
+    if len(axes) != 1:
+        raise ContradictionError("one axis", told(tuple(axes)))
+    at.axis(axes[0])
+    return [at.shape(0)]
+
+
 def argument(at: Scene) -> list[Shape]:
     """ARG_MAX and ARG_MIN: the input without the axis that a constant operand names."""
-    shape = at.shape(0)
-    axis = axis_of(at.single(1), len(shape))
+    shape, axis = at.shape(0), at.axis(at.single(1))
     return [shape[:axis] + shape[axis + 1 :]]
 
 

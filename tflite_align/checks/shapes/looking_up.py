@@ -21,7 +21,7 @@ __all__ = [
 def gather(at: Scene) -> list[Shape]:
     """GATHER: the axis is replaced by the axes of the indices."""
     shape, places = at.shape(0), at.shape(1)
-    axis = axis_of(at.option("axis"), len(shape))
+    axis = at.axis(at.option("axis"))
     batch = at.option("batch_dims")
     batch += len(places) if batch < 0 else 0
     most = min(axis, len(places))

@@ -85,6 +85,33 @@ class Scene(Record):
             raise ContradictionError(f"inputs[{index}] of {dimensions} dimensions", told(shape))
         return shape
 
+    def certain(self, index: int) -> bool:
+        """Whether a shape without dimensions at this position is one, and not left out of the file:
+        the input is a constant or written by an operator. `index`: the input's position.
+        """
+        tensor = self.operator.inputs[index]
+        if self.model.is_constant(self.graph.index, tensor):
+            return True
+        return tensor not in self.graph.inputs and not self.graph.tensors[tensor].is_variable
+
+    def axis(self, axis: int, index: int = 0) -> int:
+        """The axis of the input at this position, counted from the front; ContradictionError if it
+        does not exist. `index`: the input's position.
+        """
+        shape = self.shape(index)
+        if not shape and self.certain(index):
+            raise ContradictionError("an operand with an axis", "a scalar")
+        return axis_of(axis, len(shape))
+
+    def vector(self, index: int) -> list[int]:
+        """As `listed`, of an input that must have one dimension; ContradictionError otherwise.
+        `index`: the input's position.
+        """
+        items = self.value(index)
+        if items.ndim != 1:
+            raise ContradictionError(f"a vector at inputs[{index}]", told(items.shape))
+        return self.listed(index)
+
     def option(self, name: str) -> int:
         """An option of the operator as an int; 0 if it is not stored."""
         return int(self.operator.options.get(name, 0))

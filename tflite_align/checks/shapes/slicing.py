@@ -23,11 +23,12 @@ def sliced_axes(at: Scene) -> list[SlicedAxis]:
 
     Source: tflite/kernels/strided_slice.cc, BuildStridedSliceParams.
     """
-    shape = at.shape(0)
     begin, end, stride = (at.listed(index) for index in (1, 2, 3))
     named = len(begin)
     if not len(end) == len(stride) == named:
-        raise UnknownShapeError
+        counts = f"{named}, {len(end)} and {len(stride)}"
+        raise ContradictionError("as many begins as ends and strides", counts)
+    shape = at.shape(0)
     masks = [_bits(at.option(f"{name}_mask"), named) for name in ("ellipsis", "new_axis")]
     ellipsis, new = masks
     if sum(ellipsis) > 1 or any(a and b for a, b in zip(ellipsis, new, strict=True)):
