@@ -39,11 +39,11 @@ _OPTION_KEYS = (
 _GENERAL = frozenset({"params", "data", "names", "minmax"})
 
 
-def suggestion(word: str, known: Iterable[str], listed: str = "") -> str:
-    """`; did you mean 'CONV_2D' or 'CONV_3D'?` for a misspelled word, or `listed` if no known word
-    resembles it.
+def suggestion(word: str, names: Iterable[str], listed: str = "") -> str:
+    """`; did you mean 'CONV_2D' or 'CONV_3D'?` for a misspelled word, or `listed` if none of
+    `names` resembles it.
     """
-    near = [repr(name) for name in nearest(word, sorted(known), 3)]
+    near = [repr(name) for name in nearest(word, sorted(names), 3)]
     if not near:
         return f"; {listed}" if listed else ""
     return f"; did you mean {' or '.join(filter(None, (', '.join(near[:-1]), near[-1])))}?"
@@ -60,13 +60,13 @@ def check_patterns(patterns: Iterable[str], where: str, besides: Iterable[str] =
 
     `where`: the place of the list; `besides`: other allowed names.
     """
-    seen: set[str] = set()
+    earlier: set[str] = set()
     for index, pattern in enumerate(patterns):
         if pattern not in besides and not _matched(pattern):
             raise RuleError(f"{where}[{index}]: {unknown_operator(pattern)}")
-        if pattern in seen:
+        if pattern in earlier:
             raise RuleError(f"{where}[{index}]: {pattern!r} is listed twice")
-        seen.add(pattern)
+        earlier.add(pattern)
 
 
 def _matched(pattern: str) -> bool:
@@ -81,12 +81,19 @@ def check_rules(patterns: Iterable[str], kinds: Iterable[str], where: str) -> No
     operator. `kinds`: the known ones; `where`: the place of the list.
     """
     for index, pattern in enumerate(patterns):
-        kind, _, rest = pattern.partition("/")
+        rule_kind, _, rest = pattern.partition("/")
         operator = rest.partition("/")[0]
-        if _WILD.isdisjoint(kind) and kind not in kinds:
-            hint = suggestion(kind, kinds, f"known: {', '.join(sorted(kinds))}")
-            raise RuleError(f"{where}[{index}]: {pattern!r}: no rule begins with {kind!r}{hint}")
-        if rest and kind not in _GENERAL and kind != "variable" and not _matched(operator):
+        if _WILD.isdisjoint(rule_kind) and rule_kind not in kinds:
+            hint = suggestion(rule_kind, kinds, f"known: {', '.join(sorted(kinds))}")
+            raise RuleError(
+                f"{where}[{index}]: {pattern!r}: no rule begins with {rule_kind!r}{hint}"
+            )
+        if (
+            rest
+            and rule_kind not in _GENERAL
+            and rule_kind != "variable"
+            and not _matched(operator)
+        ):
             raise RuleError(f"{where}[{index}]: {pattern!r}: {unknown_operator(operator)}")
 
 
@@ -107,10 +114,10 @@ def check_options(limits: Mapping[str, Any], where: str) -> None:
 
 def check_option_names(names: Iterable[str], where: str, besides: Iterable[str] = ()) -> None:
     """Raise RuleError for a name that is no option of an operator. `besides`: other allowed names."""
-    known = _all_options()
+    options = _all_options()
     for name in names:
-        if name not in known and name not in besides:
-            hint = suggestion(name, {*known, *besides}, "expected an option of the TFLite schema")
+        if name not in options and name not in besides:
+            hint = suggestion(name, {*options, *besides}, "expected an option of the TFLite schema")
             raise RuleError(f"{where}: there is no option {name!r}{hint}")
 
 

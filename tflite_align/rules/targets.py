@@ -101,8 +101,8 @@ class Target(Record, frozen=True, kw_only=True):
 
     def graded(self, rule_id: str, level: Requirement) -> Requirement:
         """The requirement with the user's severity."""
-        unheard = self.selected and not any(named(rule_id, one) for one in self.selected)
-        if unheard or any(named(rule_id, one) for one in self.ignored):
+        unheard = self.selected and not any(named(rule_id, pattern) for pattern in self.selected)
+        if unheard or any(named(rule_id, pattern) for pattern in self.ignored):
             return replace(level, severity="off")
         for pattern, severity in reversed(self.grades):
             if level.severity != "off" and named(rule_id, pattern):
@@ -153,13 +153,13 @@ def _check_levels(levels: tuple[Requirement, ...]) -> None:
     """Raise RuleError for a rule or an operator that does not exist, and for a level that a later
     one replaces completely.
     """
-    seen: dict[Any, int] = {}
+    first_index: dict[Any, int] = {}
     for index, level in enumerate(levels):
         check_rules(level.rules, KINDS, f"level[{index}].rules")
         check_patterns(level.operators, f"level[{index}].operators")
         # Whatever narrows a level, except `honours`, which changes the severity of some violations.
         scope = (frozenset(level.rules), frozenset(level.types), frozenset(level.operators))
-        first = seen.setdefault(scope, index)
+        first = first_index.setdefault(scope, index)
         if first != index:
             raise RuleError(
                 f"level[{index}]: level[{first}] has the same rules, types and operators;"
@@ -169,20 +169,20 @@ def _check_levels(levels: tuple[Requirement, ...]) -> None:
 
 def _check_support(rows: tuple[SupportRow, ...]) -> None:
     """Raise RuleError for two rows with equal operators, part, slots, conditions and limits."""
-    seen: dict[str, int] = {}
+    first_index: dict[str, int] = {}
     for index, row in enumerate(rows):
         same = repr((row.operators, row.unless, row.part, row.slots, row.when, row.limits))
-        first = seen.setdefault(same, index)
+        first = first_index.setdefault(same, index)
         if first != index:
             raise RuleError(f"support[{index}]: repeats support[{first}]; remove one of them")
 
 
 def _check_kernels(kernels: Mapping[str, str]) -> None:
     """Raise RuleError for a set of kernels without a file in schema/kernels."""
-    known = [name.removesuffix(".toml") for name in data_files("kernels", ".toml")]
+    kernel_sets = [name.removesuffix(".toml") for name in data_files("kernels", ".toml")]
     for name in kernels:
-        if name not in known:
-            hint = suggestion(name, known, f"known: {', '.join(known)}")
+        if name not in kernel_sets:
+            hint = suggestion(name, kernel_sets, f"known: {', '.join(kernel_sets)}")
             raise RuleError(f"kernels: there is no file schema/kernels/{name}.toml{hint}")
 
 
@@ -198,7 +198,9 @@ def load_target(name: str) -> Target:
         raise UsageError(f"target: expected a name, found {kind_of(name)}")
     names = target_names()
     if name not in names:
-        hint = did_you_mean(name, {one: load_target(one).title for one in names})
+        hint = did_you_mean(
+            name, {known_name: load_target(known_name).title for known_name in names}
+        )
         raise UsageError(f"there is no target {name!r}{hint or '; known: ' + ', '.join(names)}")
     path = f"targets/{name}.toml"
     target = parse_target(read_data(path), path)
