@@ -39,7 +39,10 @@ _ALIGNING = ("input", "output", "large")
 def assign_policies(
     bound: Bound, values: Values, options: SolverOptions, nodes: Sequence[Node]
 ) -> None:
-    """Fill in `wanted`, `policy` and `keeps` of the nodes whose label a policy decides."""
+    """Set `wanted` (labels that a policy allows), `policy` (family and policy, as text) and `keeps`
+    (policy `none`) of the nodes whose label a policy decides. Other nodes, and all nodes if no
+    policy is set, stay as they are.
+    """
     named = policies_of(bound, options)
     if named or as_ppq(options):
         _Alignment(bound, values, options, nodes, named).assign()
@@ -104,7 +107,9 @@ class _Alignment:
                 node.wanted = self._wanted(node_index)
 
     def _wanted(self, node_index: int) -> tuple[Label, ...]:
-        """The labels that policies want for a node; empty if none decides it."""
+        """The labels that policies allow for a node, the label of its own operator's policy first;
+        empty if no policy decides it.
+        """
         if node_index not in self.label and node_index not in self.master:
             return ()
         label = self._resolve(node_index)
@@ -115,7 +120,7 @@ class _Alignment:
 
     def _undoes_clamp(self, node_index: int, label: Label) -> bool:
         """Whether the label would undo a clamp (folded ReLU) that the declared range of a passive
-        operator's output implies. `node_index`: the node.
+        operator's output implies. Always False for a node that its own operator's policy decided.
         """
         if node_index in self.aligned:
             return False
@@ -271,8 +276,8 @@ class _Alignment:
             self._pass_on(slot, node_index)
 
     def _align_outputs(self, slot: Slot, outputs: Sequence[Slot], policy: str) -> None:
-        """Policy `input` with a single operand that no rule ties: the outputs get the operand's
-        label.
+        """Policy `input` for an operator with one aligned operand, `slot`, that no rule ties to the
+        output: the outputs get the operand's label.
         """
         producer = self._producer(slot)
         for output in outputs:
@@ -328,8 +333,8 @@ class _Alignment:
         return covering_label(total, type_name, symmetric=type_name == "int16" or node.zero)
 
     def _arriving(self, slot: Slot, node_index: int) -> Label:
-        """The label with which a slot of the node reads or writes its tensor before its operator is
-        aligned.
+        """The label of a slot's tensor at the moment when the slot's operator is aligned: for an
+        input of another node the present label of the node that writes it.
         """
         producer = self._producer(slot) if slot.kind == "inputs" else None
         if producer is not None and self.where[producer] != node_index:

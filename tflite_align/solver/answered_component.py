@@ -24,7 +24,7 @@ _NOTHING = Weights(cut=0, move=0, bit=0, clip=0, blur=0, clamp=0, state=0, finer
 
 
 class AnsweredComponent:
-    """A solved component, with data that the explanations of all its tensors share."""
+    """A component, its solution, and data that the explanations of all its tensors use."""
 
     def __init__(
         self,
@@ -70,12 +70,16 @@ class AnsweredComponent:
 
     @cached_property
     def operators(self) -> dict[TensorId, float]:
-        """By tensor: the cost of the QUANTIZE operators inserted after it, without their elements."""
+        """By tensor: the cost of the QUANTIZE operators inserted behind it, in the solver's units,
+        without the part that grows with the tensor's elements.
+        """
         return self._costs(replace(_NOTHING, cut=self.options.weights.cut))
 
     @cached_property
     def moves(self) -> dict[TensorId, float]:
-        """By tensor: the cost of the elements that QUANTIZE operators inserted after it process."""
+        """By tensor: the part of the cost of QUANTIZE operators inserted behind it that grows with
+        the tensor's elements, in the solver's units.
+        """
         return self._costs(replace(_NOTHING, move=self.options.weights.move))
 
     def _costs(self, weights: Weights) -> dict[TensorId, float]:
@@ -92,8 +96,8 @@ class AnsweredComponent:
         return {key: sharing.cost for key, sharing in zip(holders, sharings, strict=True)}
 
     def lost(self, value: Value, **weights: float) -> float:
-        """The cost of the precision lost at the readers of `value`, counting only the given
-        weights.
+        """The cost of the precision lost at the readers of `value` with the chosen labels, in the
+        solver's units. Only the given `weights` count, all others are 0.
         """
         problem = replace(self.posed.problem, values=[value])
         options = replace(self.options, weights=replace(_NOTHING, **weights))

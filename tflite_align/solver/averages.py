@@ -1,9 +1,9 @@
-"""Averages (MEAN, AVERAGE_POOL_2D, RESIZE_BILINEAR): how much noise they leave, and the effect of
-clipping before them.
+"""Averages (MEAN, AVERAGE_POOL_2D, RESIZE_BILINEAR): how much of their input's rounding noise
+remains, and the effect of clipping in front of them.
 
 Noise is twelve times the noise power, in real units squared, so that rounding to a step s has noise
 s^2. The mean of n values with independent errors has 1/n of their noise, and is then rounded
-itself. Clipping always errs to one side: it is assumed not to average out.
+itself. Clipping errs to one side only and is assumed not to average out.
 """
 
 from __future__ import annotations
@@ -22,16 +22,17 @@ __all__ = ["Averaged", "averaged_slots", "clip_noise", "noise_left"]
 
 # Share of the power of independent noise that a bilinear resize keeps per axis: mean of w^2 + (1-w)^2.
 _INTERPOLATED = 2 / 3
-# Values are taken to fall off exponentially, to e^-11 at the edge; where they crowd there, evenly. What clipping then does is the
-# median of what it did in front of the pools of four trained networks and three untrained ones.
+# The density of values is assumed to fall to e^-11 at the end of their range. With this number the
+# noise of clipping is the median of that measured before the pools of seven networks, four of them
+# trained.
 _DECAYS = 11.0
 _TWELVE = 12.0  # the square of a step divided by the power of its rounding error
 _WINDOW = ((1, "filter_height"), (2, "filter_width"))
 
 
 class Averaged(Record, frozen=True, kw_only=True):
-    """An operand whose elements are averaged. `left`: the part of the elements' noise that is left in
-    a mean; `step`: the declared scale of the means.
+    """An operand whose elements an operator averages. `left`: share of its noise that remains in a
+    mean, 0 to 1; `step`: the declared scale of the operator's output.
     """
 
     left: float
@@ -65,7 +66,7 @@ def noise_left(model: Model, flow: BoundFlow) -> float:
 def averaged_slots(
     model: Model, flows: Iterable[BoundFlow], labels: Mapping[TensorId, Label]
 ) -> dict[Slot, Averaged]:
-    """By slot: the operands whose elements an operator averages into a tensor with a declared
+    """The operands that an operator averages, by slot. Left out if the output has no declared
     label.
     """
     averages = {}
@@ -80,8 +81,9 @@ def averaged_slots(
 def clip_noise(
     bottom: float, top: float, low: Floats, high: Floats, *, crowded: bool = False
 ) -> Floats:
-    """The noise of clipping values in [bottom, top] to [low, high], real values. The values are
-    assumed to decay exponentially from zero, or with `crowded` to be distributed uniformly.
+    """The noise of clipping values in [bottom, top] to [low, high] (real values), for each pair of
+    ends in the arrays `low` and `high`; real units squared. The values are assumed to become
+    exponentially rarer away from zero, or with `crowded` to be distributed evenly.
     """
     middle = min(max(0.0, bottom), top)
     beyond = _evenly_beyond if crowded else _beyond
@@ -89,7 +91,9 @@ def clip_noise(
 
 
 def _evenly_beyond(edge: float, inside: Floats) -> Floats:
-    """Mean square of the excess over `inside`, for values uniformly distributed from 0 to `edge`."""
+    """Mean square of the part of a value above `inside`, for values distributed evenly from 0 to
+    `edge`; real units squared.
+    """
     if edge <= 0:
         return np.zeros_like(inside)
     power: Floats = (edge - np.clip(inside, 0.0, edge)) ** 3 / (3.0 * edge)
@@ -97,7 +101,9 @@ def _evenly_beyond(edge: float, inside: Floats) -> Floats:
 
 
 def _beyond(edge: float, inside: Floats) -> Floats:
-    """Mean square of the excess over `inside`, for values that decay exponentially from 0 to `edge`."""
+    """Mean square of the part of a value above `inside`, for values from 0 to `edge` that become
+    exponentially rarer; real units squared.
+    """
     if edge <= 0:
         return np.zeros_like(inside)
     decay = edge / _DECAYS

@@ -18,11 +18,9 @@ _SIX = 6e-3
 
 
 class Clamp(Record, frozen=True, kw_only=True):
-    """The clamp that a tensor's declared range implies. `low`: at 0 from below; `high`: at 0 from
-    above; `six`: at 6 from above; `ceiling`: upper end of the declared range, real value.
-
-    `activation`: the fused activation with exactly this clamp (zero is an integer of every label);
-    None if there is none.
+    """The clamp that a tensor's declared range implies. `low`: negative values become 0; `high`:
+    positive values become 0; `six`: values above 6 become 6; `ceiling`: upper end of the declared
+    range, real value.
     """
 
     low: bool
@@ -32,8 +30,8 @@ class Clamp(Record, frozen=True, kw_only=True):
 
     @property
     def activation(self) -> Activation | None:
-        """The fused activation that clamps to the same range, RELU or RELU6; None for another
-        clamp.
+        """The fused activation with the same effect, RELU or RELU6; None if there is none. The
+        clamp at 0 is exact, since zero is an integer of every label.
         """
         if not self.low or self.high:
             return None
@@ -51,15 +49,16 @@ class Clamp(Record, frozen=True, kw_only=True):
 
 
 class Saturation(Record, frozen=True, kw_only=True):
-    """The range of real values (`held`) that a tensor's declared range lets through, for tensors
-    that may be widened.
+    """The real values that a tensor's declared range lets through (`held`). Recorded for tensors
+    whose range may be widened: their readers must not get values outside it.
     """
 
     held: Range
 
 
 def clamp_of(label: Label, type_name: str, reach: Range) -> Clamp | None:
-    """The clamp that the label's range implies; None if it clips nothing that the operator writes.
+    """The clamp that the range of `label` implies; None if it clips nothing that the operator could
+    write.
 
     `reach`: range of real values that the operator could write if its range did not clip.
     `type_name`: integer type of the tensor.

@@ -85,7 +85,9 @@ class _Comparison:
         self.suggested = window_labels(bound)
 
     def strategy(self, options: SolverOptions, name: str) -> Strategy:
-        """The total over all components that are decided under these options."""
+        """Solve all components with `options` and add up inserted QUANTIZE, the elements they
+        process, lost bits and cost. `holds` is False if a rule stays violated.
+        """
         total = Strategy(name=name, cuts=0, elements_moved=0, bits_lost=0.0, cost=0.0, holds=True)
         problems = build_problems(self.bound, self.values, options, self.broken, self.suggested)
         for problem in problems:
@@ -102,8 +104,9 @@ class _Comparison:
         return total
 
     def _price(self, options: SolverOptions, problem: Problem, chosen: Sequence[Label]) -> Strategy:
-        """The cost of one component's chosen labels (by node) under the weights alone: overlap
-        `auto`, no policies.
+        """Inserted QUANTIZE, the elements they process, lost bits and cost of one component with
+        the labels `chosen` (by node). Priced with the same weights for every strategy: no policies,
+        overlap `auto`.
         """
         nodes = [
             replace(node, domain=(label,))

@@ -37,7 +37,9 @@ def unsolvable(posed: Posed) -> bool:
 def minimal_conflict(
     bound: Bound, values: Values, options: SolverOptions, problem: Problem
 ) -> Conflict:
-    """Why a component is unsolvable: a minimal set of its requirements that cannot hold together."""
+    """Why a component is unsolvable: its requirements (constraints and rigid slots) reduced to a
+    minimal set that no choice of labels satisfies.
+    """
     if any(contradictory(node) for node in problem.nodes):
         reason = "these rules and settings require different parameters for one group; not aligned"
     else:
@@ -54,8 +56,8 @@ def minimal_conflict(
 def forced_conflict(
     bound: Bound, values: Values, options: SolverOptions, problem: Problem
 ) -> Conflict | None:
-    """Why a component needs a QUANTIZE: a minimal set of requirements that cannot hold without one.
-    None if it can be solved without, with some loss of precision.
+    """Why a component needs a QUANTIZE although --overlap force forbids it: a minimal set of
+    requirements that cannot hold without one. None if they can, with some loss of precision.
     """
     free = replace(options, overlap="auto", weights=_ONLY_CUTS)
 
@@ -73,8 +75,8 @@ def forced_conflict(
 def _minimal(
     bound: Bound, values: Values, options: SolverOptions, problem: Problem, fails: _Fails
 ) -> list[_Item]:
-    """The requirements that remain after dropping, one by one, each without which the component
-    still `fails`; empty if it does not fail with all of them.
+    """The requirements reduced to a minimal set with which the component still `fails`: without any
+    one of them it does not. Empty if the component does not fail with all of them.
     """
     inside = frozenset(slot for node in problem.nodes for slot in node.slots)
     small = replace(
@@ -103,8 +105,8 @@ def _minimal(
 
 
 def _shrunk(items: list[_Item], broken: Callable[[Sequence[_Item]], bool]) -> list[_Item]:
-    """A part of `items` that is still `broken`, but not without any one of them. Large parts are
-    dropped first, since most items are not needed.
+    """A subset of `items` for which `broken` holds, but for no subset with one item less. Large
+    parts are dropped first, since most items are not needed. `broken` must hold for `items`.
     """
     remaining, size = items, max(1, len(items) // 2)
     while True:
@@ -156,7 +158,9 @@ def _rule(bound: Bound, item: _Item) -> str:
 
 
 def _told(bound: Bound, values: Values, item: _Item) -> str:
-    """One requirement as a sentence, with the addresses of its slots."""
+    """One requirement as a sentence, with the addresses of its slots and, for a rigid slot, its
+    label.
+    """
     model = bound.model
     if isinstance(item, Slot):
         label = values.labels[item.tensor_id(model)]

@@ -40,13 +40,16 @@ class _Costs:
         self.cut_scale = _FORCE if options.overlap == "force" else 1.0
 
     def cut(self, value: Value) -> float:
-        """The cost of one QUANTIZE of this tensor, by its number of elements."""
+        """The cost of one QUANTIZE behind this tensor, in the solver's units: a constant and a part
+        for its elements, relative to the component's largest tensor.
+        """
         weights = self.weights
         return self.cut_scale * (weights.cut + weights.move * value.elements / self.largest)
 
     def shared(self, value: Value) -> int:
-        """The number of slots that read the tensor and compute their own multipliers, at least 1.
-        They share the cost of a lost bit, which thus counts once for each tensor.
+        """The number of slots that read the tensor and compute their own multipliers, at least 1. A
+        bit of the tensor's precision counts once in total, so that each of them bears an equal part
+        of its cost.
         """
         nodes = self.problem.nodes
         return (
@@ -172,8 +175,8 @@ def _allowed(node: Node, limits: Limits) -> list[float]:
 
 
 def _change_table(costs: _Costs, value: Value, source: int) -> Table:
-    """The small cost of changing a tensor's declared label, by candidate of the node `source` that
-    writes it.
+    """A cost table over the node `source`, which writes the tensor: 0 for the declared label, the
+    small weight `change` for every other candidate.
     """
     declared = costs.values.labels[value.key]
     domain = costs.problem.nodes[source].domain

@@ -36,12 +36,13 @@ Posed = tuple[Sequence[int], Sequence[Table], Sequence[Sharing]]
 def minimise(
     sizes: Sequence[int], tables: Sequence[Table], sharings: Sequence[Sharing] = ()
 ) -> Answer:
-    """Choose a value for each variable so that the costs of all tables (over one or two variables
+    """The choice for each variable with the least sum of all tables (over one or two variables
     each) and sharings (one QUANTIZE for each label that a reader needs and the source does not
-    have) sum to the least. The answer says whether that is proven.
+    have). `sizes`: number of choices of each variable. The answer says whether the least sum is
+    proven.
 
     Deterministic: among equal sums the lowest choices win; the variable with the smallest joint
-    table is eliminated first, then the lowest index. `sizes`: number of choices of each variable.
+    table is eliminated first, then the lowest index.
     """
     (answer,) = minimise_each([(sizes, tables, sharings)])
     return answer
@@ -138,9 +139,9 @@ class _TooWideError(Exception):
 
 
 def _joint(stacks: Sequence[Table], sizes: Sequence[int], count: int, variable: int) -> Table:
-    """The sum of the tables that contain a variable, with a first axis for the `count` components.
-    With very many neighbours, such as the inputs of a wide CONCATENATION, those with one choice are
-    left out of its scope. `stacks`: the tables. `sizes`: number of choices of each variable.
+    """The sum of all tables that contain `variable`, as one table with a first axis for the `count`
+    components. Neighbours with a single choice get no axis, since a table with very many (inputs of
+    a wide CONCATENATION) would have too many axes. `sizes`: number of choices of each variable.
     """
     scope = tuple(sorted({v for table in stacks for v in table.scope}))
     if len(scope) >= _MOST_AXES:
@@ -207,8 +208,8 @@ def _eliminate(sizes: Sequence[int], stacks: Sequence[Table], count: int) -> NDA
 
 
 def _descend(sizes: Sequence[int], tables: Sequence[Table]) -> list[int]:
-    """The best local minimum of coordinate descents that start from each uniform choice. `sizes`:
-    number of choices of each variable. `tables`: cost tables.
+    """The best choice that coordinate descent finds, by variable: not necessarily the optimum. A
+    descent starts from each uniform choice. `sizes`: number of choices of each variable.
     """
     of: list[list[Table]] = [[] for _ in sizes]
     for table in tables:

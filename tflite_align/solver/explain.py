@@ -202,8 +202,8 @@ class _Story:
         )
 
     def _untouched(self, explanation: Explanation) -> Explanation:
-        """The explanation for a component that keeps its parameters: no rule is violated, or no
-        solution.
+        """The explanation for a component that keeps its parameters: no rule is violated, or it has
+        no solution.
         """
         declared = [self.own for _ in self.nodes]  # as if no QUANTIZE were inserted
         ties = Ties(self.bound, self.posed.problem, declared)

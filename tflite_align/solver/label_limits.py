@@ -22,8 +22,8 @@ __all__ = ["Limits", "passed_windows", "too_coarse", "window_labels"]
 
 
 class _Sides(Record, frozen=True):
-    """A window (limits of a ratio of scales), with (least, greatest) scale of each slot in its
-    numerator and denominator.
+    """A window (limits of a ratio of scales) with the (least, greatest) scale of each slot in the
+    ratio's numerator and denominator.
 
     `shared`: labels of several of its slots may change at once, so that each may use an equal part
     of the distance to the upper limit. `given_up`: the window is violated, and its output is not to
@@ -38,7 +38,9 @@ class _Sides(Record, frozen=True):
 
     @property
     def end(self) -> float:
-        """The greatest ratio to which a change of one slot's scale may lead."""
+        """The largest ratio that a change of one slot's scale may give: the window's upper limit,
+        or less if several slots may change at once (`shared`).
+        """
         end, now = self.constraint.source.high, self.ratios()[1]
         if not self.shared or not 0 < now < end:
             return end
@@ -46,8 +48,8 @@ class _Sides(Record, frozen=True):
 
     @property
     def sound(self) -> bool:
-        """Whether all scales are above zero, so that there is a ratio; other scales are findings of
-        their own.
+        """Whether all scales are above zero. Otherwise there is no ratio, and the scales have
+        findings.
         """
         return min(least for least, _ in (*self.numerator, *self.denominator)) > 0
 
@@ -75,10 +77,11 @@ class _Sides(Record, frozen=True):
 
 
 class Limits:
-    """The labels that a slot may have while all other slots keep theirs.
+    """Tests of the labels that a slot may have while all other slots keep theirs: multipliers stay
+    in their windows, bias values in their type.
 
-    Computed on demand, as few slots are looked up. `shared`: windows of which several slots may get
-    new labels at once.
+    Limits are computed when a slot is first looked up, as few slots are. `shared`: windows of which
+    several slots may get new labels at once.
     """
 
     def __init__(
@@ -136,8 +139,8 @@ class Limits:
                 self.windows.setdefault(slot, []).append((sides, side, position))
 
     def _bias(self, source: Slot, constraint: BiasOf) -> None:
-        """Record the least scale of the input `source` at which the bias fits its type. If the bias
-        does not fit now, the present scale is allowed, and the weights have to change.
+        """Record the smallest scale of the input `source` at which the bias fits its type. If the
+        bias does not fit now, the present scale stays allowed: then the weights have to change.
         """
         least = _least_scale(self.model, constraint)
         tensor = slot_tensor(self.model, source)
@@ -161,10 +164,11 @@ class Limits:
 
 
 def window_labels(bound: Bound) -> dict[Slot, Label]:
-    """For each output slot with a ratio above its window: its label, with the scale enlarged by the
-    least factor that brings the ratio back into the window.
+    """For each output slot with a ratio above its window: its label with the scale enlarged by the
+    least factor that brings the ratio back into the window. Left out if the larger scale would lose
+    the operands or the range (see `too_coarse`).
 
-    Products of the operands' steps are nearly that coarse, so that little precision is lost.
+    The operands' products have nearly that step, so that little precision is lost.
     """
     widened: dict[Slot, Label] = {}
     for _, widening in _widened(bound):
@@ -182,8 +186,8 @@ def window_labels(bound: Bound) -> dict[Slot, Label]:
 
 
 def too_coarse(bound: Bound, broken: Collection[Slot]) -> list[Conflict]:
-    """A conflict for each window that holds only with an output scale too coarse for an operand, or
-    for the whole declared range.
+    """A conflict for each window whose output is in `broken` and that would need so large an output
+    scale that an operand or the whole declared range is lost.
     """
     return [
         Conflict(
@@ -301,7 +305,8 @@ def _sides(model: Model, constraint: Window) -> _Sides:
 
 
 def _least_scale(model: Model, constraint: BiasOf) -> float | None:
-    """The least scale of the bias's input at which every bias value fits its type.
+    """The smallest scale of the bias's input at which every bias value fits the bias's integer
+    type.
 
     None if the bias cannot be re-expressed: then its input must keep its scale.
     """

@@ -27,8 +27,9 @@ _FINEST = 4  # and this number of the finest candidates that cover every member
 
 
 def noise_free(problem: Problem, values: Values) -> dict[Label, Label]:
-    """Each declared or fixed label of the component -> the label used for it, equal up to float
-    rounding.
+    """Each declared or fixed label of the component -> the label used in its place. Labels that
+    differ only by float rounding of the scale are replaced by one of them, a fixed or rigid one if
+    there is any.
     """
     ranked: list[Label] = []
     for node in problem.nodes:
@@ -189,8 +190,8 @@ class _Domains:
         return total
 
     def _whole(self) -> list[Label]:
-        """Covers of the whole component: of the hull of all needed ranges, and of all declared
-        ranges.
+        """Candidates for the whole component: the finest label for the hull of all needed ranges,
+        and that for the hull of all declared ranges.
         """
         total = Range(0.0, 0.0)
         for need in self.needs:
@@ -200,9 +201,9 @@ class _Domains:
         return [*self._needed(total, declared, None), every]
 
     def _needed(self, span: Range, members: list[Label], node_index: int | None) -> list[Label]:
-        """The finest label that covers the needed range; empty if the range is smaller than the
-        step of each label in `members`, as the finest of these suffices then. `node_index`: the
-        node.
+        """The finest label that covers the range `span`, as a list of one. Empty if the range is
+        smaller than a step of each label in `members`: the finest of these then suffices.
+        `node_index`: the node, which may need zero point 0.
         """
         if span.high - span.low < min(label.scale for label in members):
             return []
@@ -220,8 +221,8 @@ class _Domains:
         return around
 
     def _far(self, every: list[Label]) -> list[Label]:
-        """The finest few candidates that cover the needed ranges of all nodes of the component.
-        `every`: all candidates.
+        """The `_FINEST` finest candidates of `every` whose ranges contain all needed ranges of the
+        component.
         """
         total = Range(0.0, 0.0)
         for need in self.needs:

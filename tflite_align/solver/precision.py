@@ -65,7 +65,9 @@ def computing(reader: Reader) -> int:
 
 
 class Reads:
-    """Prices reads by the tensors' ranges and noise, and by the weights of the cost function."""
+    """Computes the cost of reads for every pair of labels, from the tensors' ranges and noise and
+    the weights of the cost function.
+    """
 
     def __init__(self, values: Values, weights: Weights) -> None:
         self.values = values
@@ -73,7 +75,9 @@ class Reads:
         self.rows: dict[tuple[str, tuple[Label, ...]], Floats] = {}
 
     def priced(self, reads: Sequence[Read]) -> list[Floats]:
-        """The costs of each read: an array of shape [written labels, read labels]."""
+        """For each read an array [written labels, read labels] of costs in the solver's units;
+        FORBIDDEN where a needed QUANTIZE is impossible.
+        """
         groups: dict[tuple[int, int, int], list[int]] = {}
         for position, read in enumerate(reads):
             groups.setdefault(read.shape, []).append(position)
@@ -169,8 +173,8 @@ class Reads:
         return below
 
     def _strict(self, read: Read, slot: Slot) -> bool:
-        """Whether clipping the slot's needed range has a cost of its own: always for observed
-        values; before an average no, as it counts by its effect on the mean.
+        """Whether clipping what the slot needs has a cost of its own. In front of an average it has
+        not, as the effect on the mean is counted; for observed values it always has.
         """
         return slot not in self.values.averaged or read.value.key in self.values.observed
 
@@ -184,19 +188,21 @@ class Reads:
         return tuple([slot for slot in read.slots if (slot in known) is averaged])
 
     def _joined(self, read: Read) -> tuple[Slot, ...]:
-        """The tied slots whose tensor a kernel copies into one output together with coarser tensors."""
+        """The reader's tied slots whose kernel copies this tensor, next to coarser ones, into one
+        output.
+        """
         joined = self.values.joined
         if not joined or read.node.free:
             return ()
         return tuple(s for s in read.slots if s in joined and s not in read.node.loose)
 
     def _lost_in_join(self, read: Read, slot: Slot, noise: Floats, steps_seen: Floats) -> Floats:
-        """The cost of the bits that an operand loses at the label it shares with coarser operands,
-        as far as the output's declared precision would have kept them. `noise`: at the slot;
-        `steps_seen`: scale of the read label.
+        """The cost of the bits that a fine operand loses at the label that it shares with coarser
+        operands, as far as the output's declared precision would have kept them; an array [written
+        labels, read labels]. `noise`: of the values as read; `steps_seen`: scale of the read label.
 
-        The output's readers compare with the noise of the coarsest operand: the loss of finer
-        operands is counted here.
+        Readers of the output count its noise relative to the coarsest operand's, so that the loss
+        of finer ones has to be counted here.
         """
         saw = self.values.noise[read.value.key]
         declared = 0.5 * np.log2(noise / (saw + self.values.joined[slot]))
@@ -207,7 +213,8 @@ class Reads:
     def _averaged(
         self, read: Read, slot: Slot, noise: Floats, steps_seen: Floats, clipped: Floats
     ) -> Floats:
-        """The cost of precision lost in the means of an averaged operand.
+        """The cost of precision lost in the means of an averaged operand; an array [written labels,
+        read labels].
 
         `noise`: noise of the elements as read; `steps_seen`: their step; `clipped`: noise from
         clipping. A mean is rounded to its operand's step if a rule ties output and operand, else to
@@ -226,7 +233,8 @@ class Reads:
 
     def _clip(self, group: Sequence[Read], low: Floats, high: Floats, step: Floats) -> Floats:
         """The cost of clipping parts of the range that readers need. `low`, `high`: ends of what
-        remains, real values; `step`: scale.
+        remains, real values; `step`: scale; all of shape [reads, written labels, read labels], like
+        the result.
 
         Up to one step at the end of a declared range costs nothing; of observed values only half a
         step, by which rounding changes them anyway. Before an average, clipping costs by its effect
@@ -271,8 +279,9 @@ class Reads:
         return np.asarray(total + stating * broken)
 
     def _saturated(self, group: Sequence[Read], low: Floats, high: Floats) -> Floats:
-        """The cost of letting values through that the declared range of a widened tensor clips.
-        `group`: reads with equal numbers of labels and slots.
+        """The cost of a range that lets values through which the tensor's declared range clips, for
+        tensors whose range may be widened. `low`, `high`: ends of the range, real values. `group`:
+        reads with equal numbers of labels and slots.
         """
         saturations = [self.values.saturations.get(read.value.key) for read in group]
         if not any(saturations):
@@ -288,8 +297,9 @@ class Reads:
     def constant(
         self, value: Value, slots: tuple[Slot, ...], domain: tuple[Label, ...], type_name: str
     ) -> Floats:
-        """The costs of re-expressing a constant with each label of `domain`: only precision, as no
-        QUANTIZE is needed. `slots`: the constant's readers; `type_name`: its integer type.
+        """The cost of re-expressing a constant with each label of `domain`: lost precision and
+        clipping; no QUANTIZE is needed. `slots`: the constant's readers; `type_name`: its integer
+        type.
         """
         declared = self.values.labels[value.key]
         needs = [self.values.need(slot, value.key) for slot in slots]

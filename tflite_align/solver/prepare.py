@@ -21,10 +21,10 @@ __all__ = ["Posed", "pose", "pose_each", "solve_each"]
 
 
 class Posed(Record, frozen=True, kw_only=True):
-    """A component whose nodes have their domains (candidate labels), with cost tables for every
-    choice.
+    """A component with a domain (candidate labels) for each node, cost tables, and the conflicts
+    that were found on the way.
 
-    `stands`: each declared label -> the label used for it, equal up to float rounding.
+    `stands`: each declared label -> the label used in its place, equal up to float rounding.
     """
 
     problem: Problem
@@ -39,7 +39,9 @@ class Posed(Record, frozen=True, kw_only=True):
         return [len(node.domain) for node in self.problem.nodes]
 
     def solve(self, *conditions: Table) -> Answer:
-        """The cheapest choice of one label for each node; `conditions`: added cost tables."""
+        """The cheapest choice of one label for each node. `conditions`: cost tables that are added
+        to the component's own.
+        """
         return minimise(self.sizes, [*self.tables, *conditions], self.sharings)
 
     def labels(self, answer: Answer) -> list[Label]:

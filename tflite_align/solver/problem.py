@@ -99,7 +99,9 @@ class _Builder:
         return demands
 
     def _impossible(self) -> frozenset[Slot]:
-        """The tied slots whose set has fixed and rigid members without a common label."""
+        """All slots of each set of tied slots that contains fixed or rigid slots without a common
+        label.
+        """
         demands = self._demands()
         by_root: dict[Slot, list[Demand]] = {}
         for slot in self.tied:
@@ -158,7 +160,9 @@ class _Builder:
         return node_index
 
     def connect(self) -> None:
-        """Add a value for each tensor with a label; its free readers share a node."""
+        """Add a `Value` (a tensor with the nodes that write and read it) for each tensor with a
+        label. Its readers that no rule ties get one node together.
+        """
         for key in self.flow.labels:
             tensor = self.model.subgraphs[key.subgraph].tensors[key.tensor]
             wiring = self.flow.wiring[key.subgraph]
@@ -291,7 +295,7 @@ def build_problems(
 
 
 def contradictory(node: Node) -> bool:
-    """Whether the node's slots have no label in common that each of them may have."""
+    """Whether the requirements of the node's slots leave no common label."""
     return _exclusive(node.demands)
 
 

@@ -168,8 +168,8 @@ class _Pass:
 
     def _foldless(self) -> dict[TensorId, Range]:
         """Tensors whose declared range ends at zero although their operator cannot have folded a
-        clamp into it, since it copies or has a natural range; each with the declared range without
-        that end.
+        clamp into it: it copies values, or its function has a range on both sides of zero (TANH).
+        Each with the declared range, unlimited at that end.
         """
         slots = [
             s for flows in self.flows.values() for f in flows if f.kind == "copy" for s in f.outputs
@@ -186,7 +186,9 @@ class _Pass:
         return spans
 
     def _passing(self, key: TensorId) -> Range:
-        """The range of real values that a tensor lets through."""
+        """The range of real values to which a tensor clips: the declared one, unlimited at an end
+        at zero that does not count as a clamp (`opened`).
+        """
         return self.open[key] if key in self.opened else self.declared[key]
 
     def _start(self, key: TensorId) -> None:
@@ -317,11 +319,12 @@ class _Pass:
                 self.slot_tell[slot] = needed
 
     def _close(self, key: TensorId) -> None:
-        """Compute `tell` of a tensor all of whose readers are processed: the range that any of them
-        distinguishes.
+        """Compute `tell` of a tensor whose readers are all processed: the range of values that any
+        of them distinguishes.
 
-        A range that ends at zero, of an operator that folds no clamp into it, is no clamp if a
-        reader passes values beyond it.
+        If the declared range ends at zero without being a folded clamp (`_foldless`) and a reader
+        distinguishes values beyond that end, the end does not count as a clamp: the tensor is added
+        to `opened`.
         """
         readers = self.wiring[key[0]].readers.get(key[1], [])
         if key not in self.labels or not readers:
@@ -337,7 +340,8 @@ class _Pass:
             self.opened.add(key)
 
     def seen(self, key: TensorId, observed: Range | None) -> Range:
-        """The range of values that arrive, limited to the observed ones; it always contains zero.
+        """The range of values that arrive, limited to the range `observed` in calibration (None:
+        not observed). It contains zero.
 
         Never narrower than a step of the declared label: no scale can be derived from values that
         stay below one step (a dead channel is always 0).

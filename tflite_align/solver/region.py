@@ -20,8 +20,9 @@ __all__ = ["Region", "region_of"]
 
 
 class Region(Record, frozen=True):
-    """`tensors`: the tensors of the region, in the order of the file; None: all. `bound`: the
-    constraints, flows and silent outputs of the operators that write or read them.
+    """The part of a model that a repair can change. `tensors`: its tensors, in file order, None for
+    the whole model; `bound`: the bound model with only the constraints, flows and silent outputs of
+    operators that write or read them.
     """
 
     bound: Bound
@@ -62,9 +63,9 @@ def region_of(bound: Bound, broken: Iterable[Slot], options: SolverOptions) -> R
 
 
 def _reached(bound: Bound, broken: Iterable[Slot]) -> tuple[set[TensorId], set[tuple[int, int]]]:
-    """(tensors that belong together with those of the violated slots, (subgraph, operator) of those
-    that write or read them; operator -1: the subgraph's inputs and outputs). `broken`: slots of
-    violated constraints.
+    """(tensors of the region, (subgraph, operator) of the operators that write or read them).
+    Operator -1 stands for the subgraph's inputs and outputs. `broken`: slots of violated
+    constraints.
     """
     ties = list(_together(bound))
     ties_of: dict[Slot, list[int]] = {}

@@ -104,8 +104,8 @@ def _decided(
 def _activations(
     bound: Bound, values: Values, source: Mapping[TensorId, Label]
 ) -> dict[Slot, Activation]:
-    """By output slot: the fused activation of an operator whose new output range no longer implies
-    a clamp. `source`: label of each tensor.
+    """The fused activation that an operator has to get, by output slot, since its new output range
+    no longer implies the clamp of its declared one. `source`: new label of each tensor.
     """
     roles = {}
     for slot in sorted(bound.silent, key=lambda s: s.sort_key):
@@ -120,7 +120,7 @@ def _activations(
 
 
 class _Answer:
-    """Collects the decisions of all components."""
+    """Collects the decisions of all components, from which the Solution is made."""
 
     def __init__(self, bound: Bound, values: Values, options: SolverOptions) -> None:
         self.bound = bound
@@ -205,8 +205,8 @@ class _Answer:
     def _reason(
         self, problem: Problem, value: Value, written: Label, stands: Mapping[Label, Label]
     ) -> str:
-        """The origin of a tensor's label, as text. `stands`: label -> the label that is written in
-        its place.
+        """Where a tensor's label comes from, as a phrase. `stands`: label -> the label that is
+        written in its place.
         """
         declared = self.values.labels[value.key]
         if written == declared:

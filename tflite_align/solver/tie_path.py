@@ -34,8 +34,8 @@ class Reached(Record, frozen=True, kw_only=True):
 
 
 class Ties:
-    """The ties of one solved component; `chosen`: the label of each node; `attached`: by tensor,
-    the slots that have its label.
+    """The rules and policies that tie slots in one solved component. `chosen`: the label of each
+    node; `attached`: by tensor, the slots that have its label.
     """
 
     def __init__(self, bound: Bound, problem: Problem, chosen: Sequence[Label]) -> None:

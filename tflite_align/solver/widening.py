@@ -28,10 +28,11 @@ _COARSER = 2.0  # largest widened step, as a multiple of the operand's step or i
 def loses_operands(
     constraint: Window, current: float, wider: float, operands: list[Extent]
 ) -> bool:
-    """Whether an output scale of `wider` is too coarse for the finest of several summed operands.
-    `current`: the present output scale; `operands`: (least, greatest) scale of each.
+    """Whether an output scale of `wider` is more than twice the scale of the finest of several
+    summed operands, which would then be lost. `current`: the present output scale, which counts if
+    it is larger; `operands`: (least, greatest) scale of each.
 
-    Always False for a product: each of its steps comes from a step of one factor.
+    Always False for a product, whose steps are products of the factors' steps.
     """
     if constraint.source.form == "product" or len(operands) < 2:
         return False
@@ -39,9 +40,9 @@ def loses_operands(
 
 
 def loses_range(label: Label, wider: float, type_name: str) -> bool:
-    """Whether an output scale of `wider` exceeds the whole declared range so far that the operands'
-    scales must be wrong: the output must not be widened for them. A scale of some thousand times
-    the range is legitimate: converters write it where a value is always 0. `type_name`: integer
+    """Whether an output scale of `wider` is so many times the width of the declared range that the
+    operands' scales must be wrong, and the output must not be widened for them. Some thousand times
+    are legitimate: converters write such ranges where a value is always 0. `type_name`: integer
     type of the tensor.
     """
     span = label_range(label, type_name)
@@ -51,8 +52,9 @@ def loses_range(label: Label, wider: float, type_name: str) -> bool:
 def saturations(
     bound: Bound, widened: Iterable[Slot], labels: Mapping[TensorId, Label]
 ) -> dict[TensorId, Saturation]:
-    """For each tensor that may be widened (of the slots `widened`): the range of real values that
-    its readers get now. `labels`: declared label by tensor.
+    """For each tensor whose range may be widened (of the slots `widened`): the range of real values
+    that its readers get now, extended by the change that no reader's output can show. `labels`:
+    declared label by tensor.
     """
     operands = {}
     for slot in widened:
@@ -67,8 +69,8 @@ def saturations(
 
 
 def _blind(model: Model, key: TensorId) -> float:
-    """The change of a tensor, as a real value, below which no reader's output changes: half a step
-    of the output, if every reader is a sum; else 0.
+    """The largest change of a tensor's real values that no reader's output can show: half a step of
+    the output if every reader is a sum, else 0.
     """
     rows, steps = load_operators(), []
     for slot in links(model, key.subgraph).readers.get(key.tensor, ()):
