@@ -33,8 +33,8 @@ def wanted(
     """The findings to repair: their repair is enabled (`fixes`: ids) and their severity is high
     enough (`only`).
 
-    Of two faults of one weight tensor neither is repaired if repairing one would also change the
-    other, which is not to be repaired.
+    One requantization of weights repairs both their axis and their zero point. If a tensor has both
+    findings and one of the repairs is not enabled, neither is made.
     """
     switched_off = {f.slot for f in findings if f.fix in _EITHER and f.fix not in fixes}
     return tuple(
@@ -64,8 +64,9 @@ def enforced(
     fixes: frozenset[str],
     only: Literal["all", "errors"],
 ) -> Bound:
-    """The bound model with the constraints that the solver has to satisfy: without violated ones
-    that are not to be repaired. `findings`: those to repair. `fixes`: ids of the enabled repairs.
+    """The bound model with the constraints that the solver has to satisfy. Left out are violated
+    constraints that are not to be repaired, by their severity (`only`) or by their repair (`fixes`:
+    ids of the enabled ones). `findings`: all violated constraints.
     """
     graded = {(f.rule, f.slot) for f in findings if only == "errors" and f.severity != "error"}
     switched_off = {(f.rule, f.slot) for f in findings if f.fix and f.fix not in fixes}
@@ -94,12 +95,12 @@ def mended(
     targets: Sequence[Target],
     checked: tuple[Bound, Sequence[Finding]] | None = None,
 ) -> ModelState:
-    """Repair missing parameters, names, ranges, operator versions, and biases with the reading
-    `as-run`; no integer changes. Repeats until no round changes anything, as parameters pass from one operator to the
-    next in each.
+    """Repeat the repairs that need no solver until a round changes nothing: parameters can pass
+    from one operator to the next in each round. They are those of `mend` and, with `bias` "as-run",
+    the scales of biases.
 
     `bind`: binds a model; `checked`: the constraints and findings of the state's model, if already
-    known. `fixes`: ids of the enabled repairs.
+    known; `fixes`: ids of the enabled repairs; `only`: "errors" leaves warnings unrepaired.
     """
     earlier: set[tuple[Change, ...]] = set()  # repairs without effect are not tried again
     while True:

@@ -9,8 +9,8 @@ __all__ = ["Conversion"]
 
 
 class Conversion(Record, frozen=True, kw_only=True):
-    """The result of a conversion: a plan; or, if any part is impossible, an unchanged model and the
-    reasons as sentences in `refused`.
+    """The result of a conversion: a plan with the changed model. If any part is impossible, the
+    plan is empty and `refused` has the reasons as sentences.
     """
 
     plan: Plan

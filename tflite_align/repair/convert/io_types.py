@@ -112,8 +112,9 @@ class _Border:
             self._new_input(slot, to_type, readers)
 
     def _same_grid(self, slot: Slot, readers: Sequence[Slot], to_type: str) -> bool:
-        """Whether the input is read only by QUANTIZE operators to the requested type that keep
-        every real value. `readers`: slots that read the input.
+        """Whether only QUANTIZE operators to `to_type` read the input, and each keeps every real
+        value: a graph input of `to_type` can then take their place. `readers`: slots that read the
+        input.
         """
         ends = [self._requantized(reader) for reader in readers]
         return bool(ends) and all(
@@ -132,8 +133,9 @@ class _Border:
         return written if _simple(written) else None
 
     def _input_behind(self, slot: Slot, to_type: str, readers: Sequence[Slot]) -> None:
-        """Remove the leading QUANTIZE operators; their output becomes the graph input, or they read
-        its integers. `to_type`: name of the new type. `readers`: slots that read the input.
+        """Give a float input the type by removing the QUANTIZE operators that read it: their output
+        becomes the graph input or, if it has another type than `to_type`, they read a new graph
+        input of `to_type` with the same label. `readers`: slots that read the input.
         """
         ends = {reader: self._requantized(reader) for reader in readers}
         for reader, end in ends.items():
@@ -241,7 +243,9 @@ class _Border:
         )
 
     def _output_before(self, slot: Slot, to_type: str, source: Tensor | None) -> None:
-        """Let a float output end before the DEQUANTIZE that writes it, in an integer type."""
+        """Give a float graph output an integer type: it ends at the input of the DEQUANTIZE that
+        writes it, behind a QUANTIZE if that has another type. Refused without such a DEQUANTIZE.
+        """
         if source is None or not _simple(source):
             return self.refuse(slot, to_type, "no DEQUANTIZE of a quantized tensor writes it")
         if source.type == to_type:
@@ -249,8 +253,8 @@ class _Border:
         return self._new_output(slot, to_type, source)
 
     def _end_at(self, slot: Slot, to_type: str, source: Tensor) -> None:
-        """Make `source`, the input of the last operator, the graph output. `to_type`: name of the
-        new type.
+        """Make `source`, the input of the last operator, the graph output, and remove that operator
+        if nothing else reads its result. `to_type`: name of the new type.
         """
         self._drop_writer(slot)
         after = to_type if source.type == "float32" else f"{to_type} {_label(source)}"
@@ -286,7 +290,9 @@ class _Border:
     # --- both ----------------------------------------------------------------------------------
 
     def _new(self, slot: Slot, to_type: str, label: Label | None) -> int:
-        """Add a tensor of the type for a graph input or output; returns its index."""
+        """Add a tensor of type `to_type` with this label (None: float) and the shape of the graph
+        input or output; returns its index.
+        """
         index = slot.tensor(self.model)
         ending = f"_{to_type}"
         return self.draft.add_tensor(
@@ -294,7 +300,7 @@ class _Border:
         )
 
     def _able(self, source: str, result: str) -> bool:
-        """Whether every target has a QUANTIZE from the type `source` to the type `result`."""
+        """Whether every target has a QUANTIZE from type `source` to type `result`."""
         return all(result in target.quantize.get(source, ()) for target in self.targets)
 
     def _remove(self, subgraph: int, operator: int) -> None:
@@ -332,7 +338,9 @@ def _shifted(first: Tensor, second: Tensor) -> bool:
 
 
 def _bordering(tensor: Tensor, to_type: str) -> Label | None:
-    """The label of an input or output of the type next to the tensor; None if it would lose values."""
+    """The label with which a graph input or output of type `to_type` holds all values of `tensor`;
+    None if it would lose some (from int16 to 8 bits) or the tensor is not of 8 bits.
+    """
     if tensor.type not in EIGHT_BITS or to_type not in {*EIGHT_BITS, "int16"}:
         return None
     return label_in_type(_label(tensor), tensor.type, to_type)

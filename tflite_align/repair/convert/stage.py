@@ -1,4 +1,4 @@
-"""The conversion stage, before alignment; later stages see the converted model as their input."""
+"""The conversion stage, before alignment. Later stages get the converted model."""
 
 from __future__ import annotations
 
@@ -19,10 +19,9 @@ __all__ = ["Asked", "Converted", "convert"]
 
 
 class Asked(Record, frozen=True, kw_only=True):
-    """The requested types; None for unchanged.
-
-    `to`: the type that replaces uint8, with `free_io` also at graph inputs and outputs. `fixes`:
-    ids of enabled repairs. `inputs`, `outputs`: types of graph inputs and outputs.
+    """The requested conversions. `to`: the type that replaces uint8, with `free_io` also at graph
+    inputs and outputs; `inputs`, `outputs`: types of graph inputs and outputs; None for unchanged.
+    `fixes`: ids of enabled repairs.
     """
 
     to: Literal["int8"] | None = None
@@ -65,7 +64,7 @@ def _conversions(
     `targets`: runtimes for which the result must be legal.
     """
     if request.to is not None:
-        # A side that is converted to another type later becomes int8 here: uint8 is not kept there.
+        # Inputs or outputs that are converted to another type afterwards become int8 here, too.
         sides: tuple[tuple[SlotKind, str | None], ...] = (
             ("inputs", request.inputs),
             ("outputs", request.outputs),

@@ -90,7 +90,7 @@ def _uint8(tensor: Tensor) -> bool:
 
 
 class _Readers(Record, frozen=True):
-    """The readers of one tensor: slots whose operator becomes int8, and the others."""
+    """The slots that read one tensor: those of operators that become int8, and the others."""
 
     moved: tuple[Slot, ...]
     kept: tuple[Slot, ...]
@@ -123,7 +123,9 @@ class _Signed:
     # --- operators -----------------------------------------------------------------------------
 
     def operator(self, subgraph: int, operator: Operator) -> None:
-        """Decide whether an operator becomes int8, and raise its version. `subgraph`: its index."""
+        """Decide whether an operator becomes int8, and if so raise its version to one with an int8
+        kernel. `subgraph`: its index.
+        """
         row = self.versions.get(operator.name)
         if row is None or not row.holds(operator) or operator.name not in self.rows:
             return
@@ -142,8 +144,8 @@ class _Signed:
             self.draft.graph(subgraph).set_operator(operator.index, version=version)
 
     def keep_steps(self, graph: Subgraph) -> None:
-        """Keep a QUANTIZE between integer types unchanged if no other operator that uses its
-        tensors is converted.
+        """Exclude a QUANTIZE between uint8 and int8 tensors from the conversion, unless another
+        operator that uses its uint8 tensors becomes int8.
         """
         links = self.draft.links(graph.index)
         # operator -> other slots that use its uint8 tensors
@@ -239,7 +241,7 @@ class _Signed:
         self._note(key, label, "the same values, shifted by 128", slots)
 
     def _beside(self, key: TensorId) -> int:
-        """Add an int8 tensor of the same values; returns its index."""
+        """Add an int8 tensor with the same real values as the tensor `key`; returns its index."""
         label = _shifted(self.draft.tensor(*key))
         quant = QuantParams(scale=(label.scale,), zero_point=(label.zero_point,))
         return self.draft.add_tensor(*key, "_int8", quant, type_name=_TO)
@@ -303,7 +305,9 @@ class _Signed:
         return True, None if None in axes else axes[0]
 
     def _exactly(self, key: TensorId) -> tuple[QuantParams, bytes, str]:
-        """(parameters, bytes, reason) of a constant in int8 with the same values."""
+        """(parameters, bytes, reason for the report) of a constant in int8 with the same real
+        values.
+        """
         tensor, data = self.draft.tensor(*key), self.model.constant(*key)
         assert data is not None
         assert tensor.quant is not None
@@ -313,8 +317,8 @@ class _Signed:
         return quant, shifted, "the same values, shifted by 128"
 
     def _integers(self, key: TensorId, axis: int | None) -> tuple[QuantParams, bytes, str]:
-        """(parameters, bytes, reason) of a constant as symmetric int8 weights, with a scale per
-        channel of `axis` if given.
+        """(parameters, bytes, reason for the report) of a constant as symmetric int8 weights, with
+        one scale per channel along `axis`, or a single scale if that is None.
         """
         tensor, data = self.draft.tensor(*key), self.model.constant(*key)
         assert data is not None

@@ -21,7 +21,9 @@ Because = Mapping[tuple[TensorId, Label], tuple[str, ...]]
 
 
 def plan_activations(draft: Draft, solution: Solution, bound: Bound) -> None:
-    """Give every tensor and reader that the solver decided its label."""
+    """Set the label that the solver decided for every tensor, and insert a QUANTIZE in front of
+    readers that get another one. Constants that are tied to activations are re-expressed.
+    """
     because = {(cut.key, cut.label): cut.because for cut in reversed(solution.cuts)}
     for key in sorted(solution.source):
         _plan_value(draft, solution, key, bound, because)
@@ -35,7 +37,7 @@ def plan_activations(draft: Draft, solution: Solution, bound: Bound) -> None:
 
 
 def _by_label(solution: Solution, readers: list[Slot]) -> dict[Label, list[Slot]]:
-    """The decided ones of the reading slots, by the label that they get. `readers`: the slots."""
+    """The slots of `readers` for which the solver decided a label, grouped by that label."""
     slots_by_label: dict[Label, list[Slot]] = {}
     for slot in readers:
         if slot in solution.seen:
@@ -46,8 +48,8 @@ def _by_label(solution: Solution, readers: list[Slot]) -> dict[Label, list[Slot]
 def _plan_value(
     draft: Draft, solution: Solution, key: TensorId, bound: Bound, because: Because
 ) -> None:
-    """Give one activation its written label, and insert a QUANTIZE for each other label that
-    readers get. `because`: rules by (tensor, label).
+    """Give one activation the label with which it is written, and insert a QUANTIZE for each other
+    label that its readers get. `because`: (tensor, label) -> rules that require the QUANTIZE.
     """
     subgraph, index = key
     tensor = draft.tensor(*key)
@@ -121,10 +123,11 @@ def _plan_empty(draft: Draft, key: TensorId, labels: list[Label], producer: Slot
 
 
 def _apart(slots: list[Slot]) -> list[list[Slot]]:
-    """Groups of readers that can share one QUANTIZE: each further graph output needs its own.
+    """The slots in groups that can read one QUANTIZE: all together, except that every further graph
+    output needs a QUANTIZE of its own.
 
     LiteRT's IF returns only the last of two outputs that are the same computed tensor; it copies
-    the same input twice. `slots`: readers to report.
+    the same input twice.
     """
     outputs = [slot for slot in slots if slot.operator < 0]
     extra_outputs = set(outputs[1:])

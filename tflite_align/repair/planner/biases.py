@@ -23,7 +23,7 @@ _NONE: Mapping[Slot, str] = MappingProxyType({})
 
 
 class _Wanted(Record, frozen=True):
-    """The scales (by channel) and the type that a bias needs at one operator."""
+    """The scales (by channel, or one) and the type that an operator requires of its bias."""
 
     scales: tuple[float, ...]
     type: str
@@ -88,7 +88,7 @@ def bias_type(constraints: list[BiasOf], bias: Tensor) -> str:
 def _scales(
     bound: Bound, slot: Slot, scales_seen: Mapping[Slot, tuple[float, ...]]
 ) -> tuple[float, ...]:
-    """The scales of a slot's tensor after alignment, real value per step."""
+    """The scales of a slot's tensor after alignment; real value of one step."""
     if slot in scales_seen:
         return scales_seen[slot]
     tensor = slot_tensor(bound.model, slot)
@@ -122,9 +122,9 @@ class _Bias:
     def serve(
         self, requests: dict[_Wanted, list[BiasOf]], refused: Mapping[Slot, str]
     ) -> list[Conflict]:
-        """Give each operator the bias it needs: the first request changes the tensor in place,
-        unless another operator needs it unchanged; further ones get copies. Returns a conflict for
-        each impossible request. `refused`: slot -> reason, for biases that cannot be changed.
+        """Give each operator the bias that it needs. The first request changes the tensor in place,
+        unless another operator needs it unchanged; each further one gets a copy. Returns a conflict
+        for each impossible request. `refused`: slot -> reason, for biases that cannot be changed.
         """
         readers = self.draft.links(self.key[0]).readers.get(self.key[1], [])
         satisfied = [w for w, those in requests.items() if self._holds(w, self._declared(those[0]))]
@@ -181,7 +181,9 @@ class _Bias:
                 self.draft.note("parameters", self.key, before, after, why=why, readers=slots)
 
     def _declared(self, constraint: BiasOf) -> tuple[float, ...]:
-        """The bias's scales; the required ones for a bias without parameters; 1 for a float bias."""
+        """The scales of the bias in the file; for a bias without parameters the required ones, for
+        a float bias 1.
+        """
         if self.tensor.type == "float32":
             return (1.0,)
         scales = self.tensor.quant.scale if self.tensor.quant is not None else ()
@@ -233,8 +235,8 @@ class _Bias:
 
 
 def _mismatched(declared: tuple[float, ...], expected: tuple[float, ...], tensor: Tensor) -> bool:
-    """Whether a number of scales is neither 1 nor the number of elements. `declared`: its scales in
-    the file. `expected`: the kernel's scales.
+    """Whether one of the numbers of scales is neither 1 nor the number of bias values. `declared`:
+    scales in the file; `expected`: scales that the kernel needs.
     """
     count = tensor.elements
     return len(declared) not in (1, count) or len(expected) not in (1, count)

@@ -43,7 +43,7 @@ class Change(Record, frozen=True, kw_only=True):
 
 
 class Plan(Record, frozen=True, kw_only=True):
-    """The result of a stage: the changed model and its changes.
+    """The result of a stage: the changed model and descriptions of the changes.
 
     `edited`: (subgraph, operator) of every operator with a requantized or replaced operand, by its
     index in the model that the stage started from.
@@ -67,7 +67,7 @@ class Plan(Record, frozen=True, kw_only=True):
 
 
 class ModelState(Record, frozen=True, kw_only=True):
-    """A model, with all changes since it was read; none if it is unchanged.
+    """A model and all changes since the file was read; no changes if it is the file's.
 
     `edited`: changed operators, by their index in the original file.
     """

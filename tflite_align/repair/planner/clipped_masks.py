@@ -1,4 +1,6 @@
-"""Clipping of operands of a sum to the range that the sum can distinguish."""
+"""Narrowing of operands of a sum, such as an attention mask of -1e9, to the range that the sum's
+output can show.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +17,8 @@ __all__ = ["clip_masks"]
 
 
 def clip_masks(draft: Draft, bound: Bound, findings: Iterable[Finding]) -> None:
-    """Narrow operands of sums that have a finding: a constant is requantized, as a copy if other
-    operators read it too; a computed tensor gets a QUANTIZE that saturates.
+    """Narrow the operands of sums that have a finding: a constant is requantized and clipped (a
+    copy, if other operators read it too); a computed tensor gets a QUANTIZE, which saturates.
     """
     places = dict.fromkeys(f.slot.operator_id for f in findings if f.fix == "mask")
     for operator_id in places:

@@ -14,10 +14,11 @@ _MOST = 8  # largest number of integers in a message
 
 
 def fold_sizes(draft: Draft, subgraph: int, *, resized: bool) -> None:
-    """Remove the operators of a subgraph that only compute known sizes; sizes that other operators
-    read become constants. `resized`: an application may resize inputs.
+    """Remove the operators of a subgraph that only compute known sizes; a size that another
+    operator reads becomes a constant. `resized`: an application may resize graph inputs, so that
+    only sizes that do not depend on open dimensions are known.
 
-    Exact: the integers are those of every run.
+    Exact: the constants are the integers of every run.
     """
     graph = draft.model.subgraphs[subgraph]
     values = foldable(draft.model, subgraph, resized=resized)

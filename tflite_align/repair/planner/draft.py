@@ -30,9 +30,9 @@ _VERSIONS = {
 
 
 def relabelled(tensor: Tensor, label: Label) -> QuantParams:
-    """The tensor's parameters with this label.
+    """The tensor's quantization parameters with this label in place of its own.
 
-    Calibration ranges, if present, become the range that the label can represent.
+    Recorded min and max, if there are any, become the range of the new label.
     """
     quant = tensor.quant or QuantParams(scale=(label.scale,), zero_point=(label.zero_point,))
     low: tuple[float, ...] = quant.minimum
@@ -109,7 +109,9 @@ class Draft(Record):
         return self.model.subgraphs[subgraph].tensors[index]
 
     def standing(self, slot: Slot) -> Tensor | None:
-        """The tensor at an operator's slot, as changed so far; None if absent."""
+        """The tensor that an operator's slot uses, with the changes made so far; None if the
+        operand is absent.
+        """
         if slot.subgraph not in self._graphs:
             return slot_tensor(self.model, slot)
         graph = self._graphs[slot.subgraph]

@@ -59,8 +59,8 @@ def fold_quantizes(
 
 
 def _folded(plan: Plan, base: Model, rebind: Callable[[Model], Bound], scope: Scope) -> Plan:
-    """Apply steps while that adds no finding: first many at once, and if that adds one, one by one.
-    `rebind`: binds a model to the rules.
+    """Apply possible folds repeatedly, as long as that adds no finding: first many at once and, if
+    they add one, one by one. `rebind`: binds a model to the rules.
     """
     bound = rebind(plan.model)
     barred: set[tuple[str, frozenset[TensorId]]] = set()
@@ -83,8 +83,8 @@ def _folded(plan: Plan, base: Model, rebind: Callable[[Model], Bound], scope: Sc
 
 
 def _apart(possible: list[Fold]) -> list[Fold]:
-    """The first steps, in order, of which no two concern the same tensor. `possible`: the steps
-    found.
+    """The folds in order, without those that concern a tensor of an earlier one. `possible`: all
+    folds found.
     """
     tensor_ids: set[TensorId] = set()
     chosen = []
@@ -172,7 +172,9 @@ def _place_in(graph: Subgraph, operator: Operator) -> int | None:
 
 
 def _unsaid(changes: list[Change], model: Model, base: Model, step: Fold) -> list[Change]:
-    """The changes without the record of a QUANTIZE whose insertion the step undoes."""
+    """The changes without the one that recorded the insertion of the QUANTIZE that this fold
+    removes again.
+    """
     subgraph, tensor = step.result
     added = tensor >= len(base.subgraphs[subgraph].tensors)
     like = model.subgraphs[subgraph].tensors[tensor].like if added else tensor

@@ -100,7 +100,9 @@ class _Conditions:
         return _Quantize(operator, *ids, floats)
 
     def _within_one_type(self, quantize: _Quantize) -> bool:
-        """Whether input and output have labels and differ only in parameters."""
+        """Whether input and output have labels and equal type and shape, so that they differ in
+        parameters only, and an operator computes the input.
+        """
         tensors = self.bound.model.subgraphs[quantize.source[0]].tensors
         if quantize.source not in self.values.labels or quantize.result not in self.values.labels:
             return False
@@ -125,7 +127,9 @@ class _Conditions:
         return any(slot.operator < 0 for slot in self.readers(key))
 
     def near(self, quantize: _Quantize) -> bool:
-        """Whether folding is allowed at the QUANTIZE's input or output."""
+        """Whether folding is allowed at this QUANTIZE: the component of its input or output is
+        changed anyway.
+        """
         return self.scope.decided(quantize.source) or self.scope.decided(quantize.result)
 
 
@@ -157,7 +161,9 @@ def _alike(first: Tensor, last: Tensor) -> bool:
 
 
 def concerned(model: Model, scope: Scope) -> bool:
-    """Quick test whether a step may be possible, by wiring alone."""
+    """Whether a fold may be possible somewhere in the model: a quick test by wiring alone, without
+    labels.
+    """
     return any(_concerned(graph, scope) for graph in model.subgraphs)
 
 
@@ -249,7 +255,9 @@ def _identity(view: _Conditions, quantize: _Quantize) -> Fold | None:
 
 
 def _unread(view: _Conditions, quantize: _Quantize) -> tuple[int, ...]:
-    """The preceding DEQUANTIZE, if only this QUANTIZE reads its output."""
+    """The DEQUANTIZE that this QUANTIZE reads, as (index,), if nothing else reads its output; else
+    ().
+    """
     if quantize.floats is None:
         return ()
     floats = TensorId(quantize.source[0], quantize.floats.outputs[0])

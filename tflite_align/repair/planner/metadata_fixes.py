@@ -27,9 +27,10 @@ __all__ = ["as_run", "mend"]
 
 
 def mend(bound: Bound, findings: Iterable[Finding], targets: Sequence[Target]) -> Plan:
-    """Repair missing parameters, zero points and biases, scales of zeros, impossible axes, duplicate names,
-    stale ranges and shapes, computed sizes, and operator versions that the kernels of `targets` do not
-    have; other findings are skipped.
+    """Repair what leaves no choice: missing parameters, zero points and biases, scales of zeros,
+    impossible axes, duplicate names, stale ranges and shapes, computed sizes, masks beyond the
+    range of their sum, and operator versions that the kernels of `targets` do not have. Other
+    findings are skipped.
 
     A tensor that gets its parameters from another one which still lacks them waits for the next
     round.
@@ -73,7 +74,7 @@ def mend(bound: Bound, findings: Iterable[Finding], targets: Sequence[Target]) -
 
 
 def _given(draft: Draft, key: TensorId, finding: Finding, like: Slot | None) -> None:
-    """Give a tensor without parameters those of the slot `like`."""
+    """Give a tensor without parameters those of the slot `like`; nothing if that has none yet."""
     tensor = slot_tensor(draft.model, like) if like is not None else None
     if tensor is None or tensor.quant is None:
         return
@@ -129,11 +130,12 @@ def _shaped(draft: Draft, key: TensorId, finding: Finding) -> None:
 
 
 def as_run(bound: Bound, findings: Iterable[Finding]) -> Plan:
-    """Give biases the scales that kernels compute with; their integers are unchanged.
+    """Give biases the scales that kernels assume; their integers are unchanged, so that the file
+    then declares what kernels compute.
 
-    A bias whose readers compute with different scales gets a copy for each. If the scales of the
-    weights lie along the wrong axis, the kernel's scale is unknown and the bias is unchanged.
-    `findings`: those to repair.
+    A bias whose readers assume different scales gets a copy for each. If the scales of the weights
+    lie along the wrong axis, the kernel's scale is unknown and the bias is unchanged. `findings`:
+    those to repair.
     """
     draft = Draft(bound.model)
     broken = {finding.slot for finding in findings if finding.fix == "bias-scale"}

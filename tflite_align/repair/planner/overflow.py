@@ -45,8 +45,9 @@ _ROOM = 0.5
 
 
 class Room(Record):
-    """The result for all biases. `seen`: new scales by slot, of weights and of inputs with a
-    QUANTIZE. `refused`: biases left to overflow, with reasons.
+    """What was changed so that biases fit their types. `seen`: slot -> new scales, of weights and
+    of inputs behind an inserted QUANTIZE; `refused`: slot of each bias that is left to overflow ->
+    reason.
     """
 
     seen: dict[Slot, tuple[float, ...]] = field(default_factory=dict)
@@ -219,9 +220,9 @@ def _needed(
 def _fit_at_a_glance(
     integers: NDArray[Any], current: NDArray[np.float64], product: NDArray[np.float64], limit: int
 ) -> bool:
-    """Quick test: the largest bias integer fits with a factor of 2 to spare even at the smallest
-    scale. `current`, `product`: present and required bias scales; NaN gives False. `limit`: the
-    largest integer of the bias type.
+    """Whether the largest bias integer certainly fits: a quick test by the smallest required scale,
+    with a factor of 2 to spare; False may mean unknown. `current`, `product`: present and required
+    bias scales (NaN gives False); `limit`: the largest integer of the bias type.
     """
     greatest = max(int(integers.max(initial=0)), -int(integers.min(initial=0)))
     largest, least = float(current.max(initial=0.0)), float(product.min(initial=np.inf))
@@ -265,7 +266,7 @@ def _raise(draft: Draft, slot: Slot, scales: tuple[float, ...]) -> bool:
 
 
 def _others(draft: Draft, slot: Slot, index: int) -> int:
-    """The number of other slots that read the tensor `index`, which this slot reads now."""
+    """The number of other slots that read tensor `index`, which `slot` reads, too."""
     if index == slot.tensor(draft.model):
         return len(draft.links(slot.subgraph).readers.get(index, [])) - 1
     operators = draft.graph(slot.subgraph).operators

@@ -56,7 +56,9 @@ def plan(
 
 
 def _plan_clamps(draft: Draft, solution: Solution) -> None:
-    """Set the fused activation of operators whose new output range no longer implies their clamp."""
+    """Set the fused activation of operators whose new output range no longer implies the clamp
+    (folded ReLU) of the declared one.
+    """
     for slot, activation in solution.activations.items():
         draft.graph(slot.subgraph).set_option(slot.operator, FUSED, activation)
         draft.touched.add(slot.operator_id)

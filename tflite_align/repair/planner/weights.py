@@ -101,8 +101,9 @@ def _apply(draft: Draft, key: TensorId, slots: list[Slot], new: _New) -> None:
 
 
 def _renewed(draft: Draft, key: TensorId, constraint: Weight, *, low: bool = False) -> _New | None:
-    """Parameters that the kernel supports, and integers for the same real values; None if that is
-    impossible. `low`: the only fault is an integer below the rule's minimum.
+    """Parameters that the kernel supports, and integers in them for the same real values. None if
+    the real values are unknown or the weights do not fit the operator. `low`: the only fault is an
+    integer below the rule's minimum.
     """
     tensor = draft.tensor(*key)
     data = draft.model.constant(*key)

@@ -128,8 +128,9 @@ def _channels(draft: Draft, bound: Bound, key: TensorId, bias: BiasOf | None) ->
 
 
 def _usual(draft: Draft, key: TensorId, neighbours: NDArray[np.float64]) -> float:
-    """The largest scale in `neighbours`, those of the other channels; without one, the scale whose
-    product with the input scale is 1/128 of the output scale.
+    """The scale for a channel of zeros: the largest one in `neighbours`, those of the other
+    channels; without neighbours, the scale whose product with the input scale is 1/128 of the
+    output scale.
     """
     if neighbours.size:
         return float(neighbours.max())

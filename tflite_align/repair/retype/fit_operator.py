@@ -106,7 +106,9 @@ class _Fit:
         return self.draft.tensor(self.subgraph, slot.tensor(self.draft.model))
 
     def believed(self) -> bool:
-        """Whether the real values of every quantized activation are known."""
+        """Whether the real values of all its quantized activations are known: each has a usable
+        scale and zero point.
+        """
         model, operator = self.draft.model, self.operator
         held = [
             self.draft.tensor(self.subgraph, index)
@@ -122,7 +124,7 @@ class _Fit:
         return all(to_type in target.quantize.get(source, ()) for target in self.targets)
 
     def possible(self, slot: Slot, to_type: str) -> bool:
-        """Whether the operand can get the type."""
+        """Whether the operand can be given the type, without changing anything."""
         tensor = self._tensor(slot)
         if slot.kind == "outputs":
             return self._output_step(slot, tensor, to_type) is not None
@@ -161,7 +163,7 @@ class _Fit:
         )
 
     def change(self, slot: Slot, to_type: str) -> None:
-        """Give the operand the type."""
+        """Give the operand the type; `possible` must hold."""
         tensor = self._tensor(slot)
         if slot.kind == "outputs":
             self._behind(slot, tensor, to_type)

@@ -66,7 +66,9 @@ def retype(
 
 
 def _beside(draft: Draft, slot: Slot) -> set[TensorId]:
-    """The computed tensors at the slot's operator, and at operators that read its outputs."""
+    """The computed tensors that the slot's operator uses, and those of operators that read its
+    outputs: repairs that share one are not made in the same pass.
+    """
     graph, subgraph = draft.model.subgraphs[slot.subgraph], slot.subgraph
     readers = draft.links(subgraph).readers
     outputs = graph.operators[slot.operator].outputs
@@ -113,8 +115,8 @@ def _repair(
 
 
 def _other_biases(operator: Operator, given: OperandTypes) -> Iterator[OperandTypes]:
-    """The operand types with each other bias type that its rule allows, since that rule repairs the
-    bias.
+    """The operand types `given`, once with each other bias type that the operator's bias rule
+    allows: that rule's own repair changes the bias.
     """
     row = load_operators().get(operator.name)
     for rule in row.rules if row is not None else ():
@@ -129,8 +131,9 @@ def _other_biases(operator: Operator, given: OperandTypes) -> Iterator[OperandTy
 def fitting_types(
     operator: Operator, operand_types: OperandTypes, targets: Collection[Target]
 ) -> list[OperandTypes]:
-    """Operand types that every target supports, with the fewest differences first, then all-integer
-    ones.
+    """Combinations of operand types that every target computes right, those with the fewest
+    differences from `operand_types` first. Only the combinations with the least number of
+    differences and those without floats are returned; none if a target's tables lack the operator.
     """
     rows = [
         [load_kernels(name)[operator.name] for name in target.kernels]
