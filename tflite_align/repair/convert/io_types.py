@@ -318,7 +318,7 @@ class _Border:
         self.draft.rewire(slot, new)
         before = tensor.type if tensor.type == "float32" else f"{tensor.type} {_label(tensor)}"
         key = TensorId(slot.subgraph, tensor.index)
-        why = f"graph {side.removesuffix('s')} converted:  {how}"
+        why = f"graph {side.removesuffix('s')} converted: {how}"
         self.draft.note("converted", key, before, after, why=why, readers=(slot,))
 
 
