@@ -77,7 +77,9 @@ def bias_faults(model: Model, constraint: BiasOf) -> Iterator[Fault]:
 
 
 def _plain(model: Model, constraint: BiasOf, bias: Tensor) -> bool:
-    """Quick test that scales and zero points are correct for any integers, as for most biases."""
+    """Quick test: whether scales and zero points are right for any integers, as those of most
+    biases are.
+    """
     quant = bias.quant
     if quant is None or not quant.scale or any(quant.zero_point):
         return False
@@ -85,7 +87,7 @@ def _plain(model: Model, constraint: BiasOf, bias: Tensor) -> bool:
 
 
 def _compared(model: Model, constraint: BiasOf, bias: Tensor) -> Iterator[Fault]:
-    """The fault of a bias of zeros, which is correct at any scale unless the kernel compares
+    """The fault of a bias of zeros: any scale is right for zeros, except if the kernel compares the
     scales.
     """
     expected = expected_bias_scales(model, constraint)
@@ -99,7 +101,10 @@ def _compared(model: Model, constraint: BiasOf, bias: Tensor) -> Iterator[Fault]
 
 
 def _unscaled(model: Model, constraint: BiasOf, bias: Tensor, *, fixable: bool) -> Iterator[Fault]:
-    """The fault of a bias without a scale, where the kernel compares its scale, 0, with the product."""
+    """The fault of a bias without a scale, if the kernel compares bias scales: it reads 0 and
+    refuses a product of input and weight scale that is too far from 0. `fixable`: the bias is a
+    constant.
+    """
     expected = expected_bias_scales(model, constraint)
     if len(expected) != 1 or (bias.quant is not None and bias.quant.scale):
         return
@@ -110,7 +115,9 @@ def _unscaled(model: Model, constraint: BiasOf, bias: Tensor, *, fixable: bool) 
 
 
 def _most_apart(model: Model, constraint: BiasOf) -> float:
-    """The largest difference of a bias scale from the product that the kernel accepts."""
+    """The largest difference between bias scale and input scale x weight scale that the kernel
+    accepts, a real value; infinite if it depends on an output that has no scale.
+    """
     if constraint.source.apart:
         return constraint.source.apart
     output = slot_tensor(model, constraint.slot._replace(kind="outputs", index=0))

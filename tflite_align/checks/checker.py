@@ -151,7 +151,9 @@ def _offset(model: Model, slot: Slot, tensor: Tensor | None) -> int:
 
 
 def _said(_: Model, constraint: WellFormed | Supported) -> Iterator[Fault]:
-    """The fault of a constraint that is only added to a model where it is violated."""
+    """The fault of a constraint that exists only where it is violated: its texts are taken over,
+    nothing is compared.
+    """
     expected, actual = constraint.expected, constraint.actual
     if isinstance(constraint, Supported):
         yield constraint.slot, expected, actual, constraint.sentence, constraint.repair

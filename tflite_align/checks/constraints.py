@@ -32,8 +32,8 @@ __all__ = [
 
 class Constraint(Record, frozen=True, kw_only=True):
     """A rule that must hold at slots of a model. `requirements`: (target name, requirement) of each
-    target that requires it; `type`: the tensor type it is about. A kind of constraint with more
-    data than slots holds its rule's row as `source`. `droppable`: the solver may leave it violated.
+    target that requires it; `type`: the tensor type at which it applies. Kinds of constraints with
+    further data hold the rule's row as `source`. `droppable`: the solver may leave it violated.
     """
 
     # Whether a broken constraint that is not repaired may be dropped. Weight and bias constraints are never

@@ -59,8 +59,9 @@ def few_steps(collector: Collector, sound: Sound = _NOTHING) -> Iterator[WellFor
 
 
 def _changed(graph: Subgraph, sound: Sound) -> set[int]:
-    """Tensors at which other values may arrive than before: of operators that are not sound, and of
-    those that hand on what arrives at them.
+    """Indices of the tensors at which other values may arrive than in the earlier state: outputs of
+    operators that are not in `sound`, and of all copying operators and QUANTIZE, which hand on what
+    arrives at them.
     """
     rows = load_operators()
     names = {operator.name for operator in graph.operators}
@@ -85,8 +86,9 @@ def _told(
     tensor: Tensor,
     shared: Label,
 ) -> Iterator[WellFormed]:
-    """The violated constraint of one operand, if its values span few steps. `shared`: the label of
-    the joined tensor; `makers`: the operator that writes each tensor.
+    """The violated constraint of one operand, if its values span few steps of the shared scale.
+    `shared`: the label of the joined tensor; `makers`: the operator that writes each tensor, by
+    index.
     """
     if collector.model.is_constant(slot.subgraph, tensor.index):
         return
@@ -116,8 +118,9 @@ def _told(
 def _behind(
     tensors: Sequence[Tensor], makers: Mapping[int, Operator], tensor: Tensor, span: Range
 ) -> tuple[Range, float]:
-    """(range of real values that can arrive at a tensor, scale before a QUANTIZE made it coarser
-    or 0). `span`: the range that its own parameters can hold.
+    """(range of real values that can arrive at a tensor, scale in front of the QUANTIZE that made
+    it coarser; 0 without one). Follows copying operators and QUANTIZE towards the inputs. `span`:
+    the range of the tensor's own label; `makers`: writing operator by tensor index.
     """
     rows, finer = load_operators(), 0.0
     for _ in range(_FAR):
@@ -126,7 +129,7 @@ def _behind(
             return span, finer
         row = rows.get(operator.name)
         if row is not None:
-            # The collector cannot be used: it skips operators without faults.
+            # Not read from the collector, which skips operators without faults.
             reach = reach_of(operator, row)
             span = span if reach is EVERYTHING else intersect(span, reach)
         if operator.name != CUT and not _copies(row):

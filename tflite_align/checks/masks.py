@@ -52,8 +52,8 @@ def clipped(model: Model, operator_id: OperatorId) -> dict[Slot, Label]:
 
 
 def _held(model: Model, slot: Slot) -> Range | None:
-    """The range of real values of a slot's tensor: of a constant, of its values; else the declared
-    one. None if it has no usable parameters.
+    """The range of real values of a slot's tensor: for a constant that of its values, else the
+    declared one. None if it has no usable parameters.
     """
     tensor = slot_tensor(model, slot)
     if tensor is None or tensor.quant is None or not quantized(tensor):

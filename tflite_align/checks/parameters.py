@@ -23,7 +23,7 @@ __all__ = ["wellformed"]
 _Requirements = Callable[[str, str], tuple[tuple[str, Requirement], ...]]
 
 _NOTHING = Sound()
-_STALE = 4.0  # a recorded range that ends this many range widths outside is stale
+_STALE = 4.0  # widths of the range by which a recorded range may end outside of it
 
 
 def wellformed(
@@ -119,11 +119,11 @@ def _versions(graph: Subgraph, requirements: _Requirements, sound: Sound) -> Ite
 
 
 def _stale(tensor: Tensor, quant: QuantParams) -> bool:
-    """Whether a tensor's recorded min and max cannot belong to its scale.
+    """Whether a tensor's recorded min and max cannot belong to its scale: they end more than
+    `_STALE` widths of the scale's range outside of it.
 
-    Converters widen, mirror and override ranges and leave the record as it was (a public SSD of
-    2018 records 2.6 times the width that its scale can hold): only a record that exceeds the range
-    of the scale by more than four such widths has nothing to do with it.
+    Smaller differences are normal, since converters widen, mirror and override ranges without
+    updating the record: a public SSD of 2018 records 2.6 times the width.
     """
     if tensor.type not in ACTIVATION_TYPES or not quant.per_tensor:
         return False

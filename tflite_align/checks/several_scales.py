@@ -54,8 +54,8 @@ def several_scales(collector: Collector, sound: Sound = _NOTHING) -> Iterator[We
 def _others(
     graph: Subgraph, operator: Operator, held: Container[int], by_channel: _ByChannel
 ) -> list[Slot]:
-    """The slots of an operator's inputs and outputs with a tensor of several scales, `held`, that
-    are not read by channel.
+    """The slots of an operator that hold a tensor of several scales (`held`: tensor indices)
+    although kernels do not read that operand by channel.
     """
     return [
         Slot(graph.index, operator.index, kind, place)
@@ -94,7 +94,9 @@ def _by_channel(row: OperatorRow, operator: Operator) -> _ByChannel:
 def _alike(
     collector: Collector, operator: Operator, row: OperatorRow, others: Sequence[Slot]
 ) -> set[Slot]:
-    """Those of operands that are copied into one another and have the same scales."""
+    """The slots of `others` that the kernel copies into one another and that have equal scales:
+    they are right.
+    """
     passed: set[Slot] = set()
     for rule in row.rules:
         if isinstance(rule, SameRule):

@@ -54,7 +54,7 @@ def _handles(model: Model, rows: Mapping[str, OperatorRow]) -> dict[TensorId, st
 def _operators(
     graph: Subgraph, rows: Mapping[str, OperatorRow], meant: Callable[[OperatorRow], bool]
 ) -> Iterator[tuple[Operator, OperatorRow]]:
-    """The operators of a subgraph whose row satisfies the condition `meant`, each with its row."""
+    """(operator, row) of the subgraph's operators whose row satisfies the condition `meant`."""
     names = {operator.name for operator in graph.operators}
     named = {name: row for name in names if (row := rows.get(name)) is not None and meant(row)}
     if named:

@@ -95,7 +95,7 @@ class Bound(Record, frozen=True, kw_only=True):
 
 class Sound(Record, frozen=True):
     """Operators and tensors known to be without findings, which are not checked again. `earlier`:
-    the state where they were checked, with all operators that are unchanged since.
+    the model state in which they were checked.
     """
 
     operators: Collection[OperatorId] = frozenset()

@@ -89,7 +89,7 @@ class Templates(Record):
             if passed:
                 bound = [o for o in bound if (graph.index, o.index) not in passed]
             used = {tensor for operator in bound for tensor in operator.named} if passed else None
-            signatures = _looks(collector.model, graph, full, used)
+            signatures = _operand_forms(collector.model, graph, full, used)
             rows = {name: self.rows.get(name) for name in {operator.name for operator in bound}}
             for operator in bound:
                 operator_id = OperatorId(graph.index, operator.index)
@@ -158,12 +158,12 @@ class Templates(Record):
             collector.ranges[slots[operator]] = reach
 
 
-def _looks(
+def _operand_forms(
     model: Model, graph: Subgraph, full: Sequence[bool], used: Collection[int] | None
 ) -> list[Any]:
-    """For each tensor of a subgraph, the values that binding depends on: type, form of parameters,
-    whether it is a constant. The last entry is for left-out operands (index -1). `full`: by buffer,
-    whether it holds data. `used`: the tensors to look at; None: all.
+    """For each tensor of a subgraph, what bindings depend on: its type, the form of its parameters,
+    and whether it is a constant. The last entry is for left-out operands (index -1). `full`: by
+    buffer, whether it has data. `used`: indices of the tensors that are needed; None: all.
     """
     signatures: list[Any] = []
     for tensor in graph.tensors:

@@ -53,8 +53,8 @@ def _graded(
 
 
 def _honoured(model: Model, constraint: Constraint, level: Requirement) -> Requirement:
-    """The requirement as a warning instead of an error, if all that differs is the part of the
-    parameters (scale or zero point) that the target's NPU honours.
+    """The requirement, as a warning instead of an error if the constraint is violated only in the
+    part of the parameters (scale or zero point) that the target's NPU takes into account.
     """
     if not level.honours or level.severity != "error" or not _agrees(model, constraint, level):
         return level
@@ -64,8 +64,8 @@ def _honoured(model: Model, constraint: Constraint, level: Requirement) -> Requi
 
 
 def _agrees(model: Model, constraint: Constraint, level: Requirement) -> bool:
-    """Whether the constraint is violated in one part of the parameters alone, scale or zero point,
-    namely the one that the target honours.
+    """Whether the constraint is violated only in the part of the parameters that the target's NPU
+    takes into account (`honours`: scale or zero point); the other part agrees.
     """
     labels = [label for slot in constraint.slots if (label := _label(model, slot)) is not None]
     if isinstance(constraint, Fixed) and labels:

@@ -50,8 +50,9 @@ class Inferred(Record, frozen=True, kw_only=True):
 
 
 class EarlierState(Record, frozen=True):
-    """An earlier state of a model with the same subgraphs. `places`: of each operator that is
-    unchanged since, with all its tensors: its place there.
+    """An earlier state of a model with the same subgraphs. `places`: (subgraph, operator) ->
+    (subgraph, operator) in the earlier state, for each operator that is unchanged since, as are its
+    tensors.
     """
 
     model: Model
@@ -94,8 +95,8 @@ def _known(
 
 
 class _Known:
-    """What an earlier state shows of a subgraph's operators. `differing`: tensors whose shape or
-    values may be others than they were there.
+    """What can be taken over from an earlier state's inference of a subgraph. `differing`: tensors
+    whose shape or values may differ from the earlier ones.
     """
 
     def __init__(self, graph: Subgraph, earlier: EarlierState) -> None:
@@ -133,7 +134,9 @@ class _Known:
     def compare(
         self, operator: Operator, made: Mapping[int, Shape], values: Mapping[int, object]
     ) -> None:
-        """Add outputs of other shapes than before to `differing`, and those that have values."""
+        """Add outputs whose shapes differ from the earlier ones, or that have values, to
+        `differing`.
+        """
         before = self.before
         self.differing.update(
             [

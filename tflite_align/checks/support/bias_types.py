@@ -19,8 +19,9 @@ __all__ = ["of_the_bias"]
 def of_the_bias(
     target: Target, graph: Subgraph, operator: Operator, nearest: OperandTypes | None
 ) -> bool:
-    """Whether the fault is a bias of a wrong type, or a missing one, and a rule of this target
-    covers that.
+    """Whether the operand types fail only because of a bias of a wrong type, or a missing one, and
+    a rule of this target reports that. `nearest`: the nearest operand types that a kernel supports;
+    None if there are none.
     """
     row, given = load_operators().get(operator.name), types_of(graph, operator)
     if row is None or nearest is None or nearest.outputs != given.outputs:
@@ -37,7 +38,10 @@ def of_the_bias(
 def _speaks(
     target: Target, graph: Subgraph, operator: Operator, rule: BiasRule | PresentRule
 ) -> bool:
-    """Whether the rule covers these operands. A factor that is a float or absent gives no unit."""
+    """Whether the target requires the rule and it applies to these operands: its conditions hold,
+    the input has a type of the rule, and either the bias is missing (PresentRule) or it has a
+    readable type and the weights are quantized (BiasRule).
+    """
 
     def type_at(place: SlotPattern) -> str:
         """The type of the tensor at the pattern's first place; ABSENT for a left-out operand."""

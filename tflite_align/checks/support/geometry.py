@@ -79,8 +79,8 @@ def outputs_equal(subject: Subject, value: str) -> _Mismatch:
 
 
 def _counted(subject: Subject, noun: str, operands: Sequence[int], option: str) -> _Mismatch:
-    """The words of a number of operands that differs from the option's value; None if it does not.
-    `noun`: what the operands are called; `operands`: their tensors; `option`: its name.
+    """None if the number of `operands` (tensor indices) is the value of the option, else (expected,
+    found). `noun`: what the operands are called.
     """
     count, stated = len(operands), subject.option(option)
     if count == stated:
@@ -203,8 +203,8 @@ _COUNTERPARTS = {
 
 def around(subject: Subject, value: Sequence[str]) -> _Mismatch:
     """None if the operator (SPACE_TO_BATCH_ND or BATCH_TO_SPACE_ND) and its counterpart enclose one
-    of the row's operators, which is thereby dilated, and no other operator reads the tensors
-    between them, else (expected, found).
+    of the row's operators, which is thereby dilated, and nothing else reads the tensors between
+    them; else (expected, found).
     """
     operator = subject.operator
     expected = f"the matching operator behind a {' or '.join(value)}"

@@ -19,7 +19,7 @@ from ...rules.operator_rows import load_operators
 from ...rules.targets import Requirement, Severity, Target
 from ..constraints import Supported
 from .bias_types import of_the_bias
-from .known_limits import KnownLimits, looks
+from .known_limits import KnownLimits, signatures_of
 from .subject import hybrid
 from .taken_types import taken_types, types_of
 
@@ -31,8 +31,8 @@ _INTEGERS = frozenset(ACTIVATION_TYPES)
 
 
 class _Verdict(Record, frozen=True, kw_only=True):
-    """The violation of one operator: rule, place and text. `repair`: kind of fault for the table of
-    repairs; `what`: first words of the message.
+    """The violation of one operator. `rule`, `slot`, expected and found as text; `repair`: kind of
+    fault for the table of repairs, "" for none; `what`: the first words of the message.
     """
 
     rule: str
@@ -47,7 +47,7 @@ class _Verdict(Record, frozen=True, kw_only=True):
 
 
 class _Asked(Record, frozen=True, kw_only=True):
-    """One operator with its operand types (`given`), and the rows for it by kernel set of the
+    """One operator to check: its operand types (`given`), and its kernel rows by kernel set of the
     target.
     """
 
@@ -95,9 +95,10 @@ def kernel_breaches(
     passed: Collection[OperatorId] = (),
     known: KnownLimits | None = None,
 ) -> Iterator[Supported]:
-    """Violations of the target's kernel rows, in file order; operators in `passed` are not checked.
+    """A constraint for each violation of the target's kernel rows, in file order; operators in
+    `passed` are not checked.
 
-    `known`: what was found for the same target earlier.
+    `known`: cached results for the same target, extended here.
     """
     if not target.kernels:
         return
@@ -105,13 +106,13 @@ def kernel_breaches(
     sets = {name: load_kernels(name) for name in target.kernels}
     judgements: dict[tuple[str, OperandTypes], _Judged] = {}
     for graph in model.subgraphs:
-        look_of = looks(graph)
+        signature_of = signatures_of(graph)
         for operator in graph.operators:
             name = operator.name
             if name == _CUSTOM or (graph.index, operator.index) in passed:
                 continue  # custom operators have rows of their own
-            look = look_of(operator)
-            if look in known.fitting:
+            signature = signature_of(operator)
+            if signature in known.fitting:
                 continue
             operand_types = types_of(graph, operator)
             key = (name, operand_types)
@@ -130,7 +131,7 @@ def kernel_breaches(
             )
             verdicts = tuple(_verdicts(case, judgements[key]))
             if not verdicts and judgements[key].right and not known.full:
-                known.fitting.add(look)
+                known.fitting.add(signature)
             for verdict in verdicts:
                 constraint = _constraint(case, verdict)
                 if constraint is not None:

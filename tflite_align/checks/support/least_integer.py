@@ -1,6 +1,6 @@
-"""Whether a tensor can hold the least integer of its type, which has no opposite there.
+"""Whether a tensor can hold the smallest integer of its type, which has no opposite there.
 
-A kernel that negates integers leaves it as it is: -128 instead of 128, which int8 cannot hold.
+A kernel that negates integers leaves it as it is: -128, while 128 does not fit int8.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["above_least"]
 
 _Mismatch = tuple[str, str] | None
 _SIGNED = ("int8", "int16")
-# The least real value of an output with a fused activation.
+# Fused activation -> smallest real value of the output.
 _FLOORS: Mapping[int, float] = {
     Activation.RELU: 0.0,
     Activation.RELU6: 0.0,
@@ -27,8 +27,9 @@ _FLOORS: Mapping[int, float] = {
 
 
 def above_least(subject: Subject, tensor: Tensor, _: object) -> _Mismatch:
-    """No integer of the tensor is the least one of its type (-128 of int8), as far as is known: a
-    constant holds no such integer, or an operator that writes the values writes none so low.
+    """None if no integer of the tensor can be the smallest one of its type (-128 of int8), else
+    (expected, found). Constants are known; the output of another operator counts as above it if the
+    operator writes only greater values, or copies or averages tensors for which that holds.
     """
     if tensor.type not in _SIGNED or tensor.label is None:
         return None
@@ -44,8 +45,9 @@ def above_least(subject: Subject, tensor: Tensor, _: object) -> _Mismatch:
 
 
 def _sources(subject: Subject, like: Tensor, index: int) -> set[int] | None:
-    """The tensors (indices) whose values the tensor `index` repeats; none if it cannot hold the
-    least integer of the type of `like`. None if it may hold it.
+    """The tensors (indices) that operators copy or average into tensor `index`; empty if that
+    cannot hold the smallest integer of the type of `like`. None if it may hold it, or nothing is
+    known.
     """
     model, subgraph = subject.model, subject.subgraph
     tensor = model.subgraphs[subgraph].tensors[index]
@@ -68,14 +70,16 @@ def _sources(subject: Subject, like: Tensor, index: int) -> set[int] | None:
 
 
 def _flowing(subject: Subject, operator: Operator) -> list[Tensor]:
-    """The tensors whose values an operator copies or averages."""
+    """The operands whose values the operator copies or averages into its output."""
     flow = load_operators()[operator.name].flow
     asked = Subject(model=subject.model, subgraph=subject.subgraph, operator=operator)
     return [] if flow is None else asked.tensors(*flow.inputs)
 
 
 def _written_above(operator: Operator, tensor: Tensor, least: int) -> bool:
-    """Whether all that the operator can write into the tensor is above its integer `least`."""
+    """Whether all values that the operator can write, by its function and fused activation, are
+    above the smallest integer `least` of the tensor's type.
+    """
     label = tensor.label
     if label is None or not usable_label(label, tensor.type):
         return False

@@ -18,7 +18,7 @@ from ..constraints import Supported
 from .breaches import Breach, breaches
 from .computed import foldable_limits
 from .kernel_breaches import kernel_breaches
-from .known_limits import GradedRow, KnownLimits, known_limits, looks
+from .known_limits import GradedRow, KnownLimits, known_limits, signatures_of
 from .subject import Subject
 
 __all__ = ["on_cpu", "supported", "unsupported"]
@@ -37,8 +37,8 @@ def supported(
     constraint.
 
     `sound`: operators known to be without findings. They are skipped if the model has one subgraph;
-    otherwise a limit may depend on a called subgraph that changed. `found`: what was found earlier,
-    by target.
+    otherwise a limit may depend on a called subgraph that changed. `found`: cached results by
+    target name, extended here.
     """
     passed = sound if len(model.subgraphs) == 1 else ()
     found = {} if found is None else found
@@ -89,18 +89,18 @@ def unsupported(
             for breach in breaches(subject, row) if level.severity != "off" else ():
                 yield _constraint(subject.model, breach, row, WHOLE_MODEL, (target.name, level))
     for graph in model.subgraphs if rows else ():
-        look_of = looks(graph)
+        signature_of = signatures_of(graph)
         for operator in graph.operators:
             name = operator.name
             if (graph.index, operator.index) in passed:
                 continue
-            look = look_of(operator)
+            signature = signature_of(operator)
             subject = Subject(model=model, subgraph=graph.index, operator=operator)
-            graded = known.concerned.get(look)
+            graded = known.concerned.get(signature)
             if graded is None:
                 graded = _concerning(subject, _rows_for(name, rows, target, known))
                 if not known.full:
-                    known.concerned[look] = graded
+                    known.concerned[signature] = graded
             parts: set[str] = set()
             for row, level in graded:
                 if row.once and row.part in parts:
@@ -125,7 +125,9 @@ def _rows_for(
 
 
 def _concerning(subject: Subject, graded: Sequence[GradedRow]) -> list[GradedRow]:
-    """The rows whose conditions on operand types hold: they do for every operator of that look."""
+    """The rows of `graded` whose conditions on operand types hold for the operator, and so for
+    every operator with its signature.
+    """
     return [(row, level) for row, level in graded if _concerns_types(subject, row)]
 
 
