@@ -170,6 +170,8 @@ class SupportLimits(f.TomlTable, frozen=True, kw_only=True):
     # returned as a later output than its own position.
     distinct_outputs: f.Texts = f.LEFT_OUT
     carried_in_order: f.Texts = f.LEFT_OUT
+    registered_codes: str = f.LEFT_OUT  # kernel set that must register unused operator codes
+    stated_sizes: f.Yes = f.LEFT_OUT  # no tensor of the file may have a size of -1 in its shape
     types: f.TensorTypes = f.LEFT_OUT
     types_not: f.TensorTypes = f.LEFT_OUT
     quantized: f.TensorTypes = f.LEFT_OUT  # tensors of these types must have a scale

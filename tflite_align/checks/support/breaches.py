@@ -19,6 +19,7 @@ from .calls import carried_in_order, distinct_outputs
 from .least_integer import above_least
 from .subject import Subject
 from .tensor_limits import COMPUTED, listed
+from .whole_file import registered_codes, stated_sizes
 
 __all__ = ["OPERATOR_TESTS", "TENSOR_TESTS", "Breach", "breaches"]
 
@@ -286,6 +287,8 @@ OPERATOR_TESTS: Mapping[str, Callable[[Subject, Any], _Mismatch]] = {
     "grouped": geometry.grouped,
     "whole_groups": geometry.whole_groups,
     "filled_filters": geometry.filled_filters,
+    "registered_codes": registered_codes,
+    "stated_sizes": stated_sizes,
 }
 TENSOR_TESTS: Mapping[str, Callable[[Subject, Tensor, Any], _Mismatch]] = {
     "types": tensor_limits.types,
