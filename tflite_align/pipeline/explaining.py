@@ -14,10 +14,10 @@ from ..solver.solve import solve
 from .aligning import question
 from .places import resolved
 
-__all__ = ["Told", "explain"]
+__all__ = ["ExplainResult", "explain"]
 
 
-class Told(Record, frozen=True, kw_only=True):
+class ExplainResult(Record, frozen=True, kw_only=True):
     """The explanation of a tensor (an Explanation) or of all components (an Overview), with its
     model.
     """
@@ -32,8 +32,9 @@ class Told(Record, frozen=True, kw_only=True):
         return overview_lines(self.model, self.answer, rows=rows)
 
 
-def explain(data: Bytes, address: str | None, options: AlignOptions) -> Told:
-    """Explain the parameters of the tensor or slot at `address`; for None, every component.
+def explain(data: Bytes, address: str | None, options: AlignOptions) -> ExplainResult:
+    """Explain the parameters of the tensor or slot at `address`; with None, list the decision for
+    every component with a finding.
 
     Raises what check() raises, and UsageError for a place that the model does not have.
     """
@@ -41,11 +42,11 @@ def explain(data: Bytes, address: str | None, options: AlignOptions) -> Told:
     model = solver_question.bound.model
     if address is None:
         solution = solve(solver_question.bound, solver_question.broken, solver_question.settings)
-        return Told(
+        return ExplainResult(
             model=model, answer=overview(solver_question.bound, solution, solver_question.findings)
         )
     key, slot = resolved(model, address)
     explanation = explain_tensor(
         solver_question.bound, solver_question.broken, solver_question.settings, key, slot
     )
-    return Told(model=model, answer=explanation)
+    return ExplainResult(model=model, answer=explanation)

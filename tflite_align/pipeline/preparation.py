@@ -10,7 +10,7 @@ from ..format.flatbuffer import Bytes
 from ..format.model import Model
 from ..format.writer.write import write
 from ..record import Record, replace
-from ..repair.convert.stage import Asked, Converted, convert
+from ..repair.convert.stage import ConversionRequest, Converted, convert
 from ..repair.planner.changes import Change, ModelState
 from ..repair.retype.fitting import retype
 from ..repair.selection import changeable, mended, wanted
@@ -97,9 +97,9 @@ def prepare(session: Session, data: Bytes) -> Prepared:
 
 
 def met_again(prepared: Prepared, state: ModelState) -> tuple[ModelState, Prepared]:
-    """(the state after repairs that a second alignment would begin with, the Prepared for it):
-    missing metadata are repaired and operand types fitted as for a file with this state of the
-    model.
+    """What a second alignment of a file with this state of the model would do before its solver:
+    repair missing metadata and fit operand types. Returns (the state after that, `prepared` with
+    that model and its findings).
     """
     session, options = prepared.session, prepared.session.options
     state = mended(
@@ -113,7 +113,9 @@ def met_again(prepared: Prepared, state: ModelState) -> tuple[ModelState, Prepar
 
 
 def _fitted(session: Session, repair: ModelState, inspected: Inspected) -> ModelState:
-    """The state after repairs of unsupported operand types; `inspected`: the model to start from."""
+    """The state after repairs of operand types that no kernel supports. `inspected`: the model of
+    `repair` with its constraints and findings.
+    """
     options = session.options
 
     def repairable(bound: Bound, findings: Sequence[Finding]) -> Sequence[Finding]:
@@ -125,7 +127,9 @@ def _fitted(session: Session, repair: ModelState, inspected: Inspected) -> Model
 
 
 def _mended_again(session: Session, repair: ModelState, fitted: ModelState) -> ModelState:
-    """The state after repairs that became possible once operands have supported types."""
+    """The state after metadata repairs that became possible because operands now have supported
+    types; `fitted` itself if fitting changed nothing.
+    """
     if fitted.model is repair.model:
         return fitted
     options = session.options
@@ -139,10 +143,10 @@ def _mended_again(session: Session, repair: ModelState, fitted: ModelState) -> M
     )
 
 
-def _requested_types(session: Session) -> Asked:
+def _requested_types(session: Session) -> ConversionRequest:
     """The conversions that the options request."""
     options = session.options
-    return Asked(
+    return ConversionRequest(
         to=options.to,
         free_io=options.io == "free",
         fixes=session.fixes,

@@ -46,7 +46,7 @@ class _Verdict(Record, frozen=True, kw_only=True):
     what: str = "not supported"
 
 
-class _Asked(Record, frozen=True, kw_only=True):
+class _CheckedOperator(Record, frozen=True, kw_only=True):
     """One operator to check: its operand types (`given`), and its kernel rows by kernel set of the
     target.
     """
@@ -121,7 +121,7 @@ def kernel_breaches(
             }
             if key not in judgements:
                 judgements[key] = _judged(rows, operand_types)
-            case = _Asked(
+            case = _CheckedOperator(
                 model=model,
                 graph=graph,
                 operator=operator,
@@ -147,7 +147,7 @@ def _judged(rows: Mapping[str, KernelRow], operand_types: OperandTypes) -> _Judg
     return _Judged(outcomes=outcomes, nearest=nearest_types[0] if nearest_types else None)
 
 
-def _verdicts(case: _Asked, judged: _Judged) -> Iterator[_Verdict]:
+def _verdicts(case: _CheckedOperator, judged: _Judged) -> Iterator[_Verdict]:
     """The violations of one operator: unknown, version, or types."""
     name = case.operator.name
     if len(case.rows) < len(case.target.kernels):
@@ -182,7 +182,7 @@ def _verdicts(case: _Asked, judged: _Judged) -> Iterator[_Verdict]:
         yield _types(case, judged)
 
 
-def _unknown(case: _Asked, behaviour: str, actual: str) -> _Verdict:
+def _unknown(case: _CheckedOperator, behaviour: str, actual: str) -> _Verdict:
     """The violation of an operator without a row; `actual`: text of what was found. `behaviour`:
     what the runtime does, as text.
     """
@@ -196,7 +196,7 @@ def _unknown(case: _Asked, behaviour: str, actual: str) -> _Verdict:
     )
 
 
-def _version(case: _Asked, *, right: bool) -> _Verdict | None:
+def _version(case: _CheckedOperator, *, right: bool) -> _Verdict | None:
     """The violation of a version that no kernel set registers. `right`: all take its types."""
     ranges = [row.versions for row in case.rows.values()]
     version = case.operator.version
@@ -215,7 +215,7 @@ def _version(case: _Asked, *, right: bool) -> _Verdict | None:
     )
 
 
-def _types(case: _Asked, judged: _Judged) -> _Verdict:
+def _types(case: _CheckedOperator, judged: _Judged) -> _Verdict:
     """The violation of operand types that a kernel set refuses or computes wrongly."""
     outcomes = judged.outcomes
     wrong = [name for name, outcome in outcomes.items() if outcome == "wrong"]
@@ -238,21 +238,21 @@ def _types(case: _Asked, judged: _Judged) -> _Verdict:
     )
 
 
-def _what(case: _Asked) -> str:
+def _what(case: _CheckedOperator) -> str:
     """The beginning of the message about operand types."""
     if not _half_quantized(case):
         return "no kernel supports these operand types"
     return "not fully quantized: float activations with quantized weights"
 
 
-def _half_quantized(case: _Asked) -> bool:
+def _half_quantized(case: _CheckedOperator) -> bool:
     """Whether the operator has float activations and quantized weights."""
     operand_types = case.given
     floats = {*operand_types.inputs[:1], *operand_types.outputs} == {"float32"}
     return floats and hybrid(case.model, case.graph, case.operator)
 
 
-def _expected(case: _Asked, nearest: OperandTypes | None) -> list[str]:
+def _expected(case: _CheckedOperator, nearest: OperandTypes | None) -> list[str]:
     """Operand types to use instead, as texts, the best first; with quantized weights, those with
     integer activations first.
     """
@@ -265,7 +265,7 @@ def _expected(case: _Asked, nearest: OperandTypes | None) -> list[str]:
     return texts or ["another number of operands"]
 
 
-def _reachable(case: _Asked, nearest: OperandTypes | None) -> bool:
+def _reachable(case: _CheckedOperator, nearest: OperandTypes | None) -> bool:
     """Whether inserted QUANTIZE and requantized constants can give every operand its type in
     `nearest`.
 
@@ -305,7 +305,7 @@ def _reachable(case: _Asked, nearest: OperandTypes | None) -> bool:
     )
 
 
-def _odd_slots(case: _Asked, nearest: OperandTypes) -> Iterator[Slot]:
+def _odd_slots(case: _CheckedOperator, nearest: OperandTypes) -> Iterator[Slot]:
     """The slots whose type differs from `nearest`."""
     graph, operator = case.graph.index, case.operator.index
     for index, (actual, name) in enumerate(zip(case.given.inputs, nearest.inputs, strict=False)):
@@ -316,7 +316,7 @@ def _odd_slots(case: _Asked, nearest: OperandTypes) -> Iterator[Slot]:
             yield Slot(graph, operator, "outputs", index)
 
 
-def _stands_for_reals(case: _Asked, slot: Slot) -> bool:
+def _stands_for_reals(case: _CheckedOperator, slot: Slot) -> bool:
     """Whether the operand holds real values, so that a QUANTIZE keeps its meaning: it has
     parameters, and the operator does not work on raw integers.
     """
@@ -331,7 +331,7 @@ def _stands_for_reals(case: _Asked, slot: Slot) -> bool:
     return not rigid and index >= 0 and not plain
 
 
-def _odd_slot(case: _Asked, nearest: OperandTypes | None) -> Slot:
+def _odd_slot(case: _CheckedOperator, nearest: OperandTypes | None) -> Slot:
     """The first slot whose type differs from `nearest`, or the operator's own slot without it."""
     graph, operator, operand_types = case.graph.index, case.operator.index, case.given
     if nearest is None:
@@ -345,7 +345,7 @@ def _odd_slot(case: _Asked, nearest: OperandTypes | None) -> Slot:
     return case.slot
 
 
-def _constraint(case: _Asked, verdict: _Verdict) -> Supported | None:
+def _constraint(case: _CheckedOperator, verdict: _Verdict) -> Supported | None:
     """The violated constraint for a verdict; None if the user switched its rule off."""
     stated = Requirement(
         rules=(verdict.rule,),

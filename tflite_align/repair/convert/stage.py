@@ -15,10 +15,10 @@ from .conversion import Conversion
 from .io_types import convert_border
 from .uint8_to_int8 import convert_to_int8
 
-__all__ = ["Asked", "Converted", "convert"]
+__all__ = ["ConversionRequest", "Converted", "convert"]
 
 
-class Asked(Record, frozen=True, kw_only=True):
+class ConversionRequest(Record, frozen=True, kw_only=True):
     """The requested conversions. `to`: the type that replaces uint8, with `free_io` also at graph
     inputs and outputs; `inputs`, `outputs`: types of graph inputs and outputs; None for unchanged.
     `fixes`: ids of enabled repairs.
@@ -42,7 +42,10 @@ class Converted(Record, frozen=True, kw_only=True):
 
 
 def convert(
-    given: ModelState, request: Asked, rows: Mapping[str, OperatorRow], targets: Sequence[Target]
+    given: ModelState,
+    request: ConversionRequest,
+    rows: Mapping[str, OperatorRow],
+    targets: Sequence[Target],
 ) -> Converted:
     """Run the requested conversions one after the other; if one is refused, none is applied.
     `rows`: rules by operator name. `targets`: runtimes for which the result must be legal.
@@ -58,7 +61,7 @@ def convert(
 
 
 def _conversions(
-    request: Asked, rows: Mapping[str, OperatorRow], targets: Sequence[Target]
+    request: ConversionRequest, rows: Mapping[str, OperatorRow], targets: Sequence[Target]
 ) -> Iterator[Callable[[Model], Conversion]]:
     """The requested conversions, in order, as functions of a model. `rows`: rules by operator name.
     `targets`: runtimes for which the result must be legal.
