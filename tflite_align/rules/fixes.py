@@ -84,7 +84,9 @@ def load_fixes() -> Mapping[str, Fix]:
 
 @cache
 def fix_of(rule: str, fault: str) -> str:
-    """The id of the repair for this kind of fault of this rule; "" if there is none."""
+    """The id of the first repair in the table for this kind of fault of this rule; "" if there is
+    none.
+    """
     if not fault:
         return ""
     for fix in load_fixes().values():
@@ -128,7 +130,9 @@ def fixes_off(on: frozenset[str]) -> tuple[str, ...]:
 
 
 def _answering(name: str) -> set[str]:
-    """The ids that a name stands for. Raises UsageError for an unknown one."""
+    """The ids of the repairs that a name (an id, a glob or `all`) stands for. Raises UsageError if
+    there is none.
+    """
     fixes = load_fixes()
     matches = set(fnmatch.filter(fixes, "*" if name == "all" else name))
     if not matches:

@@ -115,10 +115,8 @@ def load_kernels(name: str) -> Mapping[str, KernelRow]:
 
 @cache
 def measured_types(operator: str) -> frozenset[str]:
-    """The operand types with which this operator was measured in some kernel set.
-
-    These are the types with which every operator was measured, and those of sound models for which
-    each operand was measured in all types.
+    """The types for which it is known how each kernel set treats this operator: those with which
+    every operator was measured, and further ones that its rows name.
     """
     rows = [load_kernels(name).get(operator) for name in kernel_sets()]
     patterns = [pattern for row in rows if row is not None for pattern in row.takes]

@@ -69,8 +69,8 @@ class Rule(Record, frozen=True, kw_only=True):
 
     `types`: tensor types for which the rule holds. `when` and `unless` name an optional operand:
     the rule applies only if it is present, or only if it is absent (index -1, or fewer operands).
-    `beside` names operands whose types must be in `types` too: int16 to int16, int8 weights with
-    int8 activations but not with float ones. `where` names operands with the types that they must
+    `beside` names further operands that must have one of `types` as well: a rule on int8 weights
+    does not apply next to float activations. `where` names operands with the types that they must
     have for the rule to apply.
     """
 
@@ -134,14 +134,16 @@ class WeightRule(Rule, frozen=True, kw_only=True):
 class BiasRule(Rule, frozen=True, kw_only=True):
     """The bias has scale[c] = multiplier x product of the factors' scales, and zero point 0.
 
-    `bias_types` maps the activation type (of the first factor) to the legal bias types, the first
-    of which a repair writes. `type_option`: the operator's option with the bias's type (0, float32:
-    none), which repairs update. `heeded`: the kernel reads that option, whose type is then
-    required. `counted`: the only requirement is one scale, or as many as the last factor has. A
-    bias of zeros is correct at any scale; `compared`: except that the kernel compares the scales if
-    the last factor has one scale: it must be within 0.02 output scales of the product, or within
-    `apart` where that is above 0. A bias without a scale is in units of the product; `unscaled`:
-    except that the same comparison takes its scale for 0.
+    `bias_types` maps the activation type (of the first factor) to the legal bias types; a repair
+    writes the first. `type_option`: the operator's option with the bias's type (0, float32: none),
+    which repairs update. `heeded`: the kernel reads that option, and the bias must have its type.
+    `counted`: only the number of scales matters: one, or as many as the last factor has.
+
+    Zeros have the same real value at any scale, and a bias without a scale counts in steps of the
+    product. Some kernels compare the scales nevertheless, if the last factor has one scale: they
+    must differ by less than 0.02 output scales, or by less than `apart` if that is above 0.
+    `compared`: such a kernel refuses zeros of another scale; `unscaled`: it reads an absent scale
+    as 0.
     """
 
     slot: SlotPattern

@@ -124,7 +124,7 @@ def story_or_nearest(rule_id: str, targets: Sequence[Target]) -> RuleStory | str
 
 def known_story(rule_id: str, targets: Sequence[Target]) -> RuleStory:
     """The description of a rule that a report names; for an id in no table, that of its family.
-    `targets`: for which severities are told.
+    `targets`: those whose severities are given.
     """
     story = rule_story(rule_id, targets)
     if story is not None:
@@ -238,8 +238,9 @@ def _support(rule_id: str, target: Target) -> Iterator[SupportRow]:
 
 
 def _kernels(rule_id: str, start: str, target: Target) -> Iterator[RuleGrade]:
-    """What each kernel set of the target takes for the operator in the rule's id. `start`: the
-    prefix of the id, such as `support/`.
+    """A grade for each kernel set of the target: the rule's severity and, as the behaviour, which
+    operand types (`start` "types/") or versions the set supports of the operator in the rule's id.
+    `start`: the prefix of the id, such as `support/`.
     """
     severity = target.requirement(rule_id, "int8").severity
     for name, words in target.kernels.items():

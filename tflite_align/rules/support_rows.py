@@ -165,7 +165,7 @@ class SupportLimits(f.TomlTable, frozen=True, kw_only=True):
     outputs_inside: f.Yes = f.LEFT_OUT  # no output may be an output of the subgraph
     some_constant: f.Yes = f.LEFT_OUT  # at least one input must be a constant
     constants_zero: f.Yes = f.LEFT_OUT  # constant inputs must have the real value 0 everywhere
-    any_type: f.TensorTypes = f.LEFT_OUT  # one of them at one computed operand at least
+    any_type: f.TensorTypes = f.LEFT_OUT  # at least one computed operand has one of these types
     # In subgraphs that these options name, no computed tensor is an output twice, and no input is
     # returned as a later output than its own position.
     distinct_outputs: f.Texts = f.LEFT_OUT
