@@ -21,11 +21,12 @@ __all__ = ["Decision", "decide", "solve_question"]
 
 
 class Decision(Record, frozen=True, kw_only=True):
-    """The solver's answer. `question`: its input, with the ranges observed on calibration data.
+    """The solver's answer, and the plan made from it. `question`: the solver's input, with the
+    ranges observed on calibration data.
 
     `solution`: None if there was nothing to solve; `plan`: None if nothing is to be changed.
     `solved`: the solver's intermediate results, kept if options request a view or a certificate.
-    `conflicting`: the model whose slots the conflicts name, None for the prepared one.
+    `conflicting`: the model to which the slots of conflicts refer, None for the prepared one.
     """
 
     question: Question
@@ -59,7 +60,9 @@ def decide(prepared: Prepared, question: Question, progress: Progress | None = N
 
 
 def solve_question(prepared: Prepared, question: Question) -> Decision:
-    """Solve the question with its settings as they are, and plan the changes."""
+    """Solve the question and plan the changes. Unlike `decide`, the calibration data are not run:
+    the question's settings are used as they are.
+    """
     options = prepared.session.options
     solution, solved = solve_and_keep(question.bound, question.broken, question.settings)
     draft, failures = plan(question.bound, solution, question.wanted, prepared.session.fixes)

@@ -17,7 +17,7 @@ _REFUSALS = ("refused", "crashed")
 def judged(
     verification: Verification, targets: Sequence[Target], allowed: Sequence[str]
 ) -> Verification:
-    """The verification; its word becomes "failed" if a target refuses the written file, even if it
+    """The verification, with the word "failed" if a target refuses the written file, even if it
     refused the original.
 
     `allowed`: judges whose refusal is ignored.
@@ -34,8 +34,8 @@ def judged(
 def judged_by_name(
     verification: Verification, names: Sequence[str], allowed: Sequence[str]
 ) -> Verification:
-    """The verification; its word becomes "failed" if a judge named by the user refuses the file.
-    `allowed`: judges whose refusal is ignored. `names`: the judges named by the user.
+    """The verification, with the word "failed" if a judge named by the user refuses the file.
+    `names`: the judges named by the user; `allowed`: judges whose refusal is ignored.
     """
     named = [
         verdict

@@ -78,7 +78,9 @@ def _write(prepared: Prepared, decision: Decision) -> SettledFile | None:
 
 
 def _decide_further(prepared: Prepared, decision: Decision) -> Decision | None:
-    """The decision after one more round; None if that round changes nothing."""
+    """The decision after one more round, which starts from the planned model; None if that round
+    changes nothing.
+    """
     base = prepared.inspected.model
     state = ModelState(model=base)
     if decision.plan is not None:

@@ -96,8 +96,8 @@ def _lost_db(score: OutputScore) -> float:
 
 
 def _is_all(verification: Verification, losing: list[OutputScore]) -> bool:
-    """Whether these losses are the only failures and leave an SQNR above noise. `losing`: outputs
-    with a loss.
+    """Whether these losses are the only failures of the verification, and no output is left with an
+    SQNR so low that it is noise. `losing`: outputs with a loss.
     """
     judged = all(verdict.word != "failed" for verdict in verification.judges)
     outputs = all(score in losing for score in verification.outputs if score.word == "failed")
@@ -113,7 +113,8 @@ def _is_all(verification: Verification, losing: list[OutputScore]) -> bool:
 
 
 def _unavoidable(losing: list[OutputScore], attempt: _Tried) -> bool:
-    """Whether the alignment that prefers precision still has an output with about the same loss.
+    """Whether no parameters avoid the loss: also with `--prefer precision` (`attempt`) some output
+    loses at least as much, less _LOST_DB, as the worst of `losing`. False if nothing was measured.
     `losing`: outputs with a loss.
     """
     if not attempt.scores:
