@@ -61,8 +61,8 @@ def ask(order: Order, judges: Sequence[str]) -> tuple[JudgeVerdict, ...]:
 
 
 def verdicts_of(order: Order, ran: Mapping[str, Ran]) -> tuple[JudgeVerdict, ...]:
-    """One verdict for each judge of the order. Judges that ran the samples have a result in `ran`;
-    the others run now.
+    """One verdict for each judge of the order. A judge that ran the samples has its result in
+    `ran`, by variant name; the other judges load or compile the files now.
     """
     rest = [name for name in order.asked if f"after:{name}" not in ran]
     verdicts = {verdict.judge: verdict for verdict in ask(order, rest)}
@@ -75,8 +75,8 @@ def verdicts_of(order: Order, ran: Mapping[str, Ran]) -> tuple[JudgeVerdict, ...
 
 
 def _accepted(ran: Ran, data: Data) -> Acceptance:
-    """The acceptance from a run, with the address of the operator that is named and the arena's
-    size.
+    """The acceptance that follows from running the samples, with the address of the operator that
+    the runtime names, and the size of TFLM's arena.
     """
     acceptance = replace(ran.acceptance, facts=ran.acceptance.facts + arena_facts(ran.log))
     return placed(acceptance, data)

@@ -56,11 +56,12 @@ def run_as_declared(
 
 
 def _departures(verification: Verification, *, builtin: bool) -> list[str]:
-    """A sentence for each deviation of a runtime from the declared parameters, operators first.
+    """A sentence for each output or operator at which a runtime's values are further from the
+    declared reading than allowed, operators first.
 
-    Operators are compared on LiteRT's builtin kernels and count only if these were requested
+    Operators are compared on LiteRT's builtin kernels, and only if these were requested
     (`builtin`). The file is compared with itself as original, so that a deviating run has the word
-    "unchanged". A run with an SQNR above FLOOR_DB counts as no deviation.
+    "unchanged". A run with an SQNR above FLOOR_DB counts as right.
     """
     sentences = []
     if builtin and verification.steps is not None and verification.steps.beyond:

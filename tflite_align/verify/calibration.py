@@ -19,8 +19,8 @@ Calibration = Mapping[str | int, Array]
 
 
 class Wanted(Record, frozen=True, kw_only=True):
-    """One graph input for which data are needed; `aliases`: its names in signatures. Open sizes of
-    `shape` count as 1.
+    """A graph input to which calibration data have to be assigned; `aliases`: its names in
+    signatures. Open sizes of `shape` count as 1.
     """
 
     name: str

@@ -37,9 +37,10 @@ Progress = Callable[[str, float], None]
 
 class Order(Record, frozen=True, kw_only=True):
     """The arguments of a verification. `before`, `after`: original and aligned file; `reading`: the
-    original with the parameters by which it is interpreted; `count`: number of samples; `asked`:
-    names of judges; `edited`: (subgraph, operator) of changed operators; `allowed`: judges that may
-    refuse; `seconds`: time limit of a process; `memory`: limit in bytes.
+    original with the parameters by which it is interpreted (biases as declared or as run); `count`:
+    number of samples; `asked`: names of judges; `edited`: (subgraph, operator) of changed
+    operators; `allowed`: judges that may refuse; `seconds`: time limit of a process; `memory`:
+    limit in bytes.
     """
 
     before: Data
@@ -65,8 +66,8 @@ class Order(Record, frozen=True, kw_only=True):
 
     @property
     def certified(self) -> bool:
-        """Whether no kernel has to be compared on samples, because a certificate covers all that
-        run here.
+        """Whether a certificate covers every runtime that would run here, so that no kernel has to
+        be compared on samples.
         """
         return (
             bool(self.kernel_runtimes)
@@ -92,7 +93,9 @@ class Case(Record, frozen=True, kw_only=True):
 
     @property
     def cheap(self) -> bool:
-        """Whether running one input takes little time."""
+        """Whether running one input takes little time, by the number of elements of all tensors, so
+        that many inputs can be run.
+        """
         return self.elements <= _CHEAP
 
 
@@ -185,12 +188,14 @@ def constants_form(order: Order, case: Case) -> Form:
 
 
 def _notes(found: Frontier) -> str:
-    """The notes on what is not compared, each preceded by a semicolon."""
+    """Text on what is not compared, each part preceded by a semicolon; "" if everything is."""
     return "".join(f"; {note}" for note in found.notes)
 
 
 def _runnable(data: Data, model: Any, found: Frontier) -> bytes | None:
-    """The file with the compared tensors as outputs, packed; None if these are its outputs already."""
+    """A copy of the file, packed, with the compared tensors as outputs; None if these are the
+    file's outputs already.
+    """
     if [probe.tensor for probe in found.probes] == model.subgraphs[0].outputs:
         return None
     return pack(cut_copy(parse(data), found))

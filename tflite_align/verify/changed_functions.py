@@ -14,9 +14,9 @@ _QUANTIZATION = ("scale", "zeroPoint", "quantizedDimension", "detailsType")
 
 
 def changed_operators(before: Any, after: Any) -> frozenset[int]:
-    """Indices of operators in subgraph 0 of `after` that are new, or differ from the original's
-    operator in options, or in an operand's type, shape, parameters or constant. Both models are
-    unpacked. `before`, `after`: unpacked models.
+    """Indices of operators in subgraph 0 of `after` that are new or differ from the original's
+    operator: in options, or in an operand's type, shape, parameters or constant. `before`, `after`:
+    unpacked models.
     """
     first, second = before.subgraphs[0], after.subgraphs[0]
     names = [

@@ -25,8 +25,8 @@ _MOST = 16  # most parts of one output
 
 
 class _Cut(Record, frozen=True, kw_only=True):
-    """An operand of a CONCATENATION along an axis of `length` positions, each of `inner` flat
-    elements: the positions from `start` up to `stop`.
+    """Where an operand stands in the output of a CONCATENATION: at the positions from `start` up to
+    `stop` of an axis of `length` positions, each of `inner` flat elements.
     """
 
     start: int
@@ -46,8 +46,8 @@ class _Cut(Record, frozen=True, kw_only=True):
 
 
 class Part(Record, frozen=True, kw_only=True):
-    """The elements of an output of `size` elements that come from the tensor `name`: selected by
-    the last CONCATENATION, and by those that write its operands.
+    """The elements of an output (of `size` elements) that come from the tensor `name`, through one
+    CONCATENATION or several in a row.
     """
 
     name: str

@@ -86,9 +86,9 @@ def _evidence(
     both: bool,
     least: int = 0,
 ) -> Evidence | None:
-    """Runs of the float twin and of `aligned`'s declared reading on the same inputs, with `both`
-    also of `original`'s. None if they cannot be computed, or have no outputs in common. `samples`:
-    number of inputs. `memory`: limit in bytes.
+    """Runs of the original's float twin and of `aligned`'s declared reading on the same inputs;
+    with `both` also of `original`'s declared reading. None if they cannot be computed, or the files
+    have no outputs in common. `samples`: number of inputs; `memory`: limit in bytes.
     """
     try:
         model, written = parse(original), parse(aligned)

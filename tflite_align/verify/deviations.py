@@ -18,10 +18,9 @@ Steps = tuple[StepCheck | None, str]  # the check, or why there is none
 
 
 def word_by_steps(word: Word, why: str, steps: Steps) -> tuple[Word, str]:
-    """The verdict `word` with its reason `why` and the result of comparing operators one by one.
-
-    If an operator deviates because of the alignment, the verdict is "failed" instead. `steps`: the
-    comparison by operators.
+    """The verdict (word, reason) after the comparison operator by operator (`steps`): "failed" if
+    an operator deviates because of the alignment, else `word`. The result of the comparison is
+    added to the reason `why`.
     """
     mine = our_deviations(steps)
     if mine:

@@ -79,8 +79,8 @@ class Engine:
         return _dequantized(raw, detail)
 
     def kept_output(self, index: int) -> Array:
-        """Real values of graph output `index`, flat and float32, only the elements that are
-        compared.
+        """Real values of graph output `index`, flat, float32: only the elements that are compared
+        (kept_elements.py).
         """
         raw, detail = self.raw_output(index)
         chosen = kept_elements(raw.size)
@@ -96,7 +96,9 @@ class Engine:
         raise NotImplementedError
 
     def facts(self) -> dict[str, str]:
-        """Figures that the runtime reports about the loaded model, by name."""
+        """Figures about the loaded model that the runtime reports, as texts by name; empty if it
+        reports none.
+        """
         return {}
 
 
@@ -185,11 +187,12 @@ class _LiteRT(Engine):
 
 
 def _delegated(nodes: list[dict[str, Any]]) -> dict[str, str]:
-    """The number of operators that delegate nodes replaced, and which others are left, as texts by
-    name.
+    """How many operators a delegate runs, and the names of the others, as texts by name. A delegate
+    node has replaced the operators between its outputs and its inputs.
 
-    `nodes`: LiteRT's description of each node. The interpreter does not expose its execution plan:
-    the search goes back from each delegate node's outputs to its inputs, constants included.
+    `nodes`: LiteRT's description of each node. The interpreter does not expose its execution plan,
+    so the replaced operators are found by going back from each delegate node's outputs to its
+    inputs, constants included.
     """
     listed = [node for node in nodes if node["op_name"] != "DELEGATE"]
     parts = nodes[len(listed) :]
@@ -310,8 +313,8 @@ def native_words() -> str:
 
 
 def _details(read: Any) -> list[dict[str, Any]]:
-    """Descriptions of TFLM's inputs or outputs. TFLM has no count of them: `read` is called with
-    indices until one is refused.
+    """Descriptions of TFLM's inputs or outputs. TFLM has no count of them: `read` is called with 0,
+    1, ... until it refuses an index.
     """
     details: list[dict[str, Any]] = []
     while True:

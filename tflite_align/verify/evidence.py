@@ -20,9 +20,9 @@ CONSTANTS = "twin:after"  # name of the form that shows the loss by re-expressed
 
 
 class Evidence(Record, frozen=True, kw_only=True):
-    """All runs, by variant: twin, declared:before, declared:after, before:KERNELS, after:KERNELS.
-    `before` and `after` are original and aligned file; a probe is an index into the tensors to
-    compare.
+    """All runs of one verification, by variant: twin, declared:before, declared:after,
+    before:KERNELS, after:KERNELS, where `before` and `after` are original and aligned file. A probe
+    is an index into the tensors to compare.
     """
 
     before: Frontier
@@ -31,8 +31,8 @@ class Evidence(Record, frozen=True, kw_only=True):
     ran: Mapping[str, Ran]
     kernels: tuple[str, ...]
     seed: int
-    certified: bool = False  # a certificate covers the kernels for every input: they were not run
-    wide: Evidence | None = None  # twin and declared readings on more samples, where they were run
+    certified: bool = False  # True: a certificate covers the kernels, which were not run
+    wide: Evidence | None = None  # twin and declared readings on more samples; None: not run
 
     def readings(
         self, probe: int, sample_kind: Kind, part: Part | None
@@ -75,8 +75,9 @@ class Evidence(Record, frozen=True, kw_only=True):
         return powers(reference, values, sequences)
 
     def limits(self, probe: int) -> tuple[tuple[float, float] | None, ...]:
-        """Ranges of real values to which values are clipped: the twin's values beyond the tensor's
-        range do not count as signal.
+        """The ranges of real values to which the twin and what is compared with it are clipped, one
+        after the other (None: not clipped). So what the twin has beyond the tensor's range does not
+        count as signal.
 
         Logits are also clipped to the other file's range: beyond it they only saturate further,
         which their readers cannot distinguish. `probe`: index of the compared tensor.

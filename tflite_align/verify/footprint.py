@@ -37,7 +37,9 @@ class Footprint(Record, frozen=True, kw_only=True):
 
 
 def hold_to(memory: int, model: Any) -> None:
-    """Raise UnsupportedError if the model's float twin takes more than `memory` bytes."""
+    """Raise UnsupportedError if the float twin of `model` (unpacked) would take more than `memory`
+    bytes.
+    """
     largest = footprint(model)
     if largest.floats > memory:
         raise UnsupportedError(largest.told(largest.floats, memory))
@@ -75,8 +77,8 @@ def _activations(model: Any, graph: Any, tensors: list[int]) -> list[Any]:
 
 
 def _of(address: str, tensors: list[Any]) -> Footprint:
-    """The footprint of these tensors together: bytes as stored and as float32. `address`: their
-    place.
+    """The footprint of operands: the bytes that `tensors` take together, as stored and as float32.
+    `address`: the operator's place.
     """
     sizes = [(_elements(tensor), _WIDTHS.get(type_name(tensor), 1)) for tensor in tensors]
     return Footprint(

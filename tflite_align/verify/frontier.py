@@ -71,7 +71,9 @@ class Probe(Record, frozen=True, kw_only=True):
 
 
 class Frontier(Record, frozen=True, kw_only=True):
-    """Everything to compare in one file, in an order that two versions of a model share."""
+    """Everything to compare in one file, in an order that does not depend on which QUANTIZE
+    operators it has, so that original and aligned file correspond.
+    """
 
     probes: tuple[Probe, ...]
     dropped: frozenset[int]  # operators without a kernel in this process, and their readers
@@ -152,7 +154,9 @@ class _Walk:
             self._back(tensor)
 
     def _back(self, tensor: int) -> None:
-        """Add the last real-valued tensors before the discontinuities on which a tensor depends."""
+        """Add, for a tensor that depends on a discontinuous operator (ARG_MAX, comparison), the
+        last real-valued tensors in front of such operators.
+        """
         waiting = [tensor]
         while waiting:
             current = waiting.pop()
@@ -168,8 +172,8 @@ class _Walk:
                 self._probe(current, None, is_behind=False)
 
     def _fed(self, tensor: int) -> bool:
-        """Whether the tensor, before any QUANTIZE, is already compared as the input of a
-        discontinuity.
+        """Whether the tensor, seen before any QUANTIZE, is already a probe as the input of a
+        discontinuous operator.
         """
         return self._requantized(tensor) in self.fed
 
@@ -235,8 +239,8 @@ class _Walk:
         return max(steps)
 
     def _narrowed(self, tensor: int) -> float:
-        """The step (real value) of the 8-bit tensor from which a QUANTIZE makes this wider one; 0
-        if it is not made so.
+        """For a tensor that a QUANTIZE makes from an 8-bit one, the step of the 8-bit tensor, a
+        real value; else 0.
         """
         operator = self.writer.get(tensor)
         if operator is None or operator_name(self.model, operator) != "QUANTIZE":

@@ -91,8 +91,8 @@ def _complete(evidence: Evidence) -> bool:
 
 
 def _references(case: Case) -> Case:
-    """The case with only the twin and the original's declared reading (of the aligned file, if
-    there is one file).
+    """The case with only the float twin and the original's declared reading (the aligned file's if
+    both files are the same): enough to test whether samples are usable.
     """
     names = {form.name for form in case.forms}
     reading = next(name for name in _READINGS if name in names)
@@ -189,7 +189,9 @@ def _prepared(
 
 
 def _renumbered(operators: frozenset[int], found: Frontier) -> frozenset[int]:
-    """The indices of these operators in the copy without those that cannot run."""
+    """The indices that these operators have in the copy from which operators that cannot run are
+    removed.
+    """
     return frozenset(
         index - sum(dropped < index for dropped in found.dropped)
         for index in operators - found.dropped
@@ -215,11 +217,11 @@ def _steps(
     after: CheckedSteps,
     given: tuple[_Inputs, PreparedSteps | None],
 ) -> Steps:
-    """The scores of the comparison operator by operator, from the aligned file's results `after`;
-    or why there are none.
+    """Scores of the comparison operator by operator, from the aligned file's results `after`;
+    without results a record with the reason.
 
-    The original's operators are compared too if some deviate, or if figures of both are requested.
-    `given`: inputs and prepared original's steps; None if there are none.
+    The original's operators are compared too if some of the aligned file deviate, or if figures of
+    both are requested. `given`: inputs, and the original's prepared comparison or None.
     """
     if after.why:
         return None, f"operator by operator: not done: {after.why}"

@@ -153,8 +153,8 @@ def _form(tensor: Any) -> Any:
 
 
 def _value(value: Any, without: frozenset[str] = frozenset()) -> Any:
-    """An unpacked table, vector or number as a value that can be compared. `without`: fields to
-    leave out.
+    """An unpacked table, vector or number as tuples and bytes, which can be compared and hashed.
+    `without`: names of fields to leave out.
     """
     if isinstance(value, (np.ndarray, list, tuple)):
         return np.asarray(value).tobytes()

@@ -26,9 +26,9 @@ JUDGE_SECONDS = 300.0  # default time limit for acceptance; RUN_SECONDS where sa
 
 
 class Judge(Record, frozen=True, kw_only=True):
-    """One judge. `what`: description; `available`: None if it can be run here, else why not;
-    `judge`: called with file, name and time limit in seconds; `runs`: its kernels also compute
-    outputs that can be compared.
+    """One judge. `what`: description; `available`: returns None if it can be run here, else why
+    not; `judge`: called with file, name and time limit in seconds, returns an Acceptance; `runs`:
+    its kernels also compute outputs, which can be compared.
     """
 
     name: str
@@ -110,8 +110,8 @@ def _larger(data: bytes | memoryview, memory: int) -> str:
 
 def placed(found: Acceptance, data: bytes | memoryview) -> Acceptance:
     """The acceptance with the address of the operator that the judge names; `data`: the file that
-    it was given. It becomes "skipped" if the judge has no custom operator of that name: an
-    application registers its own.
+    it got. If the judge refuses the file because of a custom operator that is not registered here,
+    the result is "skipped" instead: an application registers its own.
 
     Judges number the operators of subgraph 0 as the file does.
     """

@@ -23,7 +23,7 @@ __all__ = ["available", "judge", "parse_words", "verdict"]
 PACKAGE = "tosa-converter-for-tflite"
 # The code of the tool's script, which need not be on the PATH.
 _RUN = "from tosa_converter_for_tflite.cli import main; main()"
-# The last line of the tool's output shows how far it came: not into the dialect, or no further.
+# The last line of the tool's output tells where it failed: before the dialect, or in the lowering.
 _NOT_LOADED = "Could not convert the TFLite model to its MLIR representation"
 _NOT_LOWERED = "Could not legalize the TFLite model to TOSA"
 _ERROR = re.compile(r"^(?:(.*?): )?error: (.*?)\s*$", re.MULTILINE)
@@ -60,7 +60,9 @@ def judge(data: bytes | memoryview, _: str, seconds: float) -> Acceptance:
 
 
 def verdict(ended: Ended, data: bytes | memoryview) -> Acceptance:
-    """The verdict that follows from the tool's output and exit status."""
+    """The acceptance that follows from the tool's output and exit status. `data`: the file, to find
+    the operator that an error names.
+    """
     if ended.code not in (0, 1):
         return acceptance(ended)
     where, words = parse_words(ended.errors)

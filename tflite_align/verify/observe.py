@@ -32,9 +32,9 @@ Ranges = Mapping[TensorId, tuple[float, float]]
 
 
 class Observed(Record, frozen=True, kw_only=True):
-    """`ranges`: (subgraph, tensor) -> (least, greatest) real value over `samples` inputs. `why`:
-    the reason if there are none. A missing tensor was not computed, or had values that are not
-    finite.
+    """Ranges of values in the float twin. `ranges`: (subgraph, tensor) -> (least, greatest) real
+    value over `samples` inputs. `why`: the reason if there are none. A tensor is missing if it was
+    not computed or had values that are not finite.
     """
 
     ranges: Ranges = field(default_factory=dict)
@@ -133,8 +133,8 @@ def _run(twin: bytes, samples: Samples, report: Callable[[float], None]) -> Ende
 def _watched(
     request: Mapping[str, Any], folder: Path, count: int, report: Callable[[float], None]
 ) -> Ended:
-    """As call_worker; while the worker runs, `report` is called with the fraction done, in this
-    thread. `count`: number of samples. `request`: as call_worker's.
+    """Like call_worker, while `report` is called in this thread with the fraction done (0 to 1).
+    `count`: number of samples; `request`: the worker's request.
     """
     with children_pool(1) as pool:
         future = pool.submit(call_worker, request, folder, seconds=RUN_SECONDS)

@@ -162,10 +162,9 @@ def _lost(spot: _Place, readings: tuple[Powers | None, Powers | None]) -> Lost:
 
 
 def _by_constants(spot: _Place, aligned_db: float | None) -> bool:
-    """Whether the loss is due only to requantized constants and enough SQNR is left: `aligned_db`,
-    of the aligned declared reading.
-
-    Such a loss occurs without activation noise with which it could be compared.
+    """Whether the loss comes only from requantized constants, and enough SQNR is left in the
+    aligned declared reading (`aligned_db`). Such a loss occurs without activation noise with which
+    it could be compared.
     """
     if CONSTANTS not in spot.evidence.ran or aligned_db is None:
         return False
@@ -223,8 +222,8 @@ def _score_kind(
 
 
 def _pairs(evidence: Evidence, scores: list[OutputScore]) -> list[OutputScore]:
-    """The scores, where of a saturating output and the logits before it one usable score is enough:
-    the other becomes skipped.
+    """The scores; of a saturating output and the logits in front of it, the undecided one becomes
+    "skipped" if the other is verified.
     """
     for probe_index, probe in enumerate(evidence.before.probes):
         if not probe.feeds:

@@ -43,7 +43,7 @@ __all__ = [
 
 _ANSWER = "response.json"
 _HERE = Path(__file__).resolve().parent
-# The worker needs two modules, not the program: stand-ins keep the packages' own __init__ (and its
+# The worker needs only two modules: empty stand-ins for the packages keep their __init__ (and its
 # imports) out of every child process.
 _BOOT = """
 import sys, types
@@ -67,7 +67,7 @@ _NOISE = ("INFO:", "WARNING:", "W0000", "I0000", "Traceback", "  File ", "    ")
 # a multiple of the file's size, for packed weights, arenas, a compiler's graph.
 _SPACE = 8 << 30
 _SPACE_A_BYTE = 8
-_LONGEST = 10.0**7  # seconds: the system's timers take no years
+_LONGEST = 10.0**7  # seconds: longer times overflow the system's timers
 # bytes: largest file that a judge may write, besides a multiple of the model's size
 _FILE = 1 << 30
 _LOG = 4 << 20  # bytes that are read from the end of each output stream
@@ -153,8 +153,8 @@ def call_jobs(
 
 
 def _in_one_process(jobs: Sequence[Mapping[str, Any]], folder: Path, seconds: float) -> list[Ended]:
-    """How those jobs ended that one process finished, and the one during which it ended. `seconds`:
-    time limit.
+    """Run the jobs in one process: how each of those ended that it finished, and the one during
+    which it crashed or timed out, if any. `seconds`: time limit of each.
     """
     largest = max((Path(job["model"]) for job in jobs), key=lambda path: path.stat().st_size)
     request = {
@@ -274,7 +274,9 @@ def _end_of(log: Path) -> str:
 
 _running: set[subprocess.Popen[bytes]] = set()
 _running_lock = threading.Lock()
-_ending = threading.Event()  # set while all processes are being ended: no new one starts
+_ending = (
+    threading.Event()
+)  # set while all child processes are being ended, so that no new one starts
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
@@ -313,7 +315,9 @@ def children_pool(workers: int) -> Iterator[ThreadPoolExecutor]:
 
 
 def useful_line(text: str) -> str:
-    """The last informative line of a tool's output; "" without one."""
+    """The last line of a tool's output that says something (not a separator or a traceback's
+    frame); "" without one.
+    """
     lines = [line.rstrip() for line in text.splitlines() if line.strip()]
     for line in reversed(lines):
         if not line.startswith(_NOISE):
@@ -322,8 +326,8 @@ def useful_line(text: str) -> str:
 
 
 def steady(reason: str) -> str:
-    """The tool's message without numbers that differ between runs: LiteRT prints scales as integers
-    when it compares them, which shows uninitialised memory. `reason`: the message.
+    """The tool's message without numbers that differ between runs. LiteRT's comparison of scales
+    prints them as integers, which shows uninitialised memory. `reason`: the message.
     """
     spaced = _GLUED.sub(" ", reason)
     return _GARBAGE.sub(r"\1", spaced)

@@ -42,7 +42,7 @@ class GraphInput(Record, frozen=True, kw_only=True):
 
     @property
     def index(self) -> bool:
-        """Whether it holds indices of table rows, which are drawn in one way only."""
+        """Whether it holds indices of table rows, for which there is only one kind of values."""
         return self.whole and self.kind not in ("uint8", "int8", "int16")
 
 

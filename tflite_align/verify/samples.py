@@ -232,7 +232,9 @@ def _float_range(model: Any, index: int) -> tuple[float, float]:
 
 
 def _rows(model: Any, index: int) -> int:
-    """The number of rows that an index input may name: of the smallest table that it addresses."""
+    """The number of rows that an input of table indices may address: that of the smallest table it
+    is used with. `index`: the input's tensor.
+    """
     graph = model.subgraphs[0]
     sizes = [1 << 20]
     for operator in graph.operators:
@@ -251,8 +253,8 @@ def _rows(model: Any, index: int) -> int:
 
 
 def _on_grid(inputs: tuple[GraphInput, ...], real: tuple[Array, ...]) -> tuple[Array, ...]:
-    """The real values of all inputs, each rounded to the integers of its input and stored in its
-    type.
+    """The real values of all inputs, each rounded to the integers that its graph input can
+    represent, stored in that input's type.
     """
     return tuple(
         _grid(graph_input, values) for graph_input, values in zip(inputs, real, strict=True)
@@ -260,7 +262,9 @@ def _on_grid(inputs: tuple[GraphInput, ...], real: tuple[Array, ...]) -> tuple[A
 
 
 def _grid(graph_input: GraphInput, real: Array) -> Array:
-    """Real values rounded to the input's own type and integers."""
+    """Real values rounded to the integers that one graph input can represent, stored in
+    its type.
+    """
     if graph_input.label is not None:
         scale, zero = graph_input.label
         lowest, highest = INTEGER_LIMITS[graph_input.kind]

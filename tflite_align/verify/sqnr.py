@@ -100,7 +100,9 @@ def sqnr(powers: Powers) -> float | None:
 
 
 def quiet(original: Powers | None) -> bool:
-    """Whether a declared reading has no activation noise, that is an SQNR of at least QUIET_DB."""
+    """Whether a declared reading has no rounding noise of activations: an SQNR of at least
+    QUIET_DB.
+    """
     level = sqnr(original) if original is not None else None
     return level is not None and level >= QUIET_DB
 
@@ -136,18 +138,18 @@ def fidelity(declared: Powers, run: Powers, seed: int) -> Fidelity | None:
 
 
 def _gap(run: Array, declared: Array, floor: float) -> Array:
-    """The gap in dB between noise powers; both are at least `floor`. `run`, `declared`: noise
-    powers, e.g. by sample.
+    """The gap in dB from noise power `declared` to noise power `run`, element by element; both are
+    raised to at least `floor`.
     """
     ratio = np.maximum(run, floor) / np.maximum(declared, floor)
     return np.asarray(10.0 * np.log10(ratio))
 
 
 class Lost(Record, frozen=True, kw_only=True):
-    """The verdict on the loss of an alignment on one kind of inputs. `tells` False: this kind does
-    not decide.
+    """The verdict on the alignment loss for one kind of inputs, with word and reason. `tells`
+    False: this kind of inputs shows nothing and does not count.
 
-    `more`: the factor on the number of inputs that would distinguish a loss from chance; 1: enough
+    `more`: factor on the number of inputs after which a loss could be told from chance; 1: enough
     inputs.
     """
 
@@ -218,8 +220,8 @@ def _allowed_loss(apart: float, lost: Fidelity | None, *, floored: bool) -> str:
 
 
 def silent(before: Powers, after: Powers | None, rounding: float) -> bool:
-    """Whether the twin is zero and `after` is no noisier than rounding to steps of `rounding` (real
-    value).
+    """Whether the float twin is always 0 and the noise of `after` is no more than rounding to steps
+    of `rounding` (real value) makes.
     """
     if after is None or sqnr(before) is not None:
         return False
@@ -255,8 +257,8 @@ def _rounded(powers: Powers, rounding: float) -> Powers:
 
 
 def _more(fidelity: Fidelity | None, allowed: float) -> float:
-    """The factor on the number of inputs after which `allowed` would be outside the bounds, which
-    narrow with its square root.
+    """The factor on the number of inputs after which `allowed` (dB) would be outside the bootstrap
+    bounds, since these narrow with the square root of the number.
     """
     if fidelity is None or not fidelity.low_db <= allowed < fidelity.high_db:
         return 1.0

@@ -137,8 +137,9 @@ def _is_ours(
     operator: int,
     known: tuple[Steps, dict[int, int], frozenset[OperatorId] | None],
 ) -> bool:
-    """Whether alignment caused the deviation: the operator is new or changed, or deviates clearly
-    less in the original. `known`: (original's results, pairs, edited operators).
+    """Whether alignment caused the operator's deviation: the operator is new or changed, or the
+    original's deviates clearly less. `known`: (the original's results, aligned operator -> original
+    operator, edited operators or None).
     """
     original, pairs, edited = known
     if operator not in pairs or (0, aligned.places[operator]) in (edited or ()):

@@ -61,14 +61,16 @@ _NOT_RECOMPUTED = frozenset(
 
 
 class PreparedSteps(Record, frozen=True, kw_only=True):
-    """The request for a worker process, whose files are written; `job` None if nothing is compared."""
+    """A prepared comparison: the worker's request `job`, whose files are written (None if nothing
+    is to be compared), and what is needed to read the results.
+    """
 
     plan: _Plan
     job: dict[str, Any] | None
 
     def moved_from(self, original: PreparedSteps) -> PreparedSteps:
-        """The same comparison, with histograms at tensors whose parameters differ from the other
-        file's.
+        """The same comparison with histograms added, for tensors whose parameters differ from those
+        in the other file (`original`).
         """
         pairs = match_operators(original.plan.names, self.plan.names)
         before: dict[int, list[dict[str, Any]]] = {}
@@ -259,7 +261,9 @@ def _tolerance(name: str, kind: str) -> float:
 
 
 def _activations(floats: FloatGraph, used: list[int]) -> list[int]:
-    """The inputs of the recompute: every used tensor that none of its operators writes."""
+    """Indices of the activations that have to be inputs of the recomputing model: every used tensor
+    that none of its operators writes.
+    """
     graph = floats.graph
     written = {t for operator in floats.prologue for t in operator.outputs}
     return [

@@ -100,10 +100,10 @@ def params(tensor: Any) -> Params | None:
 
 
 def quantized_tensors(model: Any, graph: Any) -> set[int]:
-    """Indices of tensors whose integers stand for real values.
+    """Indices of the tensors whose integers represent real values.
 
     int32 and int64 count only as a bias, or as operand of a QUANTIZE or DEQUANTIZE: old converters
-    leave stale parameters on shapes and indices.
+    leave wrong parameters on shapes and indices.
     """
     tensors = {
         index

@@ -140,7 +140,9 @@ def _groups(forms: Sequence[Form], *, separate: bool) -> list[list[Form]]:
 
 
 class _Batch(Record, frozen=True, kw_only=True):
-    """Data that all variants of a run share. `seconds`: time limit per variant."""
+    """Data that all variants of a run share: samples, folder, callback. `seconds`: time limit per
+    variant.
+    """
 
     samples: Samples
     records: list[dict[str, Any]]
@@ -183,8 +185,8 @@ def _run(
 
 
 def _loaded(forms: Sequence[Form]) -> list[Form]:
-    """The variants that only load a file, for joined variants that stand for several files.
-    `forms`: the variants.
+    """Variants that only load a file, one for each file whose acceptance cannot be seen from a
+    joined variant. `forms`: the variants to run.
     """
     return [
         Form(

@@ -48,8 +48,8 @@ def _judge_word(
 
 
 def _same(before: Acceptance, after: Acceptance) -> bool:
-    """Whether two refusals are equal apart from operator numbers and addresses; crashes differ each
-    time.
+    """Whether two refusals count as the same: equal texts, apart from operator numbers and
+    addresses. After a crash always True, since its text differs each time.
     """
     crashed = before.status == "crashed"
     return crashed or _NUMBERS.sub("#", before.reason) == _NUMBERS.sub("#", after.reason)

@@ -207,8 +207,9 @@ def _judge(order: Order, case: Case) -> _Scored:
 
 
 def _times(case: Case, evidence: Evidence, scores: Sequence[OutputScore]) -> int:
-    """The factor by which more inputs are run, because the first ones do not decide; 1: none.
-    `scores`: of the outputs.
+    """The factor by which the number of inputs grows so that a loss can be told from chance,
+    limited by their cost. 1 if the first inputs decide, for calibration data, or if an output has
+    failed. `scores`: of the outputs.
     """
     if not evidence.samples.random or any(s.word == "failed" and s.index >= 0 for s in scores):
         return 1
