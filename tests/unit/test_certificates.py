@@ -72,7 +72,7 @@ def test_mismatched_operators_of_an_unaligned_file_are_not_certified() -> None:
         (
             "SOFTMAX",
             ("INT8", "INT8"),
-            "SOFTMAX int8 > int8: a sum over the axis stands in every output",
+            "SOFTMAX int8 > int8: every element of the output depends on a sum over the axis",
         ),
         (
             "QUANTIZE",
@@ -82,7 +82,7 @@ def test_mismatched_operators_of_an_unaligned_file_are_not_certified() -> None:
         (
             "UNIDIRECTIONAL_SEQUENCE_LSTM",
             ("", "INT8"),
-            "UNIDIRECTIONAL_SEQUENCE_LSTM - > int8: a recurrent state, and many operands together",
+            "UNIDIRECTIONAL_SEQUENCE_LSTM - > int8: the result depends on a recurrent state and on many operands at once",
         ),
         ("DIV", ("INT8", "INT8"), "DIV int8 > int8: no row matches these types and options"),
     ],
