@@ -49,6 +49,13 @@ def test_help_has_groups_and_the_version(capsys: Capture) -> None:
     assert "\n  --version " in told
 
 
+def test_the_help_of_completion_shows_a_line_for_each_shell(capsys: Capture) -> None:
+    assert cli.main(["completion", "--help"]) == 0
+    told = capsys.readouterr().out
+    assert '\n  bash, in ~/.bashrc:   eval "$(tflite-align completion bash)"\n' in told
+    assert "\\b" not in told
+
+
 def test_groups_list_only_existing_options() -> None:
     options = {str(p.name) for c in commands.commands.values() for p in c.params}
     listed = [name for names in GROUPS.values() for name in names]

@@ -338,16 +338,22 @@ def report(action: str, files: tuple[str, ...], **values: Any) -> int:
     return run_report(action, files, values)
 
 
+# The character \b keeps click from joining the lines of the paragraph behind it.
+_COMPLETION = """Print a script that lets SHELL complete commands, options, names and files.
+
+\b
+bash, in ~/.bashrc:   eval "$(tflite-align completion bash)"
+zsh, in ~/.zshrc:     eval "$(tflite-align completion zsh)"
+fish:                 tflite-align completion fish > ~/.config/fish/completions/tflite-align.fish
+"""
+
+
 @commands.command(
-    epilog=_EXAMPLES["completion"], short_help="Print a completion script for a shell."
+    epilog=_EXAMPLES["completion"],
+    help=_COMPLETION,
+    short_help="Print a completion script for a shell.",
 )
 @click.argument("shell", type=click.Choice(SHELLS))
 def completion(shell: str) -> None:
-    r"""Print a script that lets SHELL complete commands, options, names and files.
-
-    \b
-    bash, in ~/.bashrc:   eval "$(tflite-align completion bash)"
-    zsh, in ~/.zshrc:     eval "$(tflite-align completion zsh)"
-    fish:                 tflite-align completion fish > ~/.config/fish/completions/tflite-align.fish
-    """
+    """Print a completion script for a shell."""
     click.echo(completion_script(commands, shell), nl=False)
