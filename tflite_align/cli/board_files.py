@@ -22,7 +22,7 @@ BOARD: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
         "--accelerator-config",
         metavar="NAME",
         shell_complete=words(lambda: list(ACCELERATORS)),
-        help="The Ethos-U that Vela compiles for, as ethos-u55-64.",
+        help="The Ethos-U that Vela compiles for, such as ethos-u55-64.",
     ),
     click.option(
         "--vela-config",

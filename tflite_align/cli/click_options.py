@@ -76,7 +76,7 @@ def _file(name: str, text: str, **more: Any) -> _Decorator:
 _TARGET = _names(
     "--target",
     "NAME",
-    "Runtime or compiler whose rules must hold, as tflm,ethos-u55; repeatable.  [default: tflite]",
+    "Runtime or compiler whose rules must hold, such as tflm,ethos-u55; repeatable.  [default: tflite]",
     target_names_given,
 )
 _RULES = (
@@ -259,7 +259,7 @@ _ALIGN: tuple[_Decorator, ...] = (
     *_DECIDE,
     click.option(
         "--optimize/--no-optimize",
-        help="Also fold QUANTIZE operators in parts without findings.",
+        help="Also remove needless QUANTIZE operators in parts without findings.",
     ),
     *_FIXES,
     _BIAS,

@@ -191,7 +191,9 @@ def _settings() -> Mapping[str, Any]:
             "Whether the parameters of graph inputs and outputs may change.",
         ),
         "only": _key(_choice("all", "errors"), "Which findings to repair."),
-        "optimize": _key(bool, "Also fold QUANTIZE operators in parts without findings."),
+        "optimize": _key(
+            bool, "Also remove needless QUANTIZE operators in parts without findings."
+        ),
         "fix": _key(f.Words, "Repairs to switch on: ids, patterns or `all`."),
         "no-fix": _key(f.Words, "Repairs to switch off: ids, patterns or `all`."),
         "allow-metadata": _key(f.Words, "Metadata without counts of tensors or operators."),
