@@ -144,14 +144,23 @@ def test_contradictory_arguments_are_refused(
         ("-", "empty"): "empty: is a directory, not a file to write",
         ("zoo/a.tflite", "empty"): "empty: is a directory, not a file to write",
         ("missing", "out"): "missing: No such file or directory",
-        ("zoo", "out", "--lock", "l.json"): "--lock holds one model, and zoo is a folder",
-        ("zoo", "out", "--update-lock"): "--lock holds one model, and zoo is a folder",
+        (
+            "zoo",
+            "out",
+            "--lock",
+            "l.json",
+        ): "--lock is for a single model, and zoo is a folder: name a file",
+        (
+            "zoo",
+            "out",
+            "--update-lock",
+        ): "--lock is for a single model, and zoo is a folder: name a file",
         ("zoo", "out", "--calibration", "c.npz"): (
-            "--calibration holds one model's inputs, and zoo is a folder"
+            "--calibration is for a single model, and zoo is a folder: name a file"
         ),
         ("zoo", "out", "--report", "zoo/a.tflite"): None,
         ("zoo", "out", "--report", f"out/{RECORD}/r.jsonl"): (
-            f"out/{RECORD}/r.jsonl: lies in the --resume folder; choose a path outside it"
+            f"out/{RECORD}/r.jsonl: this folder records finished models; choose a path outside of it"
         ),
         ("zoo", "out", "--report", "no/r.jsonl"): (
             "no/r.jsonl: its folder does not exist; create it first"

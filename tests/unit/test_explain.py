@@ -321,16 +321,22 @@ def test_a_place_is_a_name_an_index_or_an_address(
     [
         ("c", "no tensor is called 'c'; did you mean 'c2' or 'c1' or 'cat'?"),
         ("zzz", "no tensor is called 'zzz'"),
-        ("999", "999: there is no such tensor"),
-        ("subgraph[3]/tensor[0]", "subgraph[3]/tensor[0]: the model has 1 subgraphs"),
-        ("operator[9]/inputs[0]", "operator[9]/inputs[0]: the subgraph has 4 operators"),
+        ("999", "999: no such tensor: tensor[0] to tensor[8] exist"),
+        (
+            "subgraph[3]/tensor[0]",
+            "subgraph[3]/tensor[0]: no such subgraph: only subgraph[0] exists",
+        ),
+        (
+            "operator[9]/inputs[0]",
+            "operator[9]/inputs[0]: no such operator: operator[0] to operator[3] exist",
+        ),
         (
             "operator[2] PACK/inputs[0]",
             "operator[2] PACK/inputs[0]: operator[2] is CONCATENATION, not PACK",
         ),
         (
             "operator[2]/inputs[7]",
-            "operator[2]/inputs[7]: there is no such operand, or it is absent",
+            "operator[2]/inputs[7]: no such operand, or it is left out (-1)",
         ),
         ("intermediates[0]", "intermediates[0]: only operators have intermediates"),
     ],
@@ -361,7 +367,7 @@ def test_an_ambiguous_name_is_listed(
     capsys.readouterr()
     assert cli.main(["explain", "in.tflite", "0"]) == 2
     assert capsys.readouterr().err == (
-        "tflite_align: 0: several tensors have this name:"
+        "tflite_align: 0: several tensors have this name; give one of"
         " subgraph[0]/tensor[2], subgraph[0]/tensor[0]\n"
     )
 

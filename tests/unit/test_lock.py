@@ -225,7 +225,7 @@ def test_a_model_with_findings_is_not_locked(folder: Path, sample: bytes) -> Non
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["check", "in.tflite", "b.tflite", "--lock", "io.json"], "--lock holds one model"),
+        (["check", "in.tflite", "b.tflite", "--lock", "io.json"], "--lock is for a single model"),
         (["check", "in.tflite", "--update-lock"], "--update-lock needs --lock FILE"),
         (["check", "in.tflite", "--lock", "in.tflite"], "in.tflite: not a lock file: not JSON"),
         (["check", "in.tflite", "--lock", "in.tflite", "--update-lock"], "the path of the model"),

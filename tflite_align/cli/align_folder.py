@@ -94,11 +94,17 @@ def run_folder(source: str, out: str, values: dict[str, Any]) -> int:
 def _refuse(source: str, request: Given) -> None:
     """Raise UsageError for options that apply to one model only. `source`: path of IN."""
     if request.lock is not None or request.update_lock:
-        raise UsageError(f"--lock holds one model, and {shown(source)} is a folder")
+        raise UsageError(
+            f"--lock is for a single model, and {shown(source)} is a folder: name a file"
+        )
     if request.emit_resolver is not None:
-        raise UsageError(f"--emit-resolver needs a single model, and {shown(source)} is a folder")
+        raise UsageError(
+            f"--emit-resolver is for a single model, and {shown(source)} is a folder: name a file"
+        )
     if request.calibration is not None:
-        raise UsageError(f"--calibration holds one model's inputs, and {shown(source)} is a folder")
+        raise UsageError(
+            f"--calibration is for a single model, and {shown(source)} is a folder: name a file"
+        )
     check_reports(request.reports)
 
 
@@ -112,7 +118,9 @@ def _prepare(models: Sequence[ModelFile], out: str, request: Given) -> None:
             continue
         real = Path(os.path.realpath(path))
         if path != STREAM and real.is_relative_to(out_folder / RECORD):
-            raise UsageError(f"{path}: lies in the --resume folder; choose a path outside it")
+            raise UsageError(
+                f"{path}: this folder records finished models; choose a path outside of it"
+            )
         if path != STREAM and real.parent == out_folder:
             make_folder(local_path(out))
     prepare([model.source for model in models], request.reports)

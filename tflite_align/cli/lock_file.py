@@ -31,10 +31,10 @@ def given_lock(request: Given, files: int = 1) -> LockRecord | None:
     """
     if request.lock is None:
         if request.update_lock:
-            raise UsageError("--update-lock needs --lock FILE: which file to write")
+            raise UsageError("--update-lock needs --lock FILE, the lock file to write")
         return None
     if files > 1:
-        raise UsageError(f"--lock holds one model, and {files} files are named")
+        raise UsageError(f"--lock is for a single model, and {files} files are named: name one")
     path = Path(request.lock)
     if request.update_lock or not os.path.lexists(path):
         if not request.update_lock and os.environ.get("CI", "").lower() not in _NO:
@@ -62,7 +62,7 @@ def new_lock(
     if request.lock is None or lock is not None:
         return []
     if model == STREAM:
-        raise UsageError("a lock is made from a file, not from standard input")
+        raise UsageError("--lock: no lock can be made from standard input: name a file as IN")
     with about(request.lock):
         data = read_model_file(model) if isinstance(model, str) else model
         return [(request.lock, (render_lock(lock_of(read(data))).encode(),))]

@@ -53,14 +53,14 @@ def some_of(table: Callable[[], Sequence[str]]) -> Callable[..., tuple[str, ...]
     """A click callback for an option that takes names of a table, separated by commas or repeated."""
 
     def callback(
-        _ctx: click.Context, _param: click.Parameter, value: Sequence[str]
+        _ctx: click.Context, param: click.Parameter, value: Sequence[str]
     ) -> tuple[str, ...]:
         """The names in their usual spelling. Raises UsageError for an empty name."""
         if not value:
             return ()
         parts = tuple(separated(value, table()))
         if not parts:
-            raise UsageError("a name is empty")
+            raise UsageError(f"{param.opts[0]}: expected a name, found an empty text")
         return parts
 
     return callback

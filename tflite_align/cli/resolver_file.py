@@ -24,7 +24,9 @@ def check_resolver(request: Given, files: int = 1) -> list[str]:
     if request.emit_resolver is None:
         return []
     if files != 1:
-        raise UsageError(f"--emit-resolver needs a single model, and {files} files are named")
+        raise UsageError(
+            f"--emit-resolver is for a single model, and {files} files are named: name one"
+        )
     if request.emit_resolver == STREAM:
         raise UsageError("--emit-resolver cannot write to standard output; give a file")
     return [request.emit_resolver]

@@ -33,10 +33,11 @@ def resolved(model: Model, address: str) -> tuple[TensorId, Slot | None]:
         if key is not None and key not in named:
             named.append(key)
         if not named:
-            raise UsageError(f"{address}: there is no such tensor")
+            graph = _subgraph(model, by_index["graph"], address)
+            raise UsageError(f"{address}: no such tensor: {_range(len(graph.tensors), 'tensor')}")
     if len(named) > 1:
         places = ", ".join(f"subgraph[{graph}]/tensor[{tensor}]" for graph, tensor in named)
-        raise UsageError(f"{address}: several tensors have this name: {places}")
+        raise UsageError(f"{address}: several tensors have this name; give one of {places}")
     if named:
         return named[0], None
     by_slot = _SLOT.fullmatch(address)
@@ -70,7 +71,8 @@ def _slot(model: Model, match: re.Match[str], address: str) -> tuple[TensorId, S
     if match["operator"] is not None:
         operator = int(match["operator"])
         if operator >= len(graph.operators):
-            raise UsageError(f"{address}: the subgraph has {len(graph.operators)} operators")
+            count = len(graph.operators)
+            raise UsageError(f"{address}: no such operator: {_range(count, 'operator')}")
         right = graph.operators[operator].name
         if match["name"] not in (None, right):
             raise UsageError(f"{address}: operator[{operator}] is {right}, not {match['name']}")
@@ -79,7 +81,7 @@ def _slot(model: Model, match: re.Match[str], address: str) -> tuple[TensorId, S
     slot = Slot(graph.index, operator, kinds[match["kind"]], int(match["index"]))
     tensor = slot.tensor(model)
     if tensor < 0:
-        raise UsageError(f"{address}: there is no such operand, or it is absent")
+        raise UsageError(f"{address}: no such operand, or it is left out (-1)")
     return TensorId(graph.index, tensor), slot
 
 
@@ -89,8 +91,18 @@ def _subgraph(model: Model, written: str | None, address: str) -> Subgraph:
     """
     index = int(written or 0)
     if index >= len(model.subgraphs):
-        raise UsageError(f"{address}: the model has {len(model.subgraphs)} subgraphs")
+        count = len(model.subgraphs)
+        raise UsageError(f"{address}: no such subgraph: {_range(count, 'subgraph')}")
     return model.subgraphs[index]
+
+
+def _range(count: int, noun: str) -> str:
+    """The valid addresses, as text: `operator[0] to operator[11] exist`. `count`: how many there
+    are; `noun`: what they are.
+    """
+    if count == 0:
+        return f"there is no {noun}"
+    return f"only {noun}[0] exists" if count == 1 else f"{noun}[0] to {noun}[{count - 1}] exist"
 
 
 def _nearest(model: Model, address: str) -> str:

@@ -111,7 +111,9 @@ def _port(tensor: Tensor, name: str | None = None) -> Port:
     quant = tensor.quant
     scales = quant.scale if quant is not None else ()
     if not all(np.isfinite(scales)):
-        raise UnsupportedError(f"cannot be locked: tensor {tensor.name!r} has a scale of {scales}")
+        raise UnsupportedError(
+            f"cannot be locked: expected finite scales, but tensor {tensor.name!r} has {scales}"
+        )
     return Port(
         name=tensor.name if name is None else name,
         type=tensor.type,

@@ -97,7 +97,7 @@ def _models(
     for `check`.
     """
     if verb not in get_args(Verb):
-        raise UsageError(f"{verb}: the store checks and aligns models")
+        raise UsageError(f"verb: expected 'check' or 'align', found {verb!r}")
     named = [inputs] if isinstance(inputs, str) else list(inputs)
     if all(isinstance(source, ModelFile) for source in named):
         return tuple(source for source in named if isinstance(source, ModelFile))

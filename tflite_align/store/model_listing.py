@@ -150,7 +150,7 @@ def _listed(source: str, out: str, listed: Sequence[str]) -> Iterator[ModelFile]
     head = source.rstrip("/") + "/"
     for path in sorted({name.removeprefix(head) for name in listed}):
         if looks_like_url(path) or PurePath(path).is_absolute() or ".." in PurePath(path).parts:
-            raise UsageError(f"{shown(path)}: does not lie in {shown(source)}")
+            raise UsageError(f"{shown(path)}: listed, but not inside of {shown(source)}: remove it")
         yield ModelFile(path=path, source=join(source, path), out=join(out, path))
 
 
