@@ -57,8 +57,8 @@ def strided_slice(graph: Graph, rank: int) -> list[str]:
     graph.constant("end", (*(1,) * (rank - 1), 2), "int32")
     graph.constant("strides", np.ones(rank), "int32")
     graph.activation("y", 0.5, shape=(1,) * (rank - 1) + (2,))
-    options = ("StridedSliceOptions", {})
-    graph.add("STRIDED_SLICE", ["x", "begin", "end", "strides"], ["y"], options)
+    names = ["x", "begin", "end", "strides"]
+    graph.add("STRIDED_SLICE", names, ["y"], ("StridedSliceOptions", {}))
     return ["x"]
 
 
