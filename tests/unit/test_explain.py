@@ -317,35 +317,29 @@ def test_a_place_is_a_name_an_index_or_an_address(
 
 
 @pytest.mark.parametrize(
-    ("place", "line"),
+    ("place", "fault"),
     [
-        ("c", "no tensor is called 'c'; did you mean 'c2' or 'c1' or 'cat'?"),
-        ("zzz", "no tensor is called 'zzz'"),
-        ("999", "999: no such tensor: tensor[0] to tensor[8] exist"),
-        (
-            "subgraph[3]/tensor[0]",
-            "subgraph[3]/tensor[0]: no such subgraph: only subgraph[0] exists",
-        ),
-        (
-            "operator[9]/inputs[0]",
-            "operator[9]/inputs[0]: no such operator: operator[0] to operator[3] exist",
-        ),
-        (
-            "operator[2] PACK/inputs[0]",
-            "operator[2] PACK/inputs[0]: operator[2] is CONCATENATION, not PACK",
-        ),
-        (
-            "operator[2]/inputs[7]",
-            "operator[2]/inputs[7]: no such operand, or it is left out (-1)",
-        ),
-        ("intermediates[0]", "intermediates[0]: only operators have intermediates"),
+        ("999", "no such tensor: tensor[0] to tensor[8] exist"),
+        ("subgraph[3]/tensor[0]", "no such subgraph: only subgraph[0] exists"),
+        ("operator[9]/inputs[0]", "no such operator: operator[0] to operator[3] exist"),
+        ("operator[2] PACK/inputs[0]", "operator[2] is CONCATENATION, not PACK"),
+        ("operator[2]/inputs[7]", "no such operand, or it is left out (-1)"),
+        ("intermediates[0]", "only operators have intermediates"),
     ],
 )
-def test_an_invalid_argument_gives_a_one_line_error(
-    model: Path, capsys: pytest.CaptureFixture[str], place: str, line: str
+def test_an_invalid_address_gives_a_one_line_error(
+    model: Path, capsys: pytest.CaptureFixture[str], place: str, fault: str
 ) -> None:
     assert cli.main(["explain", "in.tflite", place]) == 2
-    assert capsys.readouterr() == ("", f"tflite_align: {line}\n")
+    assert capsys.readouterr() == ("", f"tflite_align: {place}: {fault}\n")
+
+
+def test_an_unknown_tensor_gives_a_one_line_error(
+    model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for place, hint in (("c", "; did you mean 'c2' or 'c1' or 'cat'?"), ("zzz", "")):
+        assert cli.main(["explain", "in.tflite", place]) == 2
+        assert capsys.readouterr() == ("", f"tflite_align: no tensor is called {place!r}{hint}\n")
 
 
 def test_an_ambiguous_name_is_listed(
