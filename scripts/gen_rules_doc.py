@@ -90,7 +90,7 @@ def _word(level: Requirement) -> str:
         return f"{word} on the CPU"
     if level.honours:
         part = level.honours.replace("_", " ")
-        return f"{word}, warning if the {part} alone differs"
+        return f"{word}, warning if only the {part} differs"
     return word
 
 

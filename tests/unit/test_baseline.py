@@ -80,7 +80,7 @@ def test_align_repairs_findings_that_the_baseline_accepts(sample: bytes) -> None
         ("[]", "not a baseline: expected an object of `format` and `models`"),
         (
             '{"format": 9, "models": {}}',
-            "format 9; this version reads 1: write it anew with --write-baseline",
+            "format 9; this version reads 1: write it again with --write-baseline",
         ),
         ('{"format": 1, "models": []}', "models: expected a table, found []"),
         ('{"format": 1, "models": {"a": {}}}', "models.a: expected a list, found {}"),

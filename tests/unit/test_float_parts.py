@@ -52,8 +52,8 @@ def test_a_fully_quantized_model_has_no_note() -> None:
 def test_float_activations_with_quantized_weights() -> None:
     (told,) = notes(hybrid())
     assert told == (
-        "not fully quantized: 1 of 1 operator computes in float (CONV_2D), because weights alone are"
-        " quantized there, and activations are float (dynamic range quantization)"
+        "not fully quantized: 1 of 1 operator computes in float (CONV_2D), because only their"
+        " weights are quantized, and the activations are float (dynamic range quantization)"
     )
 
 

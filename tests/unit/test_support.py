@@ -254,7 +254,7 @@ WORDS: dict[str, tuple[str, dict[str, str], tuple[str, str] | None]] = {
     "constants_zero": (
         "PAD",
         limit("{ constants_zero = true }"),
-        ("zeros alone", "other values"),
+        ("only zeros", "other values"),
     ),
     "constant_large_dimensions": (
         "PAD",
@@ -315,7 +315,7 @@ WORDS: dict[str, tuple[str, dict[str, str], tuple[str, str] | None]] = {
         ("a constant", "a computed tensor"),
     ),
     "zero": ("CONCATENATION", limit("{ zero = true }", "inputs[1]"), None),
-    "not zero": ("PAD", limit("{ zero = true }", "inputs[1]"), ("zeros alone", "other values")),
+    "not zero": ("PAD", limit("{ zero = true }", "inputs[1]"), ("only zeros", "other values")),
     "rows_zero_outside": ("PAD", limit("{ rows_zero_outside = 3 }", "inputs[1]"), None),
     "rows outside": (
         "PAD",
@@ -332,7 +332,7 @@ WORDS: dict[str, tuple[str, dict[str, str], tuple[str, str] | None]] = {
     "one value": (
         "CONCATENATION",
         limit("{ varied = true }", "inputs[1]"),
-        ("several values", "[0] alone"),
+        ("several values", "only [0]"),
     ),
     "real_at_most": (
         "CONCATENATION",

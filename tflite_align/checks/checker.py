@@ -241,7 +241,7 @@ def _power(model: Model, constraint: Power) -> Iterator[Fault]:
     """The fault if a slot's scale is no power of two."""
     for scale in quant_of(model, constraint.slot).scale:
         if not is_power_of_two(scale):
-            sentence = f"scale {scale:.9g} is no power of two"
+            sentence = f"scale {scale:.9g} is not a power of two"
             yield (
                 constraint.slot,
                 "a power of two",

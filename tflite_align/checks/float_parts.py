@@ -20,7 +20,7 @@ _CUSTOM = "CUSTOM"
 _MOST = 4  # largest number of operator names in a message
 
 _HYBRID = (
-    "because weights alone are quantized there, and activations are float"
+    "because only their weights are quantized, and the activations are float"
     " (dynamic range quantization)"
 )
 _STORED = "because DEQUANTIZE converts constants stored as integers to float there"

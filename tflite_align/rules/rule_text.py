@@ -184,7 +184,7 @@ def _weight_words(rule: WeightRule) -> str:
     parts = ["zero point 0"] if rule.symmetric else []
     along = f"one per channel along axis {rule.axis}"
     parts.append("one scale" if rule.axis is None else f"one scale, or {along}")
-    scope = {"any": "", "one": " (where it has one scale)", "several": " (where it has several)"}
+    scope = {"any": "", "one": " (if it has one scale)", "several": " (if it has several)"}
     return f"`{rule.slot}`{scope[rule.scales]}: {', '.join(parts)}"
 
 
@@ -193,9 +193,9 @@ def _bias_words(rule: BiasRule) -> str:
     product = slots(rule.factors, " x ")
     most = number(rule.apart) if rule.apart else "0.02 output scales"
     if rule.compared:
-        return f"`{rule.slot}`, where it is zeros: scale within {most} of {product}"
+        return f"`{rule.slot}`, if all its values are 0: scale within {most} of {product}"
     if rule.unscaled:
-        return f"`{rule.slot}`, where it has no scale: {product} is up to {most}"
+        return f"`{rule.slot}`, if it has no scale: {product} is at most {most}"
     if rule.counted:
         return f"`{rule.slot}`: as many scales as `{rule.factors[-1]}` has"
     factor = "" if rule.multiplier == 1.0 else f"{number(rule.multiplier)} x "
@@ -224,17 +224,17 @@ def _window_words(rule: WindowRule) -> str:
 
 def _conditions(rule: Rule) -> str:
     """The conditions of a rule, as the end of its sentence."""
-    text = ""
+    conditions = []
     if rule.when is not None:
-        text += f", where `{rule.when}` is present"
+        conditions.append(f"`{rule.when}` is present")
     if rule.unless is not None:
-        text += f", where `{rule.unless}` is absent"
+        conditions.append(f"`{rule.unless}` is absent")
     if rule.beside:
-        text += f", where {slots(rule.beside, ' and ')} {'is' if _single(rule.beside) else 'are'}"
-        text += f" {' or '.join(kinds(rule.types))}"
-    for pattern, types in rule.where:
-        text += f", where `{pattern}` is {' or '.join(types)}"
-    return text
+        verb = "is" if _single(rule.beside) else "are"
+        named = f"{slots(rule.beside, ' and ')} {verb} {' or '.join(kinds(rule.types))}"
+        conditions.append(named)
+    conditions += [f"`{pattern}` is {' or '.join(types)}" for pattern, types in rule.where]
+    return f", if {' and '.join(conditions)}" if conditions else ""
 
 
 def kinds(types: frozenset[str]) -> list[str]:

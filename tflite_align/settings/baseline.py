@@ -54,7 +54,7 @@ class Baseline(Record, frozen=True, kw_only=True):
             raise UsageError("not a baseline: expected an object of `format` and `models`")
         if document["format"] != BASELINE_FORMAT:
             found_format = f"format {document['format']!r}; this version reads {BASELINE_FORMAT}"
-            raise UsageError(f"{found_format}: write it anew with --write-baseline")
+            raise UsageError(f"{found_format}: write it again with --write-baseline")
         try:
             read = f.convert(document, _BaselineDocument, "")
         except RuleError as error:

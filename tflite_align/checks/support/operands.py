@@ -67,7 +67,7 @@ def varied(subject: Subject, tensor: Tensor, _: object) -> _Mismatch:
     if integers is None:
         return "a constant", "a computed tensor"
     several = integers.size > 0 and bool((integers != integers.flat[0]).any())
-    return None if several else ("several values", f"{integers.flat[:1].tolist()} alone")
+    return None if several else ("several values", f"only {integers.flat[:1].tolist()}")
 
 
 def real_at_most(subject: Subject, tensor: Tensor, value: float) -> _Mismatch:

@@ -135,7 +135,7 @@ def zero(subject: Subject, tensor: Tensor, __: object) -> _Mismatch:
         tensor.quant.label.zero_point if tensor.quant is not None and tensor.quant.scale else 0
     )
     zeros = integers is not None and bool(np.all(integers == zero_point))
-    return None if zeros else ("zeros alone", "other values")
+    return None if zeros else ("only zeros", "other values")
 
 
 def rows_zero_outside(subject: Subject, tensor: Tensor, value: int) -> _Mismatch:
