@@ -250,6 +250,48 @@ def test_an_unreadable_record_is_ignored(line: str, folder: Path) -> None:
     assert (folder / "out" / "in.tflite").exists()
 
 
+WITHOUT_END = (8000 * "[", 4097 * "*", "**/" * 5 + "a", 65 * "?")
+SETTINGS = {
+    "list": (("check", "--files-from", "list"), "list", "{}\n"),
+    "select": (("check", "in.tflite"), "tflite-align.toml", "select = ['{}']\n"),
+    "fix": (("in.tflite", "o", "--no-verify"), "tflite-align.toml", "fix = ['{}']\n"),
+    "severity": (("check", "in.tflite"), "tflite-align.toml", "[severity]\n'{}' = 'off'\n"),
+    "override": (
+        ("check", "in.tflite"),
+        "tflite-align.toml",
+        "[[override]]\ntensor = '{}'\nkeep = true\n",
+    ),
+    "URL": (("check", "--files-from", "list"), "list", "memory://zoo/{}\n"),
+}
+
+
+@pytest.mark.promise(
+    "A pattern of names, from a list of models or a configuration file, has at most 4,096"
+    " characters, 64 wildcards and four `**`; another one is refused."
+)
+@pytest.mark.parametrize("pattern", WITHOUT_END, ids=["brackets", "stars", "depths", "characters"])
+@pytest.mark.parametrize("kind", SETTINGS)
+def test_patterns_beyond_the_limits_are_refused(
+    kind: str, pattern: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Python takes minutes to translate 8,000 brackets, and each `**` multiplies what glob visits."""
+    command, name, form = SETTINGS[kind]
+    (folder / name).write_text(form.format(pattern))
+    assert cli.main([*command, "-q"]) == 2
+    told = capsys.readouterr().err
+    assert "the pattern has" in told
+    assert len(told) < 400
+    assert not (folder / "o").exists()
+
+
+def test_patterns_within_the_limits_select_models(folder: Path) -> None:
+    deep = folder / "a" / "[b]" / "c"
+    deep.mkdir(parents=True)
+    (folder / "in.tflite").rename(deep / "in.tflite")
+    (folder / "list").write_text("**/[[]b]/**/*.tflite\n")
+    assert cli.main(["check", "--files-from", "list", "-q"]) == 1
+
+
 def test_a_list_of_impossible_names_is_refused(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

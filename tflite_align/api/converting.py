@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
-from fnmatch import fnmatchcase
 from itertools import islice
 from pathlib import Path
 from types import ModuleType
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Unpack
 from ..errors import UsageError, kind_of
 from ..pipeline.session import Progress
 from ..record import replace
+from ..rules.wildcards import matches
 from ..settings.option_words import OptionWords, options_of
 from ..settings.options import AlignOptions
 from .jobs import align
@@ -128,7 +128,7 @@ def _only_file(folder: str, pattern: str) -> bytes:
     UsageError for none or several.
     """
     files = sorted(Path(folder).rglob("*.tflite"))
-    fitting = [path for path in files if fnmatchcase(path.name, pattern)]
+    fitting = [path for path in files if matches(path.name, pattern)]
     if len(fitting) != 1:
         names = ", ".join(path.name for path in files) or "no .tflite file at all"
         raise UsageError(

@@ -6,7 +6,6 @@ is known to name a place and to request something.
 
 from __future__ import annotations
 
-import fnmatch
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
@@ -18,6 +17,7 @@ from ..numerics import Label
 from ..record import Record, field
 from ..rules.families import OPERATOR_POLICIES, Policy
 from ..rules.targets import Severity
+from ..rules.wildcards import matches
 
 __all__ = ["ADDRESS", "Override", "ResolvedOverrides", "resolve"]
 
@@ -78,7 +78,7 @@ class Override(Record, frozen=True, kw_only=True):
 
 def _matches(name: str, pattern: str) -> bool:
     """Whether a name matches a shell pattern; a name always matches itself, even with brackets."""
-    return name == pattern or fnmatch.fnmatchcase(name, pattern)
+    return name == pattern or matches(name, pattern)
 
 
 class Anchoring(Record, frozen=True, kw_only=True):
@@ -98,7 +98,7 @@ class Grading(Record, frozen=True, kw_only=True):
 
     def concerns(self, rule_id: str) -> bool:
         """Whether the rule's id matches the pattern."""
-        return not self.rule or fnmatch.fnmatchcase(rule_id, self.rule)
+        return not self.rule or matches(rule_id, self.rule)
 
 
 class ResolvedOverrides(Record, frozen=True, kw_only=True):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from fnmatch import fnmatchcase
 
 import click
 
@@ -19,6 +18,7 @@ from ..rules.rule_story import RuleStory, known_story, rule_ids, story_or_neares
 from ..rules.rule_text import family_pattern, rule_words, slots
 from ..rules.support_rows import tell_limits
 from ..rules.targets import Target, load_target, target_names
+from ..rules.wildcards import matches
 from .failure import reader_may_leave
 from .summary import show_lines, show_table
 
@@ -80,7 +80,7 @@ def show_rule(rule_id: str, targets: Sequence[str], *, as_json: bool) -> None:
     ids = [
         rule_id_found
         for rule_id_found in rule_ids()
-        if rule_id_found != rule_id and fnmatchcase(rule_id_found, pattern)
+        if rule_id_found != rule_id and matches(rule_id_found, pattern)
     ] or [rule_id]
     stories = [told_story(rule_id_of_story, targets) for rule_id_of_story in ids]
     stories_found = tuple(story for story in stories if isinstance(story, RuleStory))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, Literal
@@ -14,6 +13,7 @@ from .known_names import check_rules
 from .rows import named
 from .rule_text import KINDS
 from .store import read_data
+from .wildcards import filtered
 
 __all__ = [
     "BIAS_FIXES",
@@ -134,7 +134,7 @@ def _answering(name: str) -> set[str]:
     there is none.
     """
     fixes = load_fixes()
-    matches = set(fnmatch.filter(fixes, "*" if name == "all" else name))
+    matches = set(filtered(fixes, "*" if name == "all" else name))
     if not matches:
         near = nearest(name, fixes)
         hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(fixes)}"

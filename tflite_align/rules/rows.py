@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fnmatch import fnmatchcase
 from typing import Literal
 
 from ..format.model import SlotKind
 from ..numerics import Label, Range
 from ..record import Record, field
 from .families import Family
+from .wildcards import matches
 
 __all__ = [
     "BiasRule",
@@ -41,7 +41,7 @@ def named(name: str, pattern: str) -> bool:
     start = pattern[:-1]
     if pattern[-1] == "*" and _WILD.isdisjoint(start):
         return name.startswith(start)
-    return fnmatchcase(name, pattern)
+    return matches(name, pattern)
 
 
 class SlotPattern(Record, frozen=True):

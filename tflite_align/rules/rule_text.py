@@ -5,7 +5,6 @@ Names of slots, options and types are in backticks, as in Markdown.
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Sequence
 from functools import cache
 
@@ -25,6 +24,7 @@ from .rows import (
     WindowRule,
     ZeroPointRule,
 )
+from .wildcards import matches
 
 __all__ = [
     "GENERAL",
@@ -94,10 +94,8 @@ def nearest_rule(pattern: str) -> str | None:
     """None if the pattern matches some rule, else a suggestion: `; did you mean 'same/ADD'?`."""
     graded = [start for start in GENERAL if start not in UNGRADED]
     rule_ids = [rule.id for row in load_operators().values() for rule in row.rules]
-    general = any(
-        pattern.startswith(start) or fnmatch.fnmatchcase(start, pattern) for start in graded
-    )
-    if general or any(fnmatch.fnmatchcase(rule_id, pattern) for rule_id in rule_ids):
+    general = any(pattern.startswith(start) or matches(start, pattern) for start in graded)
+    if general or any(matches(rule_id, pattern) for rule_id in rule_ids):
         return None
     near = nearest(pattern, [*rule_ids, *graded] if "/" in pattern else sorted(_families()))
     return f"; did you mean {near[0]!r}?" if near else "; `rules` lists them"

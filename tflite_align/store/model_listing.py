@@ -10,6 +10,7 @@ from pathlib import Path, PurePath, PurePosixPath
 from ..disk import check_folder
 from ..errors import UsageError
 from ..record import Record
+from ..rules.wildcards import check_pattern
 from .named_errors import about
 from .urls import check_writable, is_url, local_path, looks_like_url, shown
 from .whole_files import is_folder, is_there, join, names_below
@@ -74,14 +75,15 @@ def _meant(source: str) -> list[tuple[str, str]]:
         return [(source, source)]
     if _is_folder(source):
         return [(path, join(source, path)) for path in sorted(names_below(source, _MODEL))]
-    if glob.has_magic(source) and not is_url(source) and not is_there(source):
+    if not glob.has_magic(source) or is_there(source):
+        return [(shown(source), source)]
+    check_pattern(source)
+    if not is_url(source):
         names = sorted(glob.glob(local_path(source), recursive=True))  # noqa: PTH207 - absolute patterns too
         return [(PurePath(name).as_posix(), name) for name in names if not Path(name).is_dir()]
-    if is_url(source) and glob.has_magic(source) and not is_there(source):
-        from .remote_files import matching  # noqa: PLC0415 - the library of stores is an extra
+    from .remote_files import matching  # noqa: PLC0415 - the library of stores is an extra
 
-        return sorted(matching(source))
-    return [(shown(source), source)]
+    return sorted(matching(source))
 
 
 # --- to be read and written ---------------------------------------------------------------------
