@@ -1,4 +1,6 @@
-"""Operands whose shapes contradict: an error on every target, never repaired, refused by LiteRT."""
+"""Operands with contradicting shapes: an error finding on every target, never repaired, refused by
+LiteRT.
+"""
 
 from __future__ import annotations
 

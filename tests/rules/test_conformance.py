@@ -1,6 +1,7 @@
-"""Every rule compared with the kernels: the satisfied form computes the operator's function.
+"""Every rule compared with the kernels.
 
-The violated form behaves as each target file says.
+A model that satisfies all rules computes the operator's reference function. A model that violates
+one rule is treated by each runtime as the severity in its target file says.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ NO_LITERT_KERNEL = {
     "ZEROS_LIKE-int8": "ZerosLike",
 }
 
-# (target, rule, type) graded otherwise than the runtime at hand behaves, and why.
+# (target, rule, type) whose severity differs from the installed runtime's behaviour -> reason.
 GRADED_OTHERWISE = {
     ("litert", "window/MUL/wrap", "int8"): "wraps with an output zero_point other than 0 alone",
     ("litert", "bias/TRANSPOSE_CONV/wide", "int16"): "bias/TRANSPOSE_CONV says it there",
@@ -56,7 +57,7 @@ GRADED_OTHERWISE = {
     ("tflm", "zero/FULLY_CONNECTED", "int16"): "CMSIS-NN refuses; the reference kernels run here",
 }
 
-# No integer kernel, no meaning in real values (CAST), or an inside that is its own.
+# No integer kernel, no function of real values (CAST), or undocumented intermediate values.
 WITHOUT_CASE = {
     "ASSIGN_VARIABLE": "with READ_VARIABLE",
     "BIDIRECTIONAL_SEQUENCE_LSTM": "recurrent",
@@ -118,8 +119,8 @@ def _runtime_missing(runtime: str) -> str:
 
 @pytest.mark.parametrize("name", ["litert", "xnnpack", "tflm"])
 def test_severities_match_the_runtimes_behaviour(name: str, tmp_path: Path) -> None:
-    """A rule is an error if the runtime refuses, ends or computes wrong values for a violation at
-    some slot; otherwise it computes every violation correctly.
+    """The severity is error if, for a violation at some slot, the runtime refuses, crashes or
+    computes wrong values. Otherwise the runtime computes every violation right.
     """
     if missing := _runtime_missing(name):
         pytest.skip(missing)
@@ -153,23 +154,25 @@ def test_boundaries_that_disagree_are_wrong_in_litert(tmp_path: Path) -> None:
 # Classes of rules whose violations can be repaired; other rules need other weights or quantization.
 REPAIRABLE = (SameRule, FixedRule, ZeroPointRule, BiasRule, WeightRule, WindowRule)
 
-# Where a rounded input may give quite another output, a requantized form has no one answer.
+# Operators whose output can change completely when an input is rounded: not compared.
 DISCRETE = {
     "FLOOR_DIV": "a quotient may fall to the next integer",
     "FLOOR_MOD": "a remainder may jump from one end to the other",
     "UNIQUE": "two values may become one",
     "WHERE": "which values count as true depends on the parameters, so they are kept",
 }
-# TFLM ties these to an output whose steps are so fine that a QUANTIZE to them wraps too.
+# TFLM ties these inputs to an output with so small a step that a QUANTIZE to it overflows, too.
 TIED_TO_NOTHING = ("tflm", "-window.RELU6.")
-# Rounding of an inserted QUANTIZE, in steps of the output.
+# Error of an inserted QUANTIZE, in steps of the output.
 SLACK = 1.5
-# Weights that are re-expressed are rounded to 8 bits again: as a share of the output's range.
+# Error of re-expressed weights, which are rounded to 8 bits again: share of the output's range.
 WEIGHT_SHARE = 0.02
 
 
 def _off_zero_at_the_border(case: Case) -> bool:
-    """An int16 graph input or output away from zero: QUANTIZE cannot reach it from int16."""
+    """Whether an int16 graph input or output has a zero point other than 0, which no int16 QUANTIZE
+    supports.
+    """
     return any(
         any(quant.zero_point)
         for key, quant in case.quants.items()
@@ -178,7 +181,9 @@ def _off_zero_at_the_border(case: Case) -> bool:
 
 
 def _below_zero(case: Case) -> bool:
-    """uint8 with another zero point than the kernel's 0: negative values have no integer."""
+    """Whether a uint8 tensor needs zero point 0 for its kernel but has another one, so that it can
+    have negative values.
+    """
     zero = any(
         isinstance(r, ZeroPointRule) and "uint8" in r.types for r in ROWS[case.operator].rules
     )
@@ -198,13 +203,15 @@ REPAIRED = [
 
 @pytest.mark.parametrize("name", ["litert", "xnnpack", "tflm"])
 def test_aligned_forms_compute_the_reference(name: str, tmp_path: Path) -> None:
-    """A violated form, aligned for a runtime, computes its declared function there."""
+    """A model that violates a rule is aligned for a runtime and then computes the function that it
+    declared.
+    """
     if missing := _runtime_missing(name):
         pytest.skip(missing)
     (tmp_path / "satisfied").mkdir()
     satisfied_forms = run_batch(SATISFIED.values(), name, tmp_path / "satisfied")
     able = {c.name for c in SATISFIED.values() if _right(c, satisfied_forms[c.name])}
-    # Graph inputs and outputs are kept: a runtime that cannot requantize a type cannot be helped.
+    # Graph inputs and outputs keep their parameters: without a QUANTIZE there is no repair.
     cuts = load_target(name).quantize
     cases = [
         case

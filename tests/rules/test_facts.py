@@ -84,8 +84,8 @@ def _constraints(accelerator: str) -> Mapping[str, list[str]]:
 
 
 def _digest() -> dict[str, dict[str, str]]:
-    """Accelerator -> operator -> short hash of the lines that Vela prints on the operator's
-    quantization.
+    """Accelerator -> operator -> short hash of the lines on quantization that Vela prints for the
+    operator.
     """
     about = re.compile("quanti|zero-point|scale", re.IGNORECASE)
     return {

@@ -18,7 +18,7 @@ from tflite_align.checks.shapes.inference import inferred
 from tflite_align.format.reader import read
 
 KINDS = ("int32", "int64")
-# Operators whose case makes no integers of any integers: they have a model of their own here.
+# Operators whose conformance case does not compute integers from integers: special models here.
 ODD = ("CAST", "SHAPE")
 CASES = [
     (name, kind)
@@ -29,7 +29,7 @@ CASES = [
 
 
 def constant_inputs(data: bytes, seed: int) -> bytes:
-    """The model with constants, 1 to 8 or their negatives, for its inputs."""
+    """The model with its inputs made constants: 1 to 8 or their negatives."""
     rng = np.random.default_rng(seed)
     made = load(data)
     graph = made.subgraphs[0]

@@ -1,4 +1,4 @@
-"""Every violated rule gives a finding at its place, with each target's severity; satisfied ones
+"""Every violated rule gives a finding at its slot, with each target's severity; satisfied models
 give none.
 """
 
@@ -26,8 +26,8 @@ def found(case: Case | BoundaryCase) -> list[Finding]:
 
 
 def graded(rule: str, kind: str) -> dict[str, str]:
-    """Severity by target of a rule for a type; only targets whose severity does not depend on
-    placement.
+    """Target -> severity of a rule for a type; only targets whose severity does not depend on
+    whether the operator runs on the CPU.
     """
     levels = {target.name: target.requirement(rule, kind) for target in TARGETS}
     return {
@@ -62,7 +62,9 @@ def test_a_violated_rule_gives_a_finding_at_its_place(name: str, kind: str) -> N
 
 
 def broken(case: Case, rule: Rule) -> set[str]:
-    """The slot named by the case; if that is the reference of the comparison, all other slots."""
+    """The addresses that a finding may name: the slot that was changed or, if that is the one
+    others are compared with, all others.
+    """
     told = case.name.split("-")[-2]
     if not isinstance(rule, SameRule):
         return {told}

@@ -1,6 +1,6 @@
-"""A convolution in float16 whose declared channels are not those that it gets, compared with XNNPACK.
+"""Convolutions in float16 whose declared number of channels is wrong, compared with XNNPACK.
 
-Converters state sizes of 1 behind a slice whose ends are computed.
+Converters declare sizes of 1 behind a slice whose end is computed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tests.support.gate_batch import ask_batch
 from tests.support.models import CONV, GraphSpec, OperatorSpec, TensorSpec, model_bytes
 from tflite_align import AlignOptions, align, check
 
-SEEN = 8  # channels of a filter, and of what the slice gives
+SEEN = 8  # channels of the filter; channels that the slice returns
 RULE = "support/CONV_2D/channels"
 DECLARED = (1, 2, 4, 8, 12)
 
@@ -76,7 +76,9 @@ def test_errors_are_what_the_delegate_refuses(kind: str, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("target", ["xnnpack", "tflite"])
 def test_channels_that_a_run_decides_are_an_error(target: str) -> None:
-    """No shape is inferred there: the declared one is all that the delegate has."""
+    """The slice's end is a graph input. No shape can be inferred, so that the delegate uses the
+    declared one.
+    """
     assert _errors(_sliced("float16", 1, computed=True), [target]) == [RULE]
 
 

@@ -17,17 +17,19 @@ from tflite_align.rules.kernels import kernel_sets, load_kernels
 from tflite_align.rules.operand_types import ABSENT, ANY, LEFT_OUT, OperandTypes
 from tflite_align.rules.targets import load_target, target_names
 
-# The normal run asks for these, one of each manner; the marker `conformance` for all.
+# The normal run tests these operators, one of each kind; the marker `conformance` all.
 SAMPLE = ("ADD", "CONCATENATION", "CONV_2D", "GATHER", "SOFTMAX")
 
-# (runtime, operator, signature): what the runtime does is not what the row says, and why.
+# (runtime, operator, signature) -> why the runtime's behaviour differs from the row.
 _LUCK = "it writes or reads beyond the tensor, where nothing lies that counts"
 _UNSIGNED = "below 2**63 signed and unsigned integers are stored alike"
 _FIRST_STEP = "the first step starts from zeros, of which recurrent weights are no part"
 
 
 def _lstm(weights: str, *, last: str = "", projection: str = "-") -> str:
-    """The signature of an LSTM without peepholes; `last`: the recurrent weights of its output."""
+    """The type signature of an LSTM without peepholes. `last`: type of the output gate's recurrent
+    weights.
+    """
     inputs = ["float32", *[weights] * 7, last or weights, *"---", *["float32"] * 4, projection]
     return " ".join([*inputs, "- float32 float32 > float32"])
 
@@ -56,8 +58,8 @@ OTHERWISE: dict[tuple[str, str, str], str] = {
     },
 }
 
-# Pattern of a model's name -> why its findings are not what some runtime makes of it: an error on what
-# is computed rightly, or none on what is not.
+# Pattern of a model's name -> why findings and a runtime's behaviour differ: an error finding on a
+# model that is computed right, or none on one that is not.
 _TRUE = "around a zero point of 0 every integer but 0 reads as true; other zero points are not read"
 _SMALL = (
     "the values at hand are so few, or so small, that reading them as another type does no harm"
@@ -127,9 +129,10 @@ def observed(operator: str) -> tuple[Observed, ...]:
 
 
 def disagreements(operators: Iterable[str]) -> Iterator[tuple[str, str, str]]:
-    """Results that differ from the row.
+    """(runtime, operator, signature) for results that differ from the row.
 
-    Whether a kernel that reads beyond its operands crashes or computes something depends on memory.
+    For a kernel that reads beyond its operands the result depends on memory: crash or wrong values
+    count as the same.
     """
     found = [seen for operator in operators for seen in observed(operator)]
     for key, outcome in settled(found).items():
@@ -140,7 +143,9 @@ def disagreements(operators: Iterable[str]) -> Iterator[tuple[str, str, str]]:
 
 
 def judged_otherwise(operators: Iterable[str]) -> dict[str, str]:
-    """Model -> runtime, where an error finding and the runtime's behaviour disagree."""
+    """Model -> runtime, for models with an error finding that the runtime computes right, and
+    models without one that it does not.
+    """
     return {
         seen.case.name: seen.runtime
         for operator in operators

@@ -1,5 +1,5 @@
-"""NEG of the least integer, which has no opposite in its type: runtimes keep it, and a warning says
-so where it can occur.
+"""NEG of a type's smallest integer, which has no opposite: runtimes return it unchanged; a warning
+says so if it can occur.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from tflite_align import check
 
 
 def negated(first: str, fused: int = 0) -> bytes:
-    """A NEG behind an operator that writes int8 with zero point 0."""
+    """NEG of the output (int8, zero point 0) of operator `first`."""
     graph = Graph()
     graph.activation("x", 0.05)
     graph.activation("a", 0.05)
@@ -36,7 +36,7 @@ def negated(first: str, fused: int = 0) -> bytes:
 def test_an_integer_without_an_opposite_is_a_warning_where_it_can_occur(
     first: str, fused: int, count: int, runtime: str
 ) -> None:
-    """TANH writes nothing below -1, which is -20 in steps of 0.05."""
+    """TANH writes at least -1, which is integer -20 in steps of 0.05: -128 cannot occur."""
     found = check(negated(first, fused), targets=(runtime,)).findings
     (*kept,) = (f for f in found if f.rule == "support/NEG/least")
     assert [f.severity for f in kept] == ["warning"] * count
@@ -48,7 +48,7 @@ def test_an_integer_without_an_opposite_is_a_warning_where_it_can_occur(
 @pytest.mark.backends
 @pytest.mark.parametrize(("kind", "least"), [("int8", -128), ("int16", -32768)])
 def test_litert_keeps_the_least_integer(kind: str, least: int) -> None:
-    """NEG keeps it; SUB from 0, which the warning proposes, saturates."""
+    """NEG returns the smallest integer itself; SUB from 0, which the warning proposes, saturates."""
     from ai_edge_litert.interpreter import Interpreter
 
     graph = Graph(kind)

@@ -56,7 +56,7 @@ def test_runtimes_behave_as_the_findings_say(target: str, tmp_path: Path) -> Non
 
 
 class _Fed(Record, frozen=True):
-    """A form in the batch's format."""
+    """A form with the attributes that the batch runner reads."""
 
     form: Form
 
@@ -95,7 +95,7 @@ def test_repaired_forms_are_computed_correctly(target: str, tmp_path: Path) -> N
     options = AlignOptions(targets=RUNTIMES, verify=False)
     models = {form.name: align(form.model(), options).data for form in REPAIRED}
     outcomes = run_batch([_Fed(form) for form in REPAIRED], target, tmp_path, models)
-    # Weights that are requantized lose up to half a step each.
+    # Requantized weights are off by up to half a step each.
     lenient = {form.name: replace(form, tolerance=3.0) for form in REPAIRED}
     otherwise = {
         name: outcomes[name].error or "computed otherwise"

@@ -1,8 +1,8 @@
-"""Operands without a scale: an error finding where the kernel refuses the model or computes other
-values, none where it copies integers or computes with plain ones.
+"""Operands without a scale: an error finding if the kernel refuses the model or computes other
+values; none if it copies integers or works on them without scales.
 
-Each well-formed one-operator model of 8 or 16 bits is run with the parameters of one operand taken
-away, and of all operands.
+Each well-formed one-operator model of 8 or 16 bits is run without the parameters of one operand,
+and without those of all.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from tests.support.models import Graph, TensorSpec
 from tflite_align import check
 from tflite_align.record import replace
 
-# The normal run takes these: refused, computed otherwise, copied, plain integers.
+# Tested in the normal run: refused, other values, copied, integers without scales.
 SAMPLE = ("CONCATENATION", "DEQUANTIZE", "FULLY_CONNECTED", "LOGISTIC", "PAD", "RESHAPE")
 
-# Operands whose loss changes nothing in these models: an error finding stands there all the same.
+# Operands whose parameters have no effect in these models; the error finding is right in general.
 _SCALED = "read as scale 0: the same integers by luck"
 _ZERO_POINT = "its zero point, or the border's integer, is read as 0; here no value depends on it"
 LUCKY: dict[tuple[str, str], str] = {

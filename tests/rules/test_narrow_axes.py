@@ -1,7 +1,7 @@
-"""An axis of SPLIT and SPLIT_V in fewer than 32 bits, compared with the real runtimes.
+"""The axis of SPLIT and SPLIT_V in a type of fewer than 32 bits, compared with the real runtimes.
 
-The kernels read 32 bits there. Behind a constant there are zeros in the file; behind a computed
-tensor, whatever memory holds.
+The kernels read 32 bits. Behind a constant in the file these are zeros; behind a computed tensor
+they are whatever is in memory.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tflite_align import AlignOptions, check
 from tflite_align.record import replace
 
 RUNTIMES = ("litert", "xnnpack", "tflm")
-PLACES = {"SPLIT": 0, "SPLIT_V": 2}  # of the axis among the inputs
+PLACES = {"SPLIT": 0, "SPLIT_V": 2}  # position of the axis among the inputs
 TYPES = ("int8", "uint8", "int16", "int32", "int64")
 RANK, AXIS = 3, 2
 FILLS = (FILL, 0x00, 0xFF)

@@ -1,5 +1,5 @@
-"""Tensors that nobody writes, and variables with data: an error finding where a runtime refuses or
-reads what is in memory.
+"""Tensors without producer and data, and variables with data: an error finding if a runtime refuses
+the model or reads uninitialized memory.
 """
 
 from __future__ import annotations

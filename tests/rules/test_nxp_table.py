@@ -32,15 +32,19 @@ BOTH = ("int8", "uint8")
 
 
 class Demand(Record, frozen=True, kw_only=True):
-    """The requirements of NXP's table for one operator. `line`: first line of its entry."""
+    """What NXP's table requires of one operator. `line`: first line of its entry."""
 
     line: int
     same: dict[str, tuple[str, ...]] = field(
         default_factory=dict
-    )  # slots of one scale and zero point, by type
-    fixed: dict[str, Label] = field(default_factory=dict)  # outputs[0], by type
-    bias: tuple[str, ...] = ()  # types of inputs[2] = inputs[0] x inputs[1], zero point 0
-    weight_zero: dict[str, int] = field(default_factory=dict)  # of constant inputs[1], by type
+    )  # type -> groups of slots that share scale and zero point
+    fixed: dict[str, Label] = field(default_factory=dict)  # type -> fixed parameters of outputs[0]
+    bias: tuple[
+        str, ...
+    ] = ()  # types of a bias inputs[2]: scale of inputs[0] x scale of inputs[1], zero point 0
+    weight_zero: dict[str, int] = field(
+        default_factory=dict
+    )  # type -> zero point of constant inputs[1]
 
 
 def _same(line: int, *slots: str, types: tuple[str, ...] = BOTH) -> Demand:
@@ -79,10 +83,10 @@ NXP = {
     "TILE": _same(347, "inputs[0]", "outputs[0]"),
     "TRANSPOSE": _same(351, "inputs[0]", "outputs[0]"),
 }
-# Inputs that a list of any length is written out to: one more than their table has.
+# Number of inputs for operators of any number: one more than NXP's table lists.
 INPUTS = {"CONCATENATION": 6, "MAXIMUM": 2, "MINIMUM": 2}
 
-# (who demands it, a demand: operator, kind, type, and of what) -> why the other does not.
+# (who requires it, the requirement) -> why the other table does not require it.
 DIFFERENCES = {
     (
         "nxp",
@@ -124,7 +128,9 @@ def _label(label: Label) -> str:
 
 
 def _of_rule(operator: str, rule: Rule) -> Iterator[str]:
-    """The demands of one rule of ours; one without their like is named by its id."""
+    """The requirements in one of our rules, in the words of this test; a kind of rule that NXP does
+    not have is given by its id.
+    """
     match rule:
         case SameRule(slots=slots):
             for kind in rule.types:
@@ -191,7 +197,7 @@ def test_the_table_has_its_operators_in_the_order_of_their_lines() -> None:
 
 @pytest.mark.parametrize("operator", NXP)
 def test_each_operator_shares_a_requirement_with_our_rules(operator: str) -> None:
-    """Tied slots are one group on both sides, so that a slot's name is enough to compare."""
+    """Both tables group tied slots in the same way, so that equal slot names can be compared."""
     assert _ours(ROWS[operator]) & _theirs(operator, NXP[operator])
     for kind in BOTH:
         groups = [
@@ -203,6 +209,6 @@ def test_each_operator_shares_a_requirement_with_our_rules(operator: str) -> Non
 
 
 def test_fixed_scales_of_nxp_are_powers_of_two() -> None:
-    """They compare with a tolerance of 1e-5; ours are exact powers of two, as theirs."""
+    """NXP compares scales with a tolerance of 1e-5; both tables mean exact powers of two."""
     labels = [label for row in NXP.values() for label in row.fixed.values()]
     assert all(math.log2(label.scale).is_integer() for label in labels)

@@ -1,5 +1,5 @@
-"""Every operator that LiteRT registers has a model maker; unquantized forms compute the expected
-values.
+"""Every operator registered in LiteRT has a maker; its form without quantization computes the
+reference values.
 """
 
 from __future__ import annotations

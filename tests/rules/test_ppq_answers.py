@@ -1,6 +1,6 @@
-"""The policies give the parameters of PPQ's real alignment pass, operand by operand.
+"""The policies give the same parameters as PPQ's real alignment pass, operand by operand.
 
-tests/data/ppq_answers.json holds the answers of esp-ppq's QuantAlignmentPass on the graphs of
+tests/data/ppq_answers.json has the results of esp-ppq's QuantAlignmentPass on the graphs of
 tests/support/ppq_graphs.py (made by scripts/ppq_answers.py, checked by
 tests/pipelines/test_ppq.py).
 """
@@ -32,18 +32,18 @@ CIRCLE = "operands that follow each other in a circle"
 Labels = dict[str, Label]
 
 Reason = Literal[
-    # PPQ's answer breaks a rule: it leaves the operands of a tied operator apart (`none`, and
-    # `large`, which merges inputs only), or gives a kernel a zero point that it cannot have. Ours
-    # ties them all, outputs included.
+    # PPQ's result violates a rule: operands of a tied operator differ (`none`, and
+    # `large`, which merges inputs only), or a zero point is not supported by the kernel. Ours
+    # gives all operands one label, including outputs.
     "broken",
-    # Under force PPQ moves a tensor and leaves an operator that was aligned before behind, which
-    # takes a QUANTIZE. Ours gives all of them one label, that of the last operator.
+    # With force, PPQ changes a tensor after an operator that reads it was aligned, which then
+    # needs a QUANTIZE. Ours gives all of them one label, that of the last operator.
     "united",
-    # The pass asserts that this family has no such policy, or never ends.
+    # The pass fails an assertion for this policy of the family, or does not end.
     "refused",
 ]
 
-# Rows whose answer by PPQ TFLite's kernels would take, and that ours differs from.
+# Rows for which PPQ's result would be valid in TFLite, too, and ours differs.
 UNITED = {
     ("two concats share", "concat=output,force"),
     ("two sums share", "elementwise=large,force"),
@@ -65,7 +65,7 @@ def ours(name: str, row: str) -> Labels:
 
 
 def _labels(model: Model) -> Iterator[tuple[str, Label]]:
-    """The label that each operand of the given file's operators sees, by operator and place."""
+    """(operand's address, its label) for every operand of the operators in the original file."""
     graph = model.subgraphs[0]
     given = [operator for operator in graph.operators if operator.name != "QUANTIZE"]
     for number, operator in enumerate(given):
@@ -123,7 +123,9 @@ def _symmetric(operator: str) -> bool:
 
 @functools.cache
 def _ties(operator: str) -> bool:
-    """Whether the row ties an int8 input to an output (`same/*/inputs` is target ppq's alone)."""
+    """Whether the row ties an int8 input to an output; `same/*/inputs` is a rule of target ppq
+    only.
+    """
     return any(
         isinstance(rule, SameRule)
         and "int8" in rule.types
@@ -154,7 +156,7 @@ def test_the_answers_are_of_these_graphs_and_rows() -> None:
 
 @pytest.mark.parametrize("name", list(TOPOLOGIES))
 def test_policies_give_ppqs_legal_answers(name: str) -> None:
-    """Every difference is that PPQ's answer breaks a rule, or one that UNITED names."""
+    """Results are equal, except where PPQ's violates a rule or the table UNITED lists the case."""
     found = {(name, row) for of, row in CASES if of == name and reason(name, row) == "united"}
     assert found == {entry for entry in UNITED if entry[0] == name}
 
@@ -170,7 +172,9 @@ def test_the_default_never_costs_more_than_a_policy(name: str) -> None:
 
 
 def test_a_strategy_costs_what_the_real_answer_costs() -> None:
-    """One label for all, no QUANTIZE: the cost is the convolution's lost precision."""
+    """Everything gets one label and no QUANTIZE is inserted, so that the cost is the convolution's
+    loss of precision.
+    """
     report = align(
         model_of("concat shares an input"), AlignOptions(verify=False, compare=True)
     ).report

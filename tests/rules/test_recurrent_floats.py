@@ -1,5 +1,5 @@
-"""Recurrent networks in float32, with weights in float32 or int8, are no finding where LiteRT
-computes them.
+"""Recurrent networks in float32 with float32 or int8 weights have no finding where LiteRT computes
+them right.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def test_runtimes_do_what_the_findings_say(runtime: str, tmp_path: Path) -> None
 
 
 def _with_weights(case: TypedCase, place: int, *, zero_point: int, scales: int) -> TypedCase:
-    """The same weights with another zero point, or one scale repeated."""
+    """The case with weights of another zero point or with `scales` equal scales."""
     slot = case.inputs[place]
     assert slot.quant is not None
     spread = 1.4 if zero_point else 1.0
@@ -86,7 +86,7 @@ def _with_weights(case: TypedCase, place: int, *, zero_point: int, scales: int) 
 
 
 def _odd_weights(operator: str) -> Iterator[TypedCase]:
-    """The input's weights, which have an effect on the first step."""
+    """Cases with unusual parameters of the input weights, which have an effect on the first step."""
     case = _hybrid(operator, "int8")
     place = weight_places(case)[0]
     yield _with_weights(case, place, zero_point=30, scales=1)

@@ -73,6 +73,6 @@ def test_litert_refuses_them(name: str) -> None:
 
 
 def test_an_order_that_names_an_axis_twice_is_an_error() -> None:
-    """LiteRT transposes all the same, and leaves parts of the output as they were in memory."""
+    """LiteRT does not refuse it, but leaves parts of the output uninitialized."""
     findings = check(one("TRANSPOSE", [0, 1, 1, 3], None)(), targets=("litert",)).findings
     assert [(f.rule, f.severity) for f in findings] == [("shape/TRANSPOSE/operands", "error")]

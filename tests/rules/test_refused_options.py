@@ -1,5 +1,5 @@
-"""Options that a runtime refuses whatever the operands: each is an error finding for it, and none
-is one for a runtime that does not look.
+"""Options that a runtime refuses for any operands: an error finding for that runtime, and none for
+a runtime that ignores the option.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tests.support.vela_batch import compile_batch
 from tflite_align import check
 from tflite_align.record import replace
 
-# Operator, option, value; the runtimes that refuse it or end the process.
+# (operator, option, value, runtimes that refuse it or crash)
 REFUSED: tuple[tuple[str, str, Any, tuple[str, ...]], ...] = (
     ("CONV_2D", "strideH", 0, ("litert", "xnnpack")),
     ("CONV_2D", "strideW", -1, ("litert", "xnnpack")),
@@ -45,7 +45,7 @@ REFUSED: tuple[tuple[str, str, Any, tuple[str, ...]], ...] = (
 )
 
 
-# What TFLM computes with, wrongly, instead of refusing it.
+# Options with which TFLM computes wrong values instead of refusing them.
 COMPUTED = {
     ("AVERAGE_POOL_2D", "strideW"),
     ("CONV_2D", "dilationHFactor"),
@@ -60,7 +60,7 @@ COMPUTED = {
     ("UNPACK", "num"),
 }
 
-# TFLM's kernel takes no floats, whatever the options.
+# TFLM's kernel supports no floats, with any options.
 WITHOUT_FLOATS = {("UNIDIRECTIONAL_SEQUENCE_LSTM", "tflm")}
 
 
@@ -127,7 +127,7 @@ def test_tflm_computes_other_values_by_these_options() -> None:
     assert wrong == COMPUTED
 
 
-# Options that Vela refuses, that end it, or of which it compiles what has no meaning.
+# Options that Vela refuses, on which it crashes, or for which it compiles a wrong program.
 WITHOUT_MEANING = (
     ("AVERAGE_POOL_2D", "filterWidth", -1),
     ("CONV_2D", "dilationHFactor", 0),

@@ -1,5 +1,5 @@
-"""Scales without zero points: refused by LiteRT whatever the tensor's type, taken as no parameters
-by TFLM; an error finding where the model does not run, and gone after the repair.
+"""Scales without zero points: LiteRT refuses them for a tensor of any type, TFLM reads them as no
+parameters. An error finding where the model does not run, and none after the repair.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tests.support.object_api import load, pack, quant
 from tflite_align import align, check
 from tflite_align.record import replace
 
-# Operator, type, operand.
+# Each row: operator, type, operand.
 PLACES = (
     ("ADD", "int8", 0),
     ("CONV_2D", "int8", 1),

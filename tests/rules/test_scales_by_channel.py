@@ -1,8 +1,8 @@
-"""Several scales on an operand that kernels read by one: an error finding wherever the runtime
-refuses the model or computes other values, none for operands copied into one another.
+"""Several scales on an operand for which kernels use one: an error finding if a runtime refuses the
+model or computes other values, none for operands that are copied into each other.
 
-Each well-formed one-operator model is run with the scale of one operand repeated along its last
-axis, which leaves every real value as it is.
+In each well-formed one-operator model the scale of one operand is repeated along its last axis,
+which leaves all real values the same.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from tflite_align.checks.shapes.inference import inferred
 from tflite_align.format.reader import read
 from tflite_align.rules.shape_rows import load_shapes
 
-# Rows whose case has no shape that is known before the run, and why.
+# Rows whose case has no shape that can be inferred -> the reason.
 UNKNOWN: dict[str, str] = {}
 
 

@@ -28,8 +28,8 @@ def _unsupported(model: bytes, target: str) -> list[str]:
 
 @pytest.mark.parametrize("target", ["litert", "xnnpack", "tflm"])
 def test_rows_refuse_the_forms_that_the_runtime_refuses(target: str, tmp_path: Path) -> None:
-    """The forms satisfy every other rule, so that only a support row can explain a refusal or wrong
-    result.
+    """The forms satisfy all other rules: only a support row can explain that one is refused or
+    computed wrongly.
     """
     _need(target)
     outcomes = run_batch(SATISFIED.values(), target, tmp_path)

@@ -45,7 +45,7 @@ ROWS = load_operators()
 RULES = [rule for row in ROWS.values() for rule in row.rules]
 TARGETS = {name: load_target(name) for name in target_names()}
 
-# Raised for any quantized tensor, and for what variables and calls tie, without a rule entry.
+# Rules without an entry in a row: for any quantized tensor, for variables and for calls.
 PARAMETERS = "zero_point/none axis channels length missing none range scale steps subnormal unknown zero_point zero_scale zero_scale/aborts zero_scales"
 GENERAL = (
     "minmax/stale",
@@ -90,7 +90,7 @@ def test_two_rows_of_shapes_for_one_operator_are_refused() -> None:
             parse_shapes(document, "here")
 
 
-def test_a_row_that_cannot_be_read_names_its_line_in_the_whole_table() -> None:
+def test_an_error_in_a_row_names_its_line_in_the_table() -> None:
     document = read_data("operators.toml") + "\n[operator.DILATE]\nsources = [\n"
     with pytest.raises(RuleError) as whole:
         parse_operators(document)
@@ -177,8 +177,10 @@ def test_a_target_grades_every_rule_of_every_type(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TARGETS)
-def test_every_level_of_a_target_decides_something(name: str) -> None:
-    """A level that no rule reaches is a rule that was renamed, or an exception no longer needed."""
+def test_every_level_of_a_target_has_an_effect(name: str) -> None:
+    """A level without effect names a rule that was renamed, or is an exception that is no longer
+    needed.
+    """
     target = TARGETS[name]
     operators = {name for level in target.requirements for name in level.operators} | {""}
     reached = {

@@ -23,19 +23,19 @@ from tflite_align import AlignOptions, align, check
 from tflite_align.record import Record, replace
 
 RUNTIMES = ("litert", "xnnpack", "tflm")
-# Operator -> places of the input, the weights and the bias; the axis of the weights' scales.
+# Operator -> (positions of input, weights and bias; axis of the weights' scales).
 PLACES = {
     "CONV_2D": (0, 1, 2, 0),
     "DEPTHWISE_CONV_2D": (0, 1, 2, 3),
     "FULLY_CONNECTED": (0, 1, 2, 0),
     "TRANSPOSE_CONV": (2, 1, 3, 0),
 }
-# The product of scales over the output's: on both sides of what kernels let a scale differ by.
+# Product of scales over output scale: below and above the difference that kernels allow.
 RATIOS = (0.001, 0.0199, 0.0201, 0.5)
 
 
 class Unscaled(Record, frozen=True, kw_only=True):
-    """A model whose bias has no scale; `meant`: the same with the scale that kernels assume."""
+    """A model whose bias has no scale; `meant`: the same model with the scale that kernels assume."""
 
     name: str
     meant: TypedCase
@@ -98,7 +98,9 @@ def _of_base(
 
 
 def _filters() -> Iterator[Unscaled]:
-    """SVDF, whose bias is in units of the time weights and the state: 5e-4 and 5e-6 beside int8."""
+    """SVDF, whose bias counts in time weight scale times state scale (5e-4 and 5e-6), with int8 and
+    int16.
+    """
     (base,) = [case for case in bases("SVDF") if case.name == "SVDF-int8"]
     for case in (base, *of_other_types(base)):
         for share in (1.0, 0.01):

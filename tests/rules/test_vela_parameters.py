@@ -1,4 +1,4 @@
-"""Operators that Vela takes or leaves by their parameters, compared with Vela."""
+"""Operators that Vela runs on the NPU or not depending on their parameters, compared with Vela."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from tflite_align.checks.checker import Finding
 from tflite_align.verify.judges import available
 
 TARGETS = ("ethos-u55", "ethos-u65", "ethos-u85")
-NEXT = float(np.nextafter(np.float32(0.05), np.float32(1.0)))  # after 0.05, in float32
+NEXT = float(np.nextafter(np.float32(0.05), np.float32(1.0)))  # the next float32 after 0.05
 
-# Scales of the second input and the output of a MAXIMUM whose first has 0.05.
+# Scales of second input and output of a MAXIMUM; its first input has 0.05.
 MAXIMA = {"equal": (0.05, 0.05), "input": (NEXT, 0.05), "output": (0.05, NEXT), "far": (0.06, 0.05)}
 
 
@@ -58,8 +58,8 @@ def test_a_finding_shows_the_bit_in_which_scales_differ() -> None:
 # --- slopes ---------------------------------------------------------------------------------------
 
 UNIT = 1 / 64  # scale of the slopes
-# Name -> steps of the slopes above their zero point (None: computed), and the output's parameters;
-# the input's are (0.05, 131).
+# Name -> (slopes minus their zero point in steps, None: computed; parameters of the output).
+# The input has (0.05, 131).
 APART, LIKE = (0.05, 124), (0.05, 131)
 SLOPES: dict[str, tuple[list[int] | None, tuple[float, int]]] = {
     "below 1": ([10, 20, 30, 40, 50], APART),

@@ -30,17 +30,19 @@ pytestmark = [
 
 TARGETS = ("ethos-u55", "ethos-u65", "ethos-u85")
 
-# Vela names the state of an SVDF as what it writes.
+# Vela gives the state as the output of an SVDF.
 ANOTHER_OUTPUT = {"SVDF-int8"}
 
 
 def _cases() -> dict[str, Case]:
-    """Cases of every row and type; STRIDED_SLICE with a stride that the NPU supports."""
+    """Name -> case for every row and type; STRIDED_SLICE with a stride that the NPU supports."""
     return {name: case for name, case in SATISFIED.items() if isinstance(case, Case)}
 
 
 class Asked(Record, frozen=True, kw_only=True):
-    """One rule of one type: the case that keeps it, and each that differs at one slot."""
+    """One rule for one type: the case that satisfies it, and cases with another scale or zero point
+    at one slot.
+    """
 
     rule: Rule
     kind: str
@@ -55,7 +57,7 @@ def _moved(quant: Quant, part: str) -> Quant:
 
 
 def _sliced(kind: str, quants: Mapping[Key, Quant]) -> bytes:
-    """A STRIDED_SLICE along the width: one that the NPU has."""
+    """A STRIDED_SLICE along the width, which the NPU supports."""
     vectors = {"b": [0, 0, 1, 0], "e": [1, 4, 4, 8], "s": [1, 1, 2, 1]}
     ends = {"x": (("inputs", 0), (1, 4, 4, 8)), "y": (("outputs", 0), (1, 4, 2, 8))}
     graph = GraphSpec(
@@ -115,7 +117,7 @@ def _questions() -> tuple[dict[str, bytes], list[Asked]]:
 def compiled(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[str, dict[str, Compiled]]:
-    """Every question, compiled for one accelerator."""
+    """(accelerator, name -> result): all cases compiled for one accelerator."""
     models, _ = _questions()
     return request.param, compile_batch(models, request.param, tmp_path_factory.mktemp("vela"))
 
@@ -128,7 +130,7 @@ def test_severities_match_the_parameters_that_programs_honour(
     for one in _questions()[1]:
         base = found[one.base]
         if base.error or base.cpu or not base.npu:
-            continue  # nothing of it runs on the NPU
+            continue  # no operator runs on the NPU
         level = target.requirement(one.rule.id, one.kind)
         both = level.severity == "off" or level.only == "cpu"
         for part, labels in one.changed.items():

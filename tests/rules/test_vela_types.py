@@ -26,12 +26,12 @@ WIDENED = [
     for operator in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
     for types in (("int8", "int16"), ("int16", "int8"))
 ]
-# Vela compiles it into a copy of the integers, which no longer mean what they did.
+# Vela compiles it to a copy of integers, which changes their real values.
 COPIED = {("RESHAPE", "uint8 int32 > int8")}
 
 
 def _cases() -> Iterator[TypedCase]:
-    """One operand, or the output, with another type than the others."""
+    """Cases in which one operand or the output has another type than the others."""
     for operator in OPERATORS:
         for base in bases(operator):
             names = {
@@ -66,7 +66,7 @@ def test_mixed_types_are_errors_where_vela_refuses_them(target: str, tmp_path: P
 def test_operators_without_a_cpu_kernel_have_findings(
     target: str, operator: str, given: str, made: str
 ) -> None:
-    """Vela compiles it with both parameters; there is no kernel to compare its outputs with."""
+    """Vela takes the parameters into account. There is no CPU kernel to compare its result with."""
     (base,) = (case for case in bases(operator) if case.name == f"{operator}-{given}")
     case = next(case for case in varied(base) if case.name == f"{base.name}-o0-{made}")
     found = check(case.model(), AlignOptions(targets=(target,))).findings
@@ -96,7 +96,7 @@ def test_bool_at_a_border_is_an_error_where_vela_refuses_it(tmp_path: Path) -> N
 
 
 def _chosen(shape: tuple[int, ...]) -> bytes:
-    """LOGICAL_NOT of a bool graph input."""
+    """LOGICAL_NOT of a bool graph input of this shape."""
     tensors = [TensorSpec(name=name, type="bool", shape=shape) for name in ("a", "y")]
     operator = OperatorSpec(name="LOGICAL_NOT", inputs=["a"], outputs=["y"])
     return model_bytes(
@@ -106,7 +106,7 @@ def _chosen(shape: tuple[int, ...]) -> bytes:
 
 @pytest.mark.backends
 def test_channels_that_no_filter_fits_are_an_error(tmp_path: Path) -> None:
-    """By declared shapes, even if a runtime computes the shape: 2 channels, filters over 16."""
+    """The declared shapes count: 2 channels, filters of 16 channels."""
     if missing := available("ethos-u55"):
         pytest.skip(missing)
     graph = Graph()

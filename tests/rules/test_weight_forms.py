@@ -16,11 +16,11 @@ from tests.support.kernel_batch import run_batch
 from tflite_align import AlignOptions, check
 from tflite_align.record import replace
 
-# (target, beginning of a form's name): what is not as the rows say, and why.
+# (target, beginning of a form's name) -> why the runtime's behaviour differs from the rows.
 OTHERWISE = {
     ("tflm", "BATCH_MATMUL-int8-int8-same"): "equal scales for all channels are as good as one",
 }
-# Forms of converters' files, which the normal run asks for; the marker `conformance` for all.
+# Forms that occur in converters' files: the normal run tests these, `conformance` all.
 GROUPED = WeightForm(operator="CONV_2D", activation="float32", weights="int8", groups=2)
 SAMPLE = (
     GROUPED,
@@ -84,8 +84,6 @@ def test_rows_match_the_runtimes_for_every_form(operator: str, target: str) -> N
 
 
 def test_a_form_that_one_kernel_set_supports_is_a_warning() -> None:
-    """The default target has two kernel sets: refused by one and accepted by the other is a
-    warning.
-    """
+    """The default target has two kernel sets; one refuses the form, the other accepts it."""
     found = check(GROUPED.model(), AlignOptions(targets=("tflite",))).findings
     assert [(f.rule, f.severity) for f in found] == [("support/CONV_2D/groups", "warning")]

@@ -1,7 +1,7 @@
-"""Recurrent operators with float activations and weights in integers, as a converter's dynamic
-range quantization writes them.
+"""Recurrent operators with float activations and integer weights, as a converter's dynamic range
+quantization writes them.
 
-Their kernels take the weights of one type together, so that no operand differs alone.
+Kernels require one type of all weights, so that the weights' types are varied together.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _TYPES = ("int8", "uint8")
 
 
 def hybrids(base: TypedCase) -> Iterator[TypedCase]:
-    """The float32 base with all of its weights in each integer type; symmetric, one scale each."""
+    """The float32 case with all weights in each integer type, symmetric, with one scale each."""
     if base.name not in {f"{name}-float32" for name in HYBRID}:
         return
     places = weight_places(base)
@@ -39,7 +39,9 @@ def hybrids(base: TypedCase) -> Iterator[TypedCase]:
 
 
 def weight_places(base: TypedCase) -> tuple[int, ...]:
-    """Its matrices: biases have one dimension, and states are no constants."""
+    """Operand positions of the weight matrices: constants of two dimensions (biases have one,
+    states are no constants).
+    """
     return tuple(
         place
         for place, slot in enumerate(base.inputs)

@@ -1,8 +1,9 @@
-"""Where LiteRT's MLIR verifiers and `check` differ on a model of one operator, by class, and why.
+"""Where LiteRT's MLIR verifiers and `check` differ on a one-operator model: classes of differences,
+each with its reason.
 
-A class says what the verifier does, what `check` finds as an error for the target tflite ("": no
-error), and how the model came about; the first class that fits counts. `check` follows the kernels,
-which the conformance suite runs; the verifiers follow the dialect's definitions.
+A class states what the verifier does, which kinds of rules `check` reports as an error for target
+tflite ("": none), and how the model was made; the first class that matches counts. `check` follows
+the kernels, which the conformance suite runs; the verifiers follow the dialect's definitions.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ from tflite_align.verdicts import Acceptance
 
 __all__ = ["CLASSES", "Difference", "class_of", "difference"]
 
-# Every operand has its operator's well-formed types; one has another; one is left out.
+# How a model was made: all types well formed; one operand of another type; one operand left out.
 Manner = Literal["well-formed", "mixed", "lacking"]
 
 
 class Difference(Record, frozen=True, kw_only=True):
-    """One model on which the two differ. `found`: kinds of the rules that have an error; `kernel`:
-    what LiteRT's kernels make of the types, by their row.
+    """One model on which verifier and `check` differ. `found`: kinds of rules with an error
+    finding; `kernel`: what LiteRT's kernels do with these types, by the table of kernels.
     """
 
     operator: str
@@ -38,7 +39,9 @@ class Difference(Record, frozen=True, kw_only=True):
 
 
 class DifferenceClass(Record, frozen=True, kw_only=True):
-    """Differences of one kind: what is not named may be anything. `words`: part of the verifier's."""
+    """A class of differences; a field that is not set matches anything. `words`: a part of the
+    verifier's message.
+    """
 
     status: str
     found: str = "*"
@@ -73,7 +76,7 @@ def _ended(**given: str) -> DifferenceClass:
 
 
 CLASSES = (
-    # It takes what has an error.
+    # The verifier accepts a model with an error finding.
     _taken(found="bias", reason="no verifier compares a bias, or its type, with its factors"),
     _taken(found="present", reason="the dialect's bias is optional; the kernel wants one"),
     _taken(
@@ -105,7 +108,7 @@ CLASSES = (
         kernel="wrong",
         reason="the dialect lists the types of each operand by itself; the kernel reads one as another",
     ),
-    # It refuses what has no error, because LiteRT computes it rightly.
+    # The verifier refuses a model without an error finding, which LiteRT computes right.
     _refused(
         operator="EMBEDDING_LOOKUP_SPARSE HASHTABLE_LOOKUP L2_POOL_2D LSH_PROJECTION REDUCE_WINDOW"
         " SKIP_GRAM",
@@ -148,7 +151,7 @@ CLASSES = (
         words="same scale constraint",
         reason="it compares parameters of the indices, which int16 has here, with those of the values",
     ),
-    # It ends: in its importer, or while it lowers what its verifiers took. That is no verdict.
+    # The tool crashes in its importer, or while lowering an accepted model. That is no verdict.
     _ended(
         words="iteration facilities",
         reason="its lowering reads a constant of floats as integers",
@@ -177,8 +180,8 @@ CLASSES = (
 def difference(
     base: TypedCase, case: TypedCase, found: Collection[str], said: Acceptance
 ) -> Difference | None:
-    """What the two differ in on `case`, which was varied from `base`; None where they agree.
-    `found`: the rules that have an error.
+    """The difference between the verifier's verdict `said` and the findings on `case`; None if they
+    agree. `base`: the case that it was varied from; `found`: the rules with an error finding.
     """
     if said.status == ("refused" if found else "accepted"):
         return None
@@ -207,5 +210,5 @@ def _manner(base: TypedCase, case: TypedCase) -> Manner:
 
 
 def class_of(apart: Difference) -> DifferenceClass | None:
-    """The class of a difference; None where it has none."""
+    """The first class that matches the difference; None if there is none."""
     return next((one for one in CLASSES if one.holds(apart)), None)

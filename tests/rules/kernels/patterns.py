@@ -1,8 +1,8 @@
-"""What a runtime did with the models of one operator, as the patterns of a kernel row.
+"""Makes the type patterns of a kernel row from what a runtime did with the models of one operator.
 
-One operand differs from a well-formed model at a time. Operands that are no activations (shapes,
-axes, weights, biases) may differ together: a pattern names all that is taken there. Activations
-and outputs may not, so each of their types has a pattern of its own.
+One operand at a time differs from a well-formed model. For operands that are no activations
+(shapes, axes, weights, biases) a pattern lists all types that were accepted, in any combination.
+Activations and outputs depend on each other, so that each of their types gets a pattern of its own.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tflite_align.rules.operand_types import ABSENT, ANY, LEFT_OUT, parse_patter
 __all__ = ["patterns_of"]
 
 _Row = tuple[tuple[frozenset[str], ...], tuple[frozenset[str], ...]]
-# Operators with as many results as one likes.
+# Operators with any number of outputs.
 _MANY_OUTPUTS = frozenset({"SPLIT", "SPLIT_V", "UNPACK"})
 
 
@@ -51,7 +51,7 @@ def _texts(found: Sequence[Observed], best: Mapping[str, Outcome], wanted: Outco
 
 
 def form_of(operator: str) -> Form:
-    """One of its forms, for the roles of its operands."""
+    """One well-formed form of the operator, from which the roles of its operands are read."""
     made = MAKERS[operator]
     return made.make((*made.types, *made.plain)[0])
 
@@ -90,7 +90,9 @@ def _row(
     others: Mapping[str, set[str]],
     only: str = "",
 ) -> _Row:
-    """The row of operand types. `only`: the operand whose own type is ignored."""
+    """The types of each operand in one observation, with the further types `others` at their
+    positions. `only`: the position whose own type is left out.
+    """
 
     def token(place: str, name: str) -> frozenset[str]:
         given = others.get(place, set())
@@ -114,7 +116,7 @@ def _at(signature: str, place: str) -> str:
 
 
 def _merged(rows: Sequence[tuple[_Row, str]], operator: str) -> list[str]:
-    """Rows that differ only in the activation type become one row, with T in its place."""
+    """Rows that differ only in the type of the activations are merged into one with T in its place."""
     places = _activations(operator)
     families: dict[str, list[str]] = {}
     for (inputs, outputs), activation in rows:

@@ -1,4 +1,4 @@
-"""Real values as a tensor of some type stores them."""
+"""Integers in which a tensor of a given type stores real values."""
 
 from __future__ import annotations
 

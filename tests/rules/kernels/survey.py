@@ -1,4 +1,6 @@
-"""Runs one-operator models of every operand type in the real runtimes, and says what they do."""
+"""Runs one-operator models with every operand type in the real runtimes and records what each
+runtime does.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +21,10 @@ __all__ = ["RUNTIMES", "Observed", "Settled", "errors_of", "settled", "survey"]
 
 _OTHER_FILL = 0
 RUNTIMES = ("litert", "xnnpack", "tflm")
-# What is right with them depends on the output's type, which the meaning of a form does not follow.
+# The right result of these depends on the output's type, which a form's reference does not know.
 _REINTERPRETED = frozenset({"BITCAST"})
 
-Settled = dict[tuple[str, str, str], kernels.Outcome]  # by runtime, operator, signature
+Settled = dict[tuple[str, str, str], kernels.Outcome]  # (runtime, operator, signature) -> outcome
 
 
 class Observed(Record, frozen=True, kw_only=True):
@@ -43,7 +45,9 @@ class Observed(Record, frozen=True, kw_only=True):
 
 
 def survey(operators: Iterable[str], runtimes: Sequence[str] = RUNTIMES) -> Iterator[Observed]:
-    """Every base of the operators, then its variations where some runtime computes it rightly."""
+    """For each operator its bases and, if some runtime computes a base right, the variations of it;
+    each in every runtime.
+    """
     found = [case for name in operators for case in bases(name)]
     yield from _around([*found, *(other for case in found for other in hybrids(case))], runtimes)
     apart = [other for case in found for other in of_other_types(case)]
@@ -73,8 +77,8 @@ def _around(cases: Sequence[TypedCase], runtimes: Sequence[str]) -> Iterator[Obs
 
 
 def _run(cases: Sequence[TypedCase], runtime: str) -> dict[str, Outcome]:
-    """Outcomes by case name. Correct results are computed again with other contents of fresh
-    memory, and count only if they are equal. `runtime`: name of the kernel set.
+    """Outcomes by case name in the kernel set `runtime`. A right result is computed once more with
+    other contents of new memory, and counts only if both are equal.
     """
     outcomes = _batch(cases, runtime, FILL)
     right = [c for c in cases if not outcomes[c.name].error and c.right(outcomes[c.name].outputs)]
@@ -112,7 +116,7 @@ def _observed(base: TypedCase, case: TypedCase, runtime: str, outcome: Outcome) 
 
 
 def errors_of(seen: Observed) -> tuple[str, ...]:
-    """Rules that `check` finds broken, as errors, for the runtime that was asked."""
+    """The rules that `check` reports as errors for the observed runtime."""
     found = check(seen.case.model(), AlignOptions(targets=(seen.runtime,))).findings
     return tuple(finding.rule for finding in found if finding.severity == "error")
 
@@ -138,5 +142,5 @@ def _outcome_of(members: Sequence[Observed]) -> kernels.Outcome:
 
 
 def _untold(seen: Observed) -> bool:
-    """Whether no rule but that of its types says that a model is computed wrongly."""
+    """Whether no error finding except those on types explains a wrong result."""
     return not any(rule != f"types/{seen.operator}" for rule in errors_of(seen))

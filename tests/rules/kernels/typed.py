@@ -1,8 +1,8 @@
-"""One operator whose operands have any types at all, and what a runtime may make of it.
+"""One operator with any types of operands, and whether a runtime's outputs are right.
 
-`bases` gives the well-formed models of an operator: one activation type each. `varied` gives those
-that differ from a base in the type of one operand, or lack it. What is right is the operator's
-meaning in real values, whatever the types: operands at what their parameters declare.
+`bases` gives the well-formed models of an operator, one for each activation type. `varied` gives
+models that differ from a base in the type of one operand, or that lack one. Right is the operator's
+function of real values, for any types; real values follow from the parameters.
 """
 
 from __future__ import annotations
@@ -52,21 +52,21 @@ TYPES = (
     "bool",
 )
 ABSENT, LEFT_OUT = "-", "~"
-OTHERS = ("complex64", "resource", "string", "uint32")  # no other type can stand for these values
+OTHERS = ("complex64", "resource", "string", "uint32")  # values that no other type can represent
 UNDRAWN = ("resource", "string")
 
 QUANTIZED = ("int4", "int8", "uint8", "int16")
 _SPAN = (-4.0, 4.0)
-# Parameters that hold whole numbers of that span exactly.
+# Parameters with which the whole numbers of this range are represented exactly.
 _WHOLE = {
     "int4": Quant(scale=(1.0,), zero_point=(0,)),
     "int8": Quant(scale=(0.0625,), zero_point=(3,)),
     "uint8": Quant(scale=(0.0625,), zero_point=(121,)),
     "int16": Quant(scale=(0.0625,), zero_point=(0,)),
 }
-_HYBRID = 0.04  # of the largest output: float kernels that quantize their activations on the way
+_HYBRID = 0.04  # share of the largest output; some float kernels quantize their activations
 _FLOAT = 2e-3
-_SHARE = 0.02  # of an output's range: what is wrong is wrong by much more
+_SHARE = 0.02  # share of the output's range; wrong results are off by much more
 
 
 class TypedSlot(Record, frozen=True, kw_only=True):
@@ -81,7 +81,7 @@ class TypedSlot(Record, frozen=True, kw_only=True):
     quant: Quant | None = None
     values: Array | None = None
     span: tuple[float, float] = _SPAN
-    whole: bool = False  # its parameters, where it needs some, hold whole numbers exactly
+    whole: bool = False  # parameters, if it has some, represent whole numbers exactly
 
     def real(self) -> Array:
         """Real values; a state is zeros before the first run, as runtimes start it."""
@@ -147,7 +147,7 @@ class TypedCase(Record, frozen=True, kw_only=True):
         return [np.asarray(self.inputs[i].values) for i in self._fed()]
 
     def expected(self) -> list[Array]:
-        """Real values of the outputs; the numbers that are handed on, of a form that does that."""
+        """Real values of the outputs. For a form that hands integers on: these integers."""
         roles = [operand.role for operand in self.form.inputs]
         present = [slot for slot, role in zip(self.inputs, roles, strict=True) if role != "absent"]
         if self.form.raw:
@@ -170,7 +170,7 @@ class TypedCase(Record, frozen=True, kw_only=True):
         if not (self.form.raw or self.operator == "QUANTIZE") and "int4" in {
             slot.type for slot in self.outputs
         }:
-            return False  # LiteRT hands it over as int8, whatever the kernel made of it
+            return False  # LiteRT returns it as int8, whatever the kernel wrote
         with np.errstate(all="ignore"):  # a kernel may write anything
             return all(
                 self._near(slot, given, value)
@@ -240,7 +240,7 @@ def bases(operator: str) -> Iterator[TypedCase]:
     made = MAKERS[operator]
     form = made.make((*made.types, *made.plain)[0])
     if form.operators or form.subgraphs:
-        return  # it cannot stand alone: its types are those of other operators
+        return  # an operator that cannot stand alone: its types are those of other operators
     whole = any(operand.whole for operand in form.inputs)
     for kind in made.types if not whole else ():
         if operator in load_operators():

@@ -27,15 +27,15 @@ from tflite_align.rules.rows import BiasRule, FixedRule
 
 __all__ = ["MANY_INPUTS", "of_other_types", "varied"]
 
-# Operators that take as many operands as one likes: one fewer is another model, as good as before.
+# Operators with any number of operands: leaving one out gives a model that is well formed, too.
 MANY_INPUTS = frozenset({"ADD_N", "CONCATENATION", "PACK"})
-# Operand -> type, of operands whose types TFLM's kernels take together alone. LiteRT reads and
-# writes such a state as int16, past its end: what comes of that is luck.
+# Operand -> type, for operands whose types TFLM's kernels accept only together. LiteRT reads and
+# writes such a state as int16, beyond its end: the result is undefined.
 _TOGETHER = {"SVDF": {2: "int8", 4: "int8"}}  # time weights and state
 
 
 def of_other_types(base: TypedCase) -> Iterator[TypedCase]:
-    """The base with other types for operands that must share a type; also sound."""
+    """The base with other types for operands that must share one; these are well formed, too."""
     together = _TOGETHER.get(base.operator, {})
     if together and all(base.inputs[place].type in QUANTIZED for place in together):
         inputs = tuple(
@@ -79,7 +79,7 @@ def varied(base: TypedCase) -> Iterator[TypedCase]:
                     yield replace(base, name=name, outputs=outputs, form=form)
 
 
-# Options that state the type of an output, with its place.
+# Option that states an output's type -> that output's position.
 _STATED = {
     "ArgMaxOptions": ("outputType", 0),
     "ArgMinOptions": ("outputType", 0),
@@ -99,7 +99,7 @@ def _stating(form: Form, place: int, kind: str) -> Form:
 
 
 def _with_bias_scale(case: TypedCase) -> TypedCase:
-    """The bias in units of the scales that its factors have now."""
+    """The case with the bias re-expressed in the present product of input scale and weight scale."""
     row = load_operators().get(case.operator)
     for rule in row.rules if row is not None else ():
         if not isinstance(rule, BiasRule):
@@ -123,18 +123,20 @@ def _with_bias_scale(case: TypedCase) -> TypedCase:
 
 
 def _around_zero(slot: TypedSlot) -> TypedSlot | None:
-    """The operand with zero point 0, which some kernels assume; None if it is 0 already."""
+    """The operand with zero point 0, which some kernels assume; None if it has that already."""
     if slot.type not in ("int4", "int8") or slot.quant is None or not any(slot.quant.zero_point):
         return None
     label = covering_label(Range(*slot.span), slot.type, symmetric=True)
-    # What is compared keeps the scale that holds whole numbers, so that some values are equal.
+    # Operands of comparisons keep the scale for whole numbers, so that some values are equal.
     scale = slot.quant.scale if slot.whole else (label.scale,)
     quant = Quant(scale=scale, zero_point=(0,))
     return filled(replace(slot, quant=quant), slot.real())
 
 
 def _as_weight(slot: TypedSlot) -> TypedSlot | None:
-    """A computed int8 operand as a constant around 0: integer weights with float activations."""
+    """The computed int8 operand made a constant with zero point 0: integer weights of float
+    activations.
+    """
     around = _around_zero(slot) if slot.type == "int8" and slot.role == "data" else None
     return None if around is None else replace(around, role="constant")
 
@@ -164,8 +166,8 @@ def _changed(slot: TypedSlot, kind: str) -> TypedSlot:
 
 
 def _outputs(base: TypedCase, slot: TypedSlot, kind: str) -> Iterator[TypedSlot]:
-    """The output in another type: with parameters that cover its values, and with a kernel's fixed
-    ones.
+    """The output in type `kind`: with parameters that cover its values, and with those that a
+    kernel fixes.
     """
     keeps = slot.quant is not None and kind in ("int32", "int64")
     bare = replace(slot, type=kind, quant=None)

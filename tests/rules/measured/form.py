@@ -1,4 +1,6 @@
-"""One operator each, with what is found of it by target and what it computes."""
+"""One operator in one model, with the findings expected for each target and the values that it
+should compute.
+"""
 
 from __future__ import annotations
 
@@ -83,7 +85,7 @@ class Form(Record, frozen=True, kw_only=True):
 
 
 def ramp(kind: str, shape: tuple[int, ...]) -> Array:
-    """Integers over the type's range."""
+    """Integers that are spread over the type's range."""
     limits = np.iinfo(kind)
     values = np.linspace(limits.min, limits.max, int(np.prod(shape))).round()
     mixed = np.random.default_rng(7).permutation(values)

@@ -1,4 +1,4 @@
-"""Fused activations, comparisons, casts, lookups, padding: what options and scales come to."""
+"""Forms about fused activations, comparisons, casts, lookups and padding."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _comparison(operator: str, kind: str, scale: float, *, exact: bool) -> Form:
     limits = np.iinfo(kind)
     near = first.astype(int) + np.random.default_rng(5).integers(-1, 2, first.shape)
     second = np.clip(near, limits.min, limits.max).astype(kind)
-    raw = kind == "int16" and "EQUAL" not in operator  # these compare the integers
+    raw = kind == "int16" and "EQUAL" not in operator  # kernels that compare the integers
     wrong: dict[str, str] = {}
     if scale >= 1:
         wrong = dict.fromkeys(_ALL, f"window/{operator}/shift")

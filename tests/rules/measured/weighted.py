@@ -1,4 +1,6 @@
-"""Weights and biases: zero points, several scales, types of a bias, a bias that is not there, constants."""
+"""Forms about weights and biases: zero points, several scales, types of a bias, an absent bias,
+constants.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,7 @@ def _along(quant: Quant, count: int) -> Array:
 
 
 def _weights(operator: str, kind: str, quant: Quant) -> TensorSpec:
-    """Weights [4, 4] or equivalent: outputs by inputs, or a factor per channel."""
+    """Weights [4, 4] (outputs by inputs), or for other operators one factor per channel."""
     shape = {
         "FULLY_CONNECTED": (4, 4),
         "DEPTHWISE_CONV_2D": (1, 1, 1, 4),
@@ -42,7 +44,7 @@ def _weights(operator: str, kind: str, quant: Quant) -> TensorSpec:
 
 
 def meant(operator: str, x: Array, weights: TensorSpec) -> Array:
-    """The expected sums, without a bias."""
+    """The expected real sums without a bias."""
     assert weights.data is not None
     assert weights.quant is not None
     integers = weights.data.reshape(-1, 4).astype(np.float64) - weights.quant.zero_point[0]
@@ -67,8 +69,9 @@ def weighted(
     lead: tuple[int, ...] = (),
     **found: Any,
 ) -> Form:
-    """`bias`: its type. `bias_quant`: its parameters where they are not one product a scale.
-    `lead`: sizes in front of FULLY_CONNECTED's two dimensions.
+    """An operator with weights and bias. `bias`: the bias's type; `bias_quant`: its parameters,
+    None: input scale times each weight scale; `lead`: leading dimensions of FULLY_CONNECTED's
+    input.
     """
     shape = (*lead, 2, 4) if operator == "FULLY_CONNECTED" else (1, 3, 3, 4)
     source = at(_SCALE, 3 if type_name == "int8" else 0)
@@ -203,7 +206,7 @@ BIAS_SCALES = [
 
 
 def _missing(operator: str, kind: str, *, left_out: bool, **found: Any) -> Form:
-    """A convolution whose bias is left out, or -1."""
+    """A convolution whose bias operand is left out (`left_out`) or -1."""
     form = weighted(
         f"{kind}_bias_{'left_out' if left_out else 'minus_one'}",
         operator,
@@ -288,7 +291,7 @@ MATMULS = [
 
 
 def _dequantized(kind: str, **found: Any) -> Form:
-    """DEQUANTIZE of a constant, whose result is an output of the graph."""
+    """DEQUANTIZE of a constant into a graph output."""
     stored = np.arange(-4, 20).reshape(4, 6).astype(kind)
     quant = None if kind == "float16" else Quant(scale=(0.1,), zero_point=(0,))
     scale = 1.0 if quant is None else 0.1

@@ -1,4 +1,4 @@
-"""Zeros: channels of weights in units of 0, and biases of zeros in whatever unit."""
+"""Forms about zeros: channels of weights with scale 0, and biases of zeros with any scale."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def _channels(operator: str, unit: float, kind: str = "int8", **found: Any) -> F
 
 
 def _negated(kind: str, points: tuple[int, int], scale: float = 0.05, **found: Any) -> Form:
-    """NEG, whose kernel negates integers: right where zero points are opposite."""
-    low = np.iinfo(kind).min + 1  # the least integer has no opposite
+    """NEG, whose kernel negates the integers: right if input and output have opposite zero points."""
+    low = np.iinfo(kind).min + 1  # the smallest integer has no opposite
     fed = np.asarray([low, -77, -3, 0, 3, 5, 77, 127], kind).reshape(1, 8)
     before, after = (
         Quant(scale=(s,), zero_point=(p,)) for s, p in zip((0.05, scale), points, strict=True)
@@ -125,7 +125,7 @@ FOUR_BITS = [_four_bits(0.0), _four_bits(_SUBNORMAL)]
 
 
 def _bias(operator: str, scales: Quant, kind: str = "int8", **found: Any) -> Form:
-    """A bias of zeros at ten thousand times the product of the scales."""
+    """A bias of zeros with 10,000 times the product of scales as its scale."""
     several = "several" if len(scales.scale) > 1 else "one"
     units = tuple(float(np.float32(200.0 * scale)) for scale in scales.scale)
     form = weighted(
@@ -175,7 +175,7 @@ BIASES = [
 
 
 def _added(unit: float, **found: Any) -> Form:
-    """An ADD whose constant operand is zeros in units of `unit`."""
+    """An ADD with a constant of zeros whose scale is `unit`."""
     fed, quant = ramp("int8", (2, 8)), at(0.02, 3)
     held = Quant(scale=(float(np.float32(unit)),), zero_point=(-5,))
     return Form(
@@ -203,7 +203,7 @@ _FUSED = "fusedActivationFunction"
 
 
 def _clamped(operator: str, kind: str, activation: int, unit: float, **found: Any) -> Form:
-    """An output with such small steps that the bound of a fused activation does not fit int32."""
+    """An output with so small a step that the limit of its fused activation is beyond int32."""
     form = weighted(
         f"{kind}_clamp_{activation}_at_{unit:g}",
         operator,

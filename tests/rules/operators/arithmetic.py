@@ -1,4 +1,4 @@
-"""Operators that compute: they requantize, compare, or handle raw integers."""
+"""Operators that compute: they requantize, compare, or work on integers without scale."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _squared_difference(type_name: str) -> Form:
 
 @maker("DIV", types=ALL, plain=("float32", "int32"))
 def _div(type_name: str) -> Form:
-    # A numerator away from zero keeps clear of the 8-bit kernels' known defect.
+    # The 8-bit kernels are wrong for numerators near zero, a known defect.
     return Form(
         inputs=(data(4, 6, span=(1.0, 4.0)), data(4, 6, span=(1.0, 2.0))),
         outputs=(output(4, 6),),
@@ -121,7 +121,7 @@ _ONE: dict[str, tuple[Any, tuple[float, float], tuple[str, ...], Any]] = {
     "QUANTIZE": (lambda x: x, (-4.0, 4.0), ALL, ("QuantizeOptions", {})),
     "NEG": (np.negative, (-4.0, 4.0), ("int8", "int16"), ("NegOptions", {})),
 }
-# The int16 tables are interpolated and off by more than a step where the function is steep.
+# The int16 kernels interpolate a table, with errors above a step where the function is steep.
 _LOOSE = {"SQRT": 8.0, "RSQRT": 64.0, "LOG": 16.0, "EXP": 24.0, "GELU": 24.0}
 
 
@@ -137,7 +137,7 @@ def _one_input(type_name: str, name: str) -> Form:
     )
 
 
-# QUANTIZE gives parameters to what has none.
+# QUANTIZE of a tensor without parameters.
 _PLAIN_ONE: dict[str, tuple[str, ...]] = {
     "ABS": ("float32", "int32"),
     "GELU": ("float32", "float16"),
@@ -214,7 +214,7 @@ _COMPARE = {
     "LESS": ("LessOptions", np.less, ALL),
     "LESS_EQUAL": ("LessEqualOptions", np.less_equal, ALL),
 }
-# The 8-bit kernels compare on a grid of 1/256: what lies closer may come out either way.
+# The 8-bit kernels compare multiples of 1/256: closer values may compare either way.
 _GRID = 1.0 / 128
 
 

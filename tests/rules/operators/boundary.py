@@ -53,7 +53,7 @@ class BoundaryCase(Record, frozen=True, kw_only=True):
 
 
 def boundary_cases() -> list[BoundaryCase]:
-    """Each operator with one pair of parameters throughout."""
+    """A case for each such operator, with equal parameters at all tensors."""
     quant = Quant(scale=(0.03125,), zero_point=(5,))
     return [
         BoundaryCase(name=f"{name}-int8", operator=name, quants=dict.fromkeys(tensors, quant))

@@ -1,8 +1,8 @@
-"""Conformance cases: from a row and a type the smallest model with that operator.
+"""Conformance cases: for a row and a type, the smallest model with that operator.
 
-`satisfied` gives it parameters that fulfil the row's rules; `mutations.violated` breaks one rule
-at one slot at a time. The parameters come from the row, the operands and the real-valued meaning
-from a maker (`operands.py`), and nothing else is written per operator.
+`satisfied` sets parameters that fulfil the row's rules; `mutations.violated` breaks one rule at one
+slot. Parameters come from the row, operands and reference function from the operator's maker
+(`operands.py`); nothing else is written per operator.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ class Case(Record, frozen=True, kw_only=True):
         reach = label_range(label, self.type)
         off = np.abs(dequantize(given, quant) - np.clip(wanted, reach.low, reach.high))
         steps = float(off.max(initial=0.0)) / label.scale
-        # Half a step of rounding on either side is no fault.
+        # A difference of up to half a step is rounding.
         return "" if steps <= self.form.tolerance + slack + 0.51 else f"off by {steps:.2f} steps"
 
 
@@ -173,7 +173,7 @@ def keys_of(pattern: SlotPattern, form: Form) -> list[Key]:
 
 
 def holds_beside(rule: Rule, form: Form, type_name: str) -> bool:
-    """Whether the inputs named in the rule's `beside` have its types."""
+    """Whether the inputs that the rule's `beside` names have the types that it requires."""
     inputs = [operand.type or type_name for operand in form.inputs]
     outputs = [made.type or type_name for made in form.outputs]
     return all(
@@ -183,7 +183,7 @@ def holds_beside(rule: Rule, form: Form, type_name: str) -> bool:
 
 
 def merged(groups: Iterable[list[Key]]) -> list[list[Key]]:
-    """Groups that have a slot in common are one."""
+    """Groups with a common slot merged into one."""
     result: list[list[Key]] = []
     for group in groups:
         apart = [other for other in result if not set(other) & set(group)]

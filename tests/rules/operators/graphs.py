@@ -1,4 +1,4 @@
-"""Parts of models of more than one operator or subgraph."""
+"""Parts of models with several operators or subgraphs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ def body(
     made: Sequence[TensorSpec],
     held: Sequence[TensorSpec] = (),
 ) -> GraphSpec:
-    """A subgraph of one operator that another one calls; `held` are its constants."""
+    """A subgraph of one operator, for calls. `given`, `made`, `held`: its inputs, outputs and
+    constants.
+    """
     return GraphSpec(
         tensors=[*given, *made, *held],
         operators=[operator],
@@ -34,7 +36,7 @@ def body(
 
 
 def of_two(name: str, table: str, type_name: str, *shape: int) -> GraphSpec:
-    """A subgraph of an operator that joins its two inputs, of one shape."""
+    """A subgraph of one operator with two inputs of the same shape."""
     return body(
         OperatorSpec(
             name=name, inputs=["a", "b"], outputs=["c"], options=(table, {}) if table else None

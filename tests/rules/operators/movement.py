@@ -243,7 +243,7 @@ def _scatter_nd(_: str) -> Form:
 @maker("TOPK_V2", plain=PLAIN_NUMBERS)
 def _topk(_: str) -> Form:
     def top(x: Array, _k: Array) -> list[Any]:
-        # Equal values leave the order of the indices open.
+        # The order of the indices of equal values is undefined.
         return [-np.sort(-x, axis=1)[:, :3], np.full((3, 3), np.nan)]
 
     return Form(

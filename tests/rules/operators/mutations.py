@@ -1,4 +1,4 @@
-"""Satisfied cases with one rule broken, at one slot and in one way at a time."""
+"""Satisfied cases with one rule violated, at one slot and in one way at a time."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _Mutant = tuple[Key, str, dict[Key, Quant]]  # (slot, what was done, the slots' 
 
 
 def violated(row: OperatorRow, rule: Rule, type_name: str) -> Iterator[Case]:
-    """Cases that break this rule; none where the rule does not concern this type."""
+    """Cases that violate `rule`; none if the rule does not apply to this type."""
     case = satisfied(row, type_name)
     if not holds_beside(rule, case.form, type_name):
         return
@@ -44,7 +44,7 @@ def _mutants(case: Case, row: OperatorRow, rule: Rule) -> Iterator[_Mutant]:
         case SameRule(slots=slots) if case.type in rule.types:
             for key in _present(case, slots):
                 yield key, "scale", {key: _doubled(case.quants[key])}
-                if case.type != "int16":  # there a zero point is another rule's business
+                if case.type != "int16":  # the zero point there is subject to another rule
                     yield key, "zero_point", {key: _shifted(case, key)}
         case FixedRule(slot=slot) if case.type in rule.types:
             for key in _present(case, (slot,)):
@@ -57,7 +57,7 @@ def _mutants(case: Case, row: OperatorRow, rule: Rule) -> Iterator[_Mutant]:
         case BiasRule(slot=slot) if case.operand_type(rule.factors[0].start) in rule.types:
             for key in _present(case, (slot,)):
                 if rule.compared or rule.unscaled:
-                    continue  # of zeros alone, or without a scale: tests/rules/test_unscaled_biases.py
+                    continue  # biases of zeros or without a scale: tests/rules/test_unscaled_biases.py
                 if rule.counted:
                     yield key, "count", _miscounted(case, rule, key)
                     continue
@@ -66,7 +66,7 @@ def _mutants(case: Case, row: OperatorRow, rule: Rule) -> Iterator[_Mutant]:
         case WeightRule(slot=slot):
             for key in _present(case, (slot,)):
                 yield from _broken_weight(case, rule, key)
-        # Of fused activations: tests/rules/measured/zeros.py.
+        # Windows of fused activations: tests/rules/measured/zeros.py.
         case WindowRule() if case.type in rule.types and not rule.fused:
             for key in _present(case, rule.denominator):
                 yield key, "window", {key: _outside(case, rule, key)}
@@ -85,7 +85,9 @@ def _doubled(quant: Quant) -> Quant:
 
 
 def _shifted(case: Case, key: Key) -> Quant:
-    """The zero point shifted towards the middle of the type, far enough to change results."""
+    """The parameters with a zero point nearer to the middle of the type, so much that results
+    change.
+    """
     quant = case.quants[key]
     step = 1000 if case.slot_type(key) == "int16" else 10
     sign = -1 if quant.zero_point[0] > 0 else 1
@@ -93,13 +95,13 @@ def _shifted(case: Case, key: Key) -> Quant:
 
 
 def _heavy(quant: Quant) -> Quant:
-    """A bias zero point worth half a real unit."""
+    """The bias parameters with a zero point that is worth 0.5 in real values."""
     points = tuple(int(min(round(0.5 / s), 2**30)) for s in quant.scale)
     return replace(quant, zero_point=points)
 
 
 def _miscounted(case: Case, rule: BiasRule, key: Key) -> dict[Key, Quant]:
-    """As many scales with one value as there are channels, or one scale too many."""
+    """The wrong number of scales: equal ones for each channel in place of one, or one too many."""
     weights = keys_of(rule.factors[-1], case.form)[0]
     bias, held = case.quants[key], case.quants[weights]
     count = case.form.inputs[key[1]].shape[0]
@@ -112,7 +114,7 @@ def _miscounted(case: Case, rule: BiasRule, key: Key) -> dict[Key, Quant]:
 def _off_zero(
     case: Case, row: OperatorRow, rule: ZeroPointRule, slots: Sequence[SlotPattern]
 ) -> Iterator[_Mutant]:
-    """A slot's zero point moved, together with those it shares its parameters with."""
+    """Mutants with another zero point at one slot and at the slots that share its parameters."""
     groups = merged(
         _present(case, other.slots)
         for other in row.rules
@@ -150,7 +152,7 @@ def _along(quant: Quant, axis: int, count: int) -> Quant:
 
 
 def _outside(case: Case, rule: WindowRule, key: Key) -> Quant:
-    """A scale for which the rule's ratio is sixteen times its upper limit."""
+    """The parameters with a scale for which the rule's ratio is 16 times its upper limit."""
     tops = [max(case.quants[k].scale) for k in _present(case, rule.numerator)]
     most = max(tops, default=1.0)
     top = {"maximum": most, "square": most**2}.get(rule.form, float(np.prod(tops)))
@@ -159,7 +161,7 @@ def _outside(case: Case, rule: WindowRule, key: Key) -> Quant:
 
 
 def rule_type(case: Case, rule: Rule) -> str:
-    """The type that a target grades this rule by, in this case."""
+    """The type by which a target grades this rule in this case."""
     match rule:
         case WeightRule(slot=slot):
             return case.operand_type(slot.start)

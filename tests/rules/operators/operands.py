@@ -1,7 +1,8 @@
-"""What a conformance case needs to know of an operator: its operands and its real-valued meaning.
+"""What a conformance case needs about an operator: its operands and its reference function on real
+values.
 
-A maker takes the activation type and returns a `Form`. Everything else (labels, integers, the
-file, what counts as broken) comes from the operator's row.
+A maker takes the activation type and returns a `Form`. Parameters, integers, the file and what
+violates a rule follow from the operator's row.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ PLAIN_ANY = (*PLAIN_MOVED, "float64", "uint16", "uint32", "uint64")
 
 
 def no_answer(*_: Array) -> list[Array]:
-    """The reference of a form that is only run."""
+    """The reference of a form that is only run, without comparing values."""
     return []
 
 
@@ -46,9 +47,9 @@ class Operand(Record, frozen=True, kw_only=True):
     shape: tuple[int, ...] = ()
     span: tuple[float, float] = (-4.0, 4.0)
     axis: int | None = None
-    type: str = ""  # of the tensor; empty: the activation type
-    values: Array | None = None  # of a plain operand
-    whole: bool = False  # numbers without a fraction, some of which two operands have in common
+    type: str = ""  # the tensor's type; empty: the activation type
+    values: Array | None = None  # values of a plain operand
+    whole: bool = False  # whole numbers, some of them equal in two operands
 
 
 class Output(Record, frozen=True, kw_only=True):
@@ -74,7 +75,7 @@ class Form(Record, frozen=True, kw_only=True):
     reference: Reference = no_answer
     options: tuple[str, Mapping[str, Any]] | None = None
     tolerance: float = 0.0
-    version: int = 1  # the least that kernels are registered for
+    version: int = 1  # smallest version with a registered kernel
     operators: tuple[OperatorSpec, ...] = ()
     inner: tuple[TensorSpec, ...] = ()
     subgraphs: tuple[GraphSpec, ...] = ()

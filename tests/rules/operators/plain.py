@@ -1,4 +1,4 @@
-"""Operators without a quantized kernel: element by element, reductions, casts, segments, shapes."""
+"""Operators without a quantized kernel: elementwise, reductions, casts, segments, shapes."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def _reduce(_: str, name: str) -> Form:
     )
 
 
-# The schema's numbers of the types that CAST reads and writes here.
+# The schema's codes of the types that CAST reads and writes here.
 _NUMBER = {"float32": 0, "int32": 2, "uint8": 3, "int64": 4, "bool": 6, "int16": 7, "int8": 9}
 _NUMBER |= {"uint32": 15, "uint16": 16}
 

@@ -1,6 +1,6 @@
-"""Cases without quantization: an operator's form with activations of a plain type.
+"""Cases without quantization: an operator's form with activations of a type without parameters.
 
-Weights, biases and states are of the activation's type when that is a floating-point one.
+Weights, biases and states have the activation's type if that is a floating-point type.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from tests.rules.operators.operands import MAKERS, Array, Form, Operand
 from tests.support.models import GraphSpec, OperatorSpec, TensorSpec, model_bytes
 from tflite_align.record import Record
 
-# Relative and absolute difference of a floating-point output that is no fault.
+# Allowed relative and absolute difference of floating-point outputs.
 CLOSE = {"float16": 5e-3, "bfloat16": 5e-2}
 CLOSE_OTHERS = 2e-5
 
@@ -110,7 +110,7 @@ def _fault(given: Array, wanted: Array) -> str:
 
 
 def plain_case(name: str, type_name: str) -> PlainCase:
-    """The operator's form with activations of that type, and values drawn for it."""
+    """The operator's form with activations of that type, and random values."""
     form = MAKERS[name].make(type_name)
     random = np.random.default_rng(zlib.crc32(f"{name} {type_name}".encode()))
     case = PlainCase(
@@ -126,7 +126,7 @@ def plain_case(name: str, type_name: str) -> PlainCase:
 
 
 def drawn(random: np.random.Generator, operand: Operand, type_name: str) -> Array:
-    """Values within the operand's span; whole numbers for integers, either for bool."""
+    """Random values in the operand's span; whole numbers for integers, both values for bool."""
     low, high = operand.span
     if type_name == "bool":
         return np.asarray(random.integers(0, 2, operand.shape), dtype=bool)

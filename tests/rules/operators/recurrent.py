@@ -1,6 +1,6 @@
-"""Recurrent operators without a quantized kernel that a case can label: floating point only.
+"""Recurrent operators in floating point. A quantized case cannot be made from their row alone.
 
-Every state starts at zero; the shapes are [batch, time, features], 2 x 3 x 4, with 3 units.
+Every state starts at zero. Shapes are [batch, time, features] = 2 x 3 x 4, with 3 units.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ _LSTM = (
     *(_part(UNITS) for _ in range(4)),
     *_absent(2),
 )
-_PRESENT = 12  # of them
+_PRESENT = 12  # number of these operands
 
 
 def _sigmoid(x: Array) -> Array:

@@ -1,4 +1,6 @@
-"""Operators of variables and tables: they pass a handle on, so their models hold all of them."""
+"""Operators of variables and hash tables. They pass a handle on, so that each model needs all of
+them.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,7 @@ def _variable(_: str, _name: str) -> Form:
     )
 
 
-_INT64, _STRING = 4, 5  # TensorType of the schema
+_INT64, _STRING = 4, 5  # TensorType codes of the schema
 _WORDS = np.array([b"one", b"two", b"three"], dtype=object)
 
 
@@ -56,7 +58,7 @@ _WORDS = np.array([b"one", b"two", b"three"], dtype=object)
     plain=("int64",),
 )
 def _hashtable(_: str, _name: str) -> Form:
-    """A table of three words, its size and the word of a number."""
+    """A hash table of three words: its size, and the word for a number."""
 
     def find(wanted: Array) -> list[Array]:
         found = [_WORDS[key] if 0 <= key < 3 else b"none" for key in wanted]

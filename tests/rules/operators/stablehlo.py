@@ -60,7 +60,7 @@ def _pad(type_name: str) -> Form:
 
 @maker("STABLEHLO_GATHER", types=(), plain=("bool", *NUMBERS))
 def _gather(_: str) -> Form:
-    """Rows by their number."""
+    """Rows selected by index."""
     options = {
         "offsetDims": [1],
         "collapsedSliceDims": [0],
@@ -78,7 +78,7 @@ def _gather(_: str) -> Form:
 
 @maker("STABLEHLO_SCATTER", types=(), plain=NUMBERS)
 def _scatter(type_name: str) -> Form:
-    """Rows added to those of their number."""
+    """Values added to the rows with the given indices."""
 
     def scatter(x: Array, places: Array, rows: Array) -> Array:
         result = x.copy()
@@ -156,7 +156,7 @@ def _composite(type_name: str) -> Form:
 
 @maker("STABLEHLO_CASE", types=(), plain=("float32", "int32"))
 def _case(type_name: str) -> Form:
-    """The second of two branches."""
+    """CASE that selects the second of two branches."""
     return Form(
         inputs=(plain([1]), data(4, 6), data(4, 6)),
         outputs=(output(4, 6),),

@@ -28,7 +28,7 @@ def _if(type_name: str) -> Form:
 
 @maker("WHILE", types=(), plain=NUMBERS)
 def _while(type_name: str) -> Form:
-    """Adds 3 until 10 is reached."""
+    """A WHILE that adds 3 until 10 is reached."""
     shape = tensor("a", type_name, 1)
     condition = body(
         OperatorSpec(name="LESS", inputs=["a", "end"], outputs=["c"], options=("LessOptions", {})),
@@ -58,7 +58,7 @@ def _while(type_name: str) -> Form:
 
 @maker("CALL_ONCE", types=(), plain=("float32", "int32", "bool", "int8"))
 def _call_once(type_name: str) -> Form:
-    """Its subgraph assigns the variable that the main subgraph reads."""
+    """A CALL_ONCE whose subgraph assigns the variable that the main subgraph reads."""
     values = np.array([1, 0, 1], dtype=type_name)
     once = OperatorSpec(
         name="CALL_ONCE",

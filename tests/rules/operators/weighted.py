@@ -1,4 +1,4 @@
-"""Operators with weights and bias, pooling, resizing, and those that write fixed parameters."""
+"""Operators with weights and bias, pooling, resizing, and operators with fixed output parameters."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def _transpose_conv(type_name: str) -> Form:
 
 @maker("FULLY_CONNECTED")
 def _fully_connected(type_name: str) -> Form:
-    # One scale a tensor, as the specification has it; the convolutions have one a channel.
+    # One scale per tensor, as in the specification; convolutions have one per channel.
     return Form(
         inputs=(
             data(3, 8),

@@ -1,4 +1,4 @@
-"""Operators without a quantized kernel that work on neighbourhoods, strings or sparse constants."""
+"""Operators without a quantized kernel that work on windows, strings or sparse constants."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def _conv_3d_transpose(_: str) -> Form:
     )
 
 
-# A type's own size is all that matters to what only moves values.
+# Operators that only move values: any type will do.
 ANY = ("float32", "float64", "bool", "int8", "uint8", "int16", "int32", "int64")
 
 

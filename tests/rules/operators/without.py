@@ -1,4 +1,4 @@
-"""Builtin operators of the schema that have no maker, and why."""
+"""Builtin operators of the schema without a maker, each with the reason."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Operators with weights in the forms that converters write: float and integer activations beside
-weights of one scale or of one a channel, with a zero point, in groups, dilated, without a bias.
+"""Operators with weights in the forms that converters write: float and integer activations; weights
+with one scale or one per channel, with a zero point, in groups, dilated, without a bias.
 
-`weight_forms` varies each well-formed base in one or two respects. What is right is the operator's
-meaning in real values.
+`weight_forms` varies each well-formed base in one or two respects. Right is the operator's function
+of real values.
 """
 
 from __future__ import annotations
@@ -25,9 +25,13 @@ _NAMED = (
     *("zero", "bias", "groups", "dilation", "stride", "multiplier", "batch", "rank", "keep"),
     *("turned", "computed", "asymmetric", "wide", "activate", "lowest"),
 )
-_POINT = {"int4": 2, "int8": 30, "uint8": 30}  # a zero point that shows where it is not read
-_HYBRID = 0.04  # of the largest output: kernels that quantize float activations on the way
-_SHARE = 0.02  # of an output's range
+_POINT = {
+    "int4": 2,
+    "int8": 30,
+    "uint8": 30,
+}  # a zero point large enough to change results if it is ignored
+_HYBRID = 0.04  # share of the largest output; some kernels quantize float activations
+_SHARE = 0.02  # share of the output's range
 WEIGHTED = (
     "CONV_2D",
     "DEPTHWISE_CONV_2D",
