@@ -1,8 +1,8 @@
-"""One-operator models in which every accumulator is known, for comparing kernels with arithmetic
-rows.
+"""One-operator models in which every accumulator is known, to compare kernels with arithmetic rows.
 
-A `KernelCase` is a model, its inputs, and the arguments of a row's function that give its output.
-The bias sets the accumulators: all weights equal their zero point, so that products are 0.
+A `KernelCase` is a model, its inputs, and the arguments with which a row's function gives its
+output. All weights equal their zero point, so that products are 0 and the biases are the
+accumulators.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tflite_align.rules.operand_types import OperandTypes
 Predict = Callable[..., Any]
 
 VALID = 1  # padding codes of the schema
-_CLOSE = (-2, -1, 0, 1, 2, 3)  # accumulators tried on each side of a step of the output
+_CLOSE = (-2, -1, 0, 1, 2, 3)  # number of accumulators on each side of every change of the output
 
 
 class KernelCase(Record, frozen=True, kw_only=True):
@@ -108,10 +108,9 @@ def signature(inputs: list[TensorSpec], output: TensorSpec) -> OperandTypes:
 def telling_accumulators(
     real: float, output: Affine, limit: int, rng: np.random.Generator, dense: int
 ) -> Array:
-    """Accumulators at which rounding can show.
-
-    Those near every step of the output for this multiplier and near whole numbers, a dense range
-    about 0, and random ones; at most `limit` in magnitude. `real`: the multiplier.
+    """Accumulators for which implementations of rounding may differ: those near each change of the
+    output and near whole numbers, `dense` consecutive ones around 0, and random ones; at most
+    `limit` in magnitude. `real`: the multiplier (accumulator step over output step).
     """
     steps = np.arange(output.low - output.zero_point - 3, output.high - output.zero_point + 4)
     if len(steps) > 1000:
@@ -133,9 +132,9 @@ def telling_accumulators(
 def _torn_last(
     accumulators: Array, scales: list[float], output: Affine, rng: np.random.Generator
 ) -> Array:
-    """The accumulators ordered so that the last ones show whether vector instructions leave the
-    last channels to other code: there the functions' integers differ. `scales`: of the weights, by
-    channel.
+    """The accumulators in an order in which the last ones give different integers in different
+    implementations, since vector instructions leave the last channels to other code. `scales`:
+    weight scale of each channel.
     """
     accumulators = rng.permutation(accumulators)[int(rng.integers(16)) :]
     answers = []
@@ -193,7 +192,7 @@ def accumulator_case(
     product = (to_float32(scales[0] * scales[1]),) * many
     b = tensor("b", bias_type, (count,), product, 0, accumulators)
     y = tensor("y", type_name, (*x.shape[:-1], count), output.scale, zero)
-    kind = 2 if variant == "int32" else 0  # quantized_bias_type: INT32, or nothing said
+    kind = 2 if variant == "int32" else 0  # quantized_bias_type: INT32, or absent
     inputs = [x, w, b]
     if operator == "TRANSPOSE_CONV":
         inputs = [tensor("s", "int32", (4,), data=[1, 1, 1, count]), w, x, b]

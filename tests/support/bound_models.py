@@ -62,6 +62,6 @@ def missing(found: Bound, rule: str = "params/missing") -> list[WellFormed]:
 
 
 def strict(type_name: str, rules: str = "*") -> Target:
-    """A target that has all rules, or these rules, as errors, for one type only."""
+    """A target for one type only, in which all rules, or those that `rules` matches, are errors."""
     document = STRICT.replace("TYPE", type_name).replace("RULES", rules)
     return parse_target(document, "strict.toml")

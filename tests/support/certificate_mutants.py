@@ -1,7 +1,8 @@
-"""Small aligned graphs with certificates, and mutations of original, written file or certificate.
+"""Small aligned graphs with certificates, and mutations of the original, the written file or the
+certificate.
 
-A mutant is (original, written). An oracle decides whether changed numbers break the certified
-bound; a change of anything that must be equal breaks the statement in any case.
+A mutant is (original, written). For changed numbers an oracle decides whether the certified bound
+is exceeded; a change of anything that must be equal always makes the certificate wrong.
 """
 
 from __future__ import annotations
@@ -94,7 +95,7 @@ def _reshaped() -> bytes:
 
 
 def _joined() -> bytes:
-    """A CONCATENATION whose operands have different parameters, one of them with another reader."""
+    """A CONCATENATION whose operands have different parameters; one of them has another reader."""
     graph = Graph(seed=2)
     graph.activation("x", 0.05, 0, (1, 1))
     _full(graph, "x", "a", (0.11, 0), fused=1)
@@ -123,7 +124,7 @@ def _added() -> bytes:
 
 
 def _chosen() -> bytes:
-    """NEG of what is never negative, and the index of the largest."""
+    """NEG of a tensor without negative values, and ARG_MAX."""
     graph = Graph(seed=4)
     graph.activation("x", 0.05, 2, (1, 1))
     _full(graph, "x", "a", (0.06, 0), fused=1)
@@ -282,7 +283,9 @@ STRUCTURE: tuple[Mutate, ...] = (
 def mutants(
     base: Base, rng: np.random.Generator, kinds: tuple[Mutate, ...]
 ) -> Iterator[tuple[str, Model, Model]]:
-    """Endless mutants as (description, original, written); seven of eight change the written file."""
+    """An endless sequence of (description, original, written); in seven of eight the written file
+    is changed, in the others the original.
+    """
     while True:
         mutate = kinds[int(rng.integers(len(kinds)))]
         original, written = unpacked(base.original), unpacked(base.written)

@@ -25,7 +25,9 @@ def _one(
     *,
     other: _Shape | None = None,
 ) -> bytes:
-    """An operator on one or two activations and int32 constants."""
+    """A model of `operator` on one or two activations and int32 constants. `given`, `made`: shapes
+    of input and output; `other`: shape of the second input.
+    """
     graph = Graph()
     names = [graph.activation("x", 0.05, shape=given)]
     if other is not None:
@@ -175,7 +177,7 @@ _MORE: Mapping[str, tuple[bytes, str]] = {
     ),
 }
 
-# Name -> the model, and part of the expected message.
+# Name -> (the model, a part of the expected message).
 CLASHING: Mapping[str, tuple[bytes, str]] = {
     "ADD": (
         _one("ADD", (1, 4, 4, 3), (1, 4, 4, 3), other=(1, 4, 5, 3)),

@@ -9,7 +9,7 @@ from tflite_align.format import flatbuffer_bulk as columns
 from tflite_align.format.model import Model
 from tflite_align.format.reader import read
 
-# Number of tables from which bulk reading is used: never, and always.
+# Number of tables from which bulk reading is used: one that no file has, and 1.
 NEVER, ALWAYS = 10**9, 1
 THRESHOLDS = pytest.mark.parametrize("quick", [ALWAYS, 48], ids=["always", "as shipped"])
 

@@ -84,7 +84,7 @@ def _random(tensor: Any, rng: np.random.Generator) -> Array:
 
 
 def random_like(value: Array, rng: np.random.Generator) -> Array:
-    """Random numbers of an array's shape and type: of integers, any."""
+    """Random numbers of an array's shape and type; integers over all of the type's range."""
     if value.dtype.kind not in "iu":
         return rng.normal(size=value.shape).astype(value.dtype)
     limits: Any = np.iinfo(value.dtype)

@@ -1,7 +1,7 @@
-"""Random damage to model files; equal seeds give equal bytes.
+"""Random damage to model files; the same seed gives the same bytes.
 
 Damage is directed at FlatBuffers structure: references, vector lengths, vtables. Half of it
-overwrites aligned 4-byte words with values that such words are sensitive to.
+overwrites aligned 4-byte words with values that matter as references, lengths or numbers.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def damaged(data: bytes, seed: int) -> bytes:
 
 
 def _place(hurt: bytearray, chance: random.Random, size: int) -> int:
-    """A random position for `size` bytes: anywhere, near the start, or near the end."""
+    """A random position for `size` bytes: anywhere, near the file's start, or near its end."""
     last = max(len(hurt) - size, 0)
     low, high = chance.choice(((0, last), (0, min(last, _NEAR)), (max(last - _NEAR, 0), last)))
     return chance.randint(low, high)
@@ -49,7 +49,7 @@ def _word(hurt: bytearray, chance: random.Random) -> None:
 
 
 def _nudge(hurt: bytearray, chance: random.Random) -> None:
-    """Change a reference slightly, or let it point to another table."""
+    """Add a small number to a reference, or let it point to another table."""
     at = _place(hurt, chance, 4) & ~3
     if at + 4 <= len(hurt):
         (old,) = struct.unpack_from("<I", hurt, at)
@@ -67,7 +67,7 @@ def _swap(hurt: bytearray, chance: random.Random) -> None:
 
 
 def _float(hurt: bytearray, chance: random.Random) -> None:
-    """Overwrite a plausible scale nearby, if there is one."""
+    """Overwrite a word nearby that looks like a scale, if there is one."""
     start = _place(hurt, chance, 4) & ~3
     for at in range(start, min(start + 2048, len(hurt) - 3), 4):
         (value,) = struct.unpack_from("<f", hurt, at)

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-WAIT = 60  # seconds; the operations take a few
+WAIT = 60  # seconds, the limit for operations that take a few
 
 
 class Cluster:
@@ -75,7 +75,7 @@ sys.meta_path.insert(0, Hide())
 def environment_of(folder: Path, *, project: bool = True) -> dict[str, str]:
     """Environment variables of a worker: the path of the project, and Dask settings.
 
-    One killed worker is enough for Dask to give up on a task.
+    Dask gives a task up after one killed worker.
     """
     paths = [str(folder / "site"), *([str(CHECKOUT)] if project else [])]
     (folder / "site").mkdir(exist_ok=True)

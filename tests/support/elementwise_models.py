@@ -83,9 +83,7 @@ def near_ties(steps: Array) -> Array:
 
 
 def all_integers(type_name: str, rng: np.random.Generator) -> Array:
-    """All integers of 8 and 16 bits; a selection of int32. `type_name`: integer type; `name`: of
-    the model.
-    """
+    """All integers of an 8-bit or 16-bit type; a selection of int32."""
     low, high = INTEGER_LIMITS[type_name]
     if type_name == "int32":
         return np.concatenate([rng.integers(low // 256, high // 256, 3000), np.arange(-3000, 3000)])
@@ -115,7 +113,7 @@ _PAIR_OPTIONS: dict[str, str] = {
     "SQUARED_DIFFERENCE": "SquaredDifferenceOptions",
     "SUB": "SubOptions",
 }
-_SAME = {"MAXIMUM", "MINIMUM"}  # all parameters are equal
+_SAME = {"MAXIMUM", "MINIMUM"}  # all operands have equal parameters
 
 
 def pair_case(operator: str, type_name: str, rng: np.random.Generator, name: str) -> KernelCase:

@@ -19,7 +19,7 @@ from tflite_align.verify.vela import ACCELERATORS
 
 __all__ = ["ask_batch", "real_outputs"]
 
-_INTEGERS = 10  # integers for inputs without real values: words, indices
+_INTEGERS = 10  # upper limit of integers for inputs without scale: words, indices
 
 
 class File(Record, frozen=True, kw_only=True):

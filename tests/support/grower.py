@@ -15,7 +15,7 @@ from .numpy_operators import FUNCTIONS
 __all__ = ["SAMPLES", "DeadError", "Grower", "Options", "float32"]
 
 SAMPLES = 8
-_LARGEST = 1e5  # largest real value that is computed with
+_LARGEST = 1e5  # largest real value of an activation
 _FIXED = {
     "int8": {"LOGISTIC": (1 / 256, -128), "SOFTMAX": (1 / 256, -128), "TANH": (1 / 128, 0)},
     "uint8": {"LOGISTIC": (1 / 256, 0), "SOFTMAX": (1 / 256, 0), "TANH": (1 / 128, 128)},
@@ -55,7 +55,7 @@ _ONE_OPERAND = frozenset(
 
 
 class DeadError(Exception):
-    """An operator whose output is constant."""
+    """An operator's output is constant for all samples; the operator is not added."""
 
 
 class Grower:
@@ -157,8 +157,8 @@ class Grower:
     def hand_on(
         self, name: str, inputs: list[str], values: list[Any], options: Options, *first: list[str]
     ) -> None:
-        """Append an operator that calls subgraphs, with the given real output values. `inputs`:
-        tensor names.
+        """Append an operator that calls subgraphs; `values`: real values of its last output;
+        `first`: names of the outputs in front of it.
         """
         made = self.activation(values)
         self.read.update(inputs)
@@ -200,8 +200,8 @@ class Grower:
         return self.constant(np.rint(real / each), kind, quant)
 
     def known(self, rank: int | None = None, largest: int = 4096) -> str | None:
-        """An activation to read: one of the latest four, preferably one without readers. `rank`:
-        number of dimensions; `largest`: most elements.
+        """An existing activation as an operand: one of the latest four, preferably one that nothing
+        reads yet. `rank`: number of dimensions; `largest`: most elements. None if there is none.
         """
         found = [
             name
@@ -216,7 +216,7 @@ class Grower:
         return str(self.rng.choice(unread[-3:] if unread and self.chance(0.6) else found[-6:]))
 
     def alike(self, name: str) -> str:
-        """An activation of the same shape; the same one if there is no other."""
+        """A random activation of the same shape; the given one if there is no other."""
         shape = self.values[name][0].shape
         found = [other for other, values in self.values.items() if values[0].shape == shape]
         return str(self.rng.choice(found[-6:]))

@@ -103,7 +103,9 @@ def loop(g: Grower) -> None:
 
 
 def _read(g: Grower, values: list[Any]) -> tuple[str, str]:
-    """The handle of a new variable that is initially zero, and the tensor it is read into."""
+    """(handle, tensor) of a new variable, which is zero at first, and of the tensor into which it
+    is read.
+    """
     handle = f"variable{len(g.variables)}"
     g.tensors[handle] = TensorSpec(name=handle, type="resource")
     options: Options = ("VarHandleOptions", {"sharedName": handle})
@@ -132,7 +134,7 @@ def _assign(g: Grower, handle: str, source: str) -> None:
 
 
 def delayed(g: Grower) -> None:
-    """Join a value with its value in the previous invocation."""
+    """Add a value and its value in the previous invocation, kept in a variable."""
     source = g.known(rank=4, largest=1024)
     if source is None or g.type == "uint8":
         return
@@ -143,7 +145,7 @@ def delayed(g: Grower) -> None:
 
 
 def remembered(g: Grower) -> None:
-    """A decaying sum over invocations."""
+    """Add a sum over invocations that decays."""
     source = g.known(rank=4)
     if source is None or g.type == "uint8":
         return

@@ -1,9 +1,7 @@
-"""Random quantized graphs as converters write them: each tensor has the range of its observed
-values.
+"""Random quantized graphs like a converter's: each tensor has the range of its observed values.
 
-A graph grows operator by operator on real values. Tensors that kernels require to have equal
-parameters therefore seldom do; fixed outputs and biases are sometimes wrong. The package is not
-used.
+A graph grows operator by operator, on real values. Tensors that should have equal parameters for a
+kernel therefore seldom do; fixed outputs and biases are sometimes wrong. The package is not used.
 """
 
 from __future__ import annotations

@@ -17,11 +17,11 @@ from .numpy_operators import COPIES, FUNCTIONS, operator_name
 __all__ = ["KINDS", "Loss", "feeds", "losses", "steps_off"]
 
 _KERNELS = litert.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-_NEGLIGIBLE = 10**-7.5  # noise relative to the signal's power
-_FEW, _MANY = 16, 160  # samples
+_NEGLIGIBLE = 10**-7.5  # noise power over signal power that is ignored
+_FEW, _MANY = 16, 160  # number of samples
 _SUSPECT_DB = 0.5
-_KERNELS_DB = 2.0  # dB that integer kernels may lose, less _SUSPECT_DB
-_CHANCE = 0.001  # quantile of the resampled results: one of a thousand is below
+_KERNELS_DB = 2.0  # dB that integer kernels may lose, minus _SUSPECT_DB
+_CHANCE = 0.001  # quantile of the resampled results: one in a thousand is below
 _RESAMPLES = 2000
 Draw = Callable[[np.random.Generator, float, float, list[int]], Any]
 
@@ -30,7 +30,7 @@ def _sparse(rng: np.random.Generator, low: float, high: float, shape: list[int])
     return np.where(rng.random(shape) < 0.1, rng.uniform(low, high, shape), 0.0)
 
 
-# How values of a graph input are drawn within its declared range.
+# Kind of samples -> how values of a graph input are drawn from its declared range.
 KINDS: Mapping[str, Draw] = {
     "whole range": lambda rng, low, high, shape: rng.uniform(low, high, shape),
     "its middle": lambda rng, low, high, shape: rng.uniform(low / 2, high / 2, shape),
@@ -118,17 +118,17 @@ def _steps(graph: Any, tensors: Any) -> list[float]:
 
 
 def _allowed(name: str, graph: Any, operator: Any, output: int) -> float:
-    """The largest allowed error in LSB: half for rounding, plus what the kernel adds. `output`:
-    index of the tensor.
+    """The largest allowed error in LSB: half for rounding, plus the kernel's own error. `output`:
+    tensor index.
     """
     tensor = graph.tensors[output]
     if name in COPIES:
         return 0.5 if getattr(operator.builtinOptions, "fusedActivationFunction", 0) else 1e-3
     if (name, type_name(tensor)) == ("SOFTMAX", "int16"):
-        # Exponentials below the table's end use its last entry.
+        # The kernel uses its table's last entry for all smaller exponentials.
         return 4.0 + 2.0 * int(tensor.shape[-1])
     if name == "SQUARED_DIFFERENCE":
-        # The difference is rounded to a fraction of the input's step before it is squared.
+        # The kernel rounds the difference to a fraction of the input's step before squaring it.
         given = max(_steps(graph, operator.inputs))
         (made,) = _steps(graph, [output])
         return 1.5 + given**2 / made / 500

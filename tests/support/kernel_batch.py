@@ -15,8 +15,8 @@ from tests.rules.operators.operands import Array
 from tflite_align.record import Record
 
 RUNNER = Path(__file__).with_name("kernel_runner.py")
-# Kernels that do not write their output, or read uninitialized memory, must not see another
-# model's values: glibc fills new memory with this byte, which is no parameter in use.
+# A kernel that reads uninitialized memory must not find another model's values there:
+# glibc fills new memory with this byte, which is not used as a parameter.
 FILL = 0xA5
 
 

@@ -1,10 +1,10 @@
 """Runs a folder of models: `python kernel_runner.py litert|litert-ref|xnnpack|tflm FOLDER`.
 
-For each NAME.tflite with NAME.npz (inputs i0, i1, ...) writes NAME.out.npz (outputs o0, o1, ...)
-or NAME.error with the runtime's words. The models run in a child that is forked after the runtime
-was imported, within limits of memory and time. Before a model is touched its name goes to
-`current`: where a model ends the child, "ABORTED" and the status become its error, and another
-child goes on behind it.
+For each NAME.tflite with NAME.npz (inputs i0, i1, ...) it writes NAME.out.npz (outputs o0, o1, ...)
+or NAME.error with the runtime's message. The models run in a child process that is forked after the
+runtime was imported, with limits of memory and time. The name of each model is written to `current`
+before it is run. If a model crashes the child, its error is "ABORTED" and the exit status, and
+another child continues with the next model.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ _RESOLVERS = {
 
 _MEMORY = 6 << 30  # bytes of address space
 _ARENA = 4 << 20  # bytes; the size guessed by the binding may be too small
-_SECONDS = 5  # processor seconds for one model, as the machine may be busy
+_SECONDS = 5  # processor seconds for one model, independent of the machine's load
 _WAITING = 120  # seconds of wall time for one model
 _MODULES = {"tflm": "tflite_micro.python.tflite_micro.runtime"}
 

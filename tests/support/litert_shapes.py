@@ -15,11 +15,11 @@ from tflite_align.format.reader import read
 __all__ = ["asked", "unlike"]
 
 RUNNER = Path(__file__).with_name("shape_runner.py")
-_MOST_ENDED = 20  # how often a model may crash the process
+_MOST_ENDED = 20  # number of crashes after which a model is given up
 
 
 def asked(paths: Iterable[Path], folder: Path) -> Mapping[str, Mapping[str, Any]]:
-    """The runner's result for each file, by path."""
+    """Path -> what shape_runner.py wrote for the file."""
     names = [str(path) for path in paths]
     result = folder / "shapes.json"
     for _ in range(_MOST_ENDED):
@@ -39,8 +39,8 @@ def asked(paths: Iterable[Path], folder: Path) -> Mapping[str, Mapping[str, Any]
 
 
 def unlike(data: bytes, answer: Mapping[str, Any]) -> list[str]:
-    """Tensors of the first subgraph whose inferred shape differs from LiteRT's. `answer`: `shapes`
-    by tensor index as text.
+    """A text for each tensor of the first subgraph whose inferred shape differs from LiteRT's.
+    `answer`: the runner's result; its `shapes` are by tensor index, as text.
     """
     model = read(data)
     wrong = []

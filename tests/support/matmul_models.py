@@ -1,4 +1,6 @@
-"""BATCH_MATMUL models in which every accumulator is known, although there is no bias to set it."""
+"""BATCH_MATMUL models with known accumulators. The operator has no bias, so that its operands
+determine them.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ from tests.support.arithmetic_models import (
 from tflite_align.numerics import INTEGER_LIMITS, to_float32
 
 MOST = 8000  # number of accumulators
-# The first operand minus its zero point; columns of the second select sums of multiples of these.
+# The first operand minus its zero point. A column of the second one makes an accumulator of these.
 _STEPS = {"int8": [255] * 40 + [16] * 10 + [1] * 16, "int16": [20000] * 20 + [300] * 20 + [1] * 40}
 
 

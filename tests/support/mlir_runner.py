@@ -1,8 +1,8 @@
 """Loads a folder of models into the MLIR dialect in this process: `python mlir_runner.py FOLDER`.
 
-For each NAME.tflite writes NAME.said: what the tool's command line prints, and its exit status on
-the last line. Before a model is touched its name goes to `current`, so that it is known which one
-ended the process; what was printed by then is in `printed`.
+For each NAME.tflite it writes NAME.said: the output of the tool's command line, and its exit status
+on the last line. The name of each model is written to `current` before it is loaded, so that a
+crash can be attributed; the output up to the crash is in `printed`.
 """
 
 from __future__ import annotations

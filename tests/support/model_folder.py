@@ -16,8 +16,8 @@ MODELS = ["a.tflite", "deep/er/c.tflite", "good.tflite"]
 
 
 def fill(sample: bytes, sample_origin: bytes) -> None:
-    """Create `zoo` with three models, one of them without findings, and a file of another kind.
-    `sample`, `sample_origin`: files.
+    """Create the folder `zoo` with three models, one of them without findings, and a file that is
+    no model. `sample`, `sample_origin`: bytes with and without findings.
     """
     put("zoo/a.tflite", sample)
     put("zoo/deep/er/c.tflite", concat_example())

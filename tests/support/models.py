@@ -153,7 +153,7 @@ def _operator(model: Any, spec: OperatorSpec, index: Mapping[str, int]) -> Any:
         table, values = spec.options
         options = getattr(fb, table + "T")()
         for name, value in values.items():
-            # A misspelled field name would have no effect.
+            # Without this check a misspelled field name would have no effect.
             assert hasattr(options, name), f"{table} has no {name}"
             setattr(options, name, value)
         if hasattr(fb.BuiltinOptions, table):
@@ -291,8 +291,8 @@ def concat_example(first: float = 0.1, second: float = 0.04, out: float = 0.1) -
 def wide_member(second: float = 0.04, out: float = 0.04) -> bytes:
     """A CONCATENATION of two convolutions.
 
-    The first declares +-12.8, has another reader that distinguishes that range, and rarely leaves
-    +-4 on `quiet_inputs`. `second`, `out`: scales.
+    The first one has range +-12.8, which another reader needs, but with `quiet_inputs` its values
+    rarely exceed +-4. `second`, `out`: scales of the second convolution and of the output.
     """
     graph = Graph(seed=3)
     graph.activation("x", 0.05)
@@ -320,7 +320,9 @@ def two_inputs() -> bytes:
 
 
 def kept_join() -> bytes:
-    """As wide_member, but the joined tensor, +-5.1, is a kept graph output."""
+    """Like wide_member, but the CONCATENATION's output, with range +-5.1, is a graph output that
+    keeps its parameters.
+    """
     graph = Graph(seed=3)
     graph.activation("x", 0.05)
     graph.conv("x", "c1", 0.4)

@@ -1,4 +1,4 @@
-"""Signals with noise of known power, as powers of 64 samples."""
+"""Signals with noise of known power, as signal and noise powers of each sample."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ UNITS = tuple((n, n + 1) for n in range(64))
 
 
 def noisy(level: float, seed: int, samples: int = 64) -> Powers:
-    """Samples of 100 values whose noise is `level` times their signal, in amplitude."""
+    """Powers of samples with 100 values each, whose noise has `level` times the signal's
+    amplitude.
+    """
     generator = np.random.default_rng(seed)
     signal = generator.normal(size=(samples, 100))
     noise = level * generator.normal(size=(samples, 100))

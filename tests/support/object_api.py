@@ -161,9 +161,11 @@ def entry(name: str, index: int) -> Any:
 
 
 def chain() -> Any:
-    """X -RESHAPE-> h; h + constant -ADD-> y; y -RESHAPE-> z; a signature names x and z.
+    """The object model x -RESHAPE-> h; h + constant -ADD-> y; y -RESHAPE-> z, with a signature that
+    names x and z.
 
-    Tensors: 0 x, 1 h, 2 constant (buffer 1: 4 bytes), 3 y, 4 z. ADD has options, all default.
+    Tensors: 0 x, 1 h, 2 constant (buffer 1: 4 bytes), 3 y, 4 z. ADD has an options table in which
+    all fields are default.
     """
     model = schema.ModelT()
     model.version = 3
@@ -201,7 +203,7 @@ def chain() -> Any:
 _NAMES = ("x", "h", "constant", "y", "z")
 
 
-# --- what edits mean ----------------------------------------------------------------------------
+# --- edits applied to generated objects ---------------------------------------------------------
 
 _TYPES = {name.lower(): number for number, name in enum_names(schema.TensorType).items()}
 _CODES = {name: number for number, name in enum_names(schema.BuiltinOperator).items()}
@@ -264,7 +266,7 @@ def _change(
     elif isinstance(edit, SetName):
         graph["tensors"][edit.tensor]["name"] = edit.name.encode()
     elif isinstance(edit, SetVersion):
-        # A new operator code: other operators keep theirs.
+        # The operator gets a new code; other operators keep the old one.
         operator = operators[edit.operator]
         operator["opcodeIndex"] = {**operator["opcodeIndex"], "version": edit.version}
     elif isinstance(edit, SetQuant):
@@ -296,7 +298,7 @@ def _without_indices(found: Any, contents: Sequence[Any]) -> Any:
             tensor["buffer"] = contents[tensor["buffer"]]
         for operator in graph["operators"] or []:
             operator["opcodeIndex"] = codes[operator["opcodeIndex"]]
-            # A position in the file; the content there is compared.
+            # A position in the file changes; the content at the position is compared.
             operator.pop("largeCustomOptionsOffset")
     for entry in found["metadata"] or []:
         entry["buffer"] = contents[entry["buffer"]]

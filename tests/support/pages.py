@@ -24,7 +24,7 @@ BASH = pytest.mark.skipif(
     shutil.which("bash") is None, reason="no bash on the path: the commands are for a POSIX shell"
 )
 
-# (page, first line of the block) -> why no test runs it.
+# (page, first line of a block) -> why no test runs it.
 NOT_RUN = {
     ("README.md", ".ci/run"): "runs all tests, this one too",
     ("README.md", "onnx2tf -i net.onnx -o exported -oiqt \\"): "a line of docs/recipes.md's recipe",
@@ -45,7 +45,7 @@ NOT_RUN = {
 
 _FENCE = re.compile(r"^```(?P<words>.*)\n(?P<text>(?:.*\n)*?)^```$", re.MULTILINE)
 _SPAN = re.compile(r"`([^`\n]+)`")
-# Files of the project that a reader of the page has.
+# Files and folders of the project that are copied for the page's commands.
 _SHOWN = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "LICENSES.txt", "SECURITY.md", "pyproject.toml",
           "docs", "schema", "scripts", "tests", "tflite_align")  # fmt: skip
 

@@ -55,8 +55,8 @@ class _Net(Graph):
         )
 
     def passed(self, operator: str, source: str, output: str, scale: float, zero_point: int) -> str:
-        """SLICE or RESHAPE of the whole tensor. `source`, `output`: names; `scale`, `zero_point`:
-        of the output.
+        """A SLICE or RESHAPE that hands on the whole tensor. `scale`, `zero_point`: of
+        the output.
         """
         shape = self.tensors[source].shape
         self.activation(output, scale, zero_point, shape=shape)
@@ -191,7 +191,7 @@ def _to_graph_output(operator: str) -> Callable[[], bytes]:
 
 def _split_to_sum() -> bytes:
     net = _Net(0)
-    tall = (1, 8, 4, 3)  # its halves have the height of all other tensors
+    tall = (1, 8, 4, 3)  # twice the height of other tensors, so that its halves fit them
     net.activation("tall", 0.05, shape=tall)
     net.conv("tall", "c1", 0.1, 3)
     net.tensors["c1"] = replace(net.tensors["c1"], shape=tall)

@@ -1,8 +1,8 @@
-"""Checks preservation of bytes from two files alone, with a parser of its own.
+"""Checks which bytes of a file are preserved, from the two files alone, with its own parser.
 
-Claim: the new file is a prefix followed by the original file, byte for byte except for listed
-places; and the new root reaches only original tables in their original place, or tables of the
-prefix with equal fields.
+The new file must be a prefix followed by the original file, byte for byte except for declared
+places. From the new root one may reach only original tables in their original place, and tables in
+the prefix whose fields equal the original's, apart from declared changes.
 """
 
 from __future__ import annotations
@@ -192,7 +192,7 @@ def _bodies(
 
 
 def _positions(old: File) -> Iterator[tuple[int, int]]:
-    """Absolute positions in the file, and their width."""
+    """(place, width in bytes) of each field that holds an absolute position in the file."""
     tables = [("Buffer", table) for table in old.buffers]
     tables += [
         ("Operator", table) for g in old.graphs for table in old.all("Graph", g, "operators")
@@ -286,7 +286,7 @@ class _Compared:
     def _fields(
         self, kind: str, before: int, after: int, skipped: set[str], told: str
     ) -> Iterator[str]:
-        """Original tables are identified by position; `differences` compares their bytes."""
+        """Differences of the fields of two tables, apart from bytes that `differences` compares."""
         if after == before + self.shift:
             return
         if after >= self.shift:
@@ -305,7 +305,7 @@ class _Compared:
                 yield f"{told}: {name} is not what it was"
 
     def _list(self, name: str, kind: str, before: int, after: int) -> Iterator[str]:
-        """Original entries come first, new ones may follow."""
+        """Differences of two vectors: the original entries must come first, new ones may follow."""
         was, now = self.old.all("Model", before, name), self.new.all("Model", after, name)
         if len(now) < len(was):
             yield f"{name}: {len(was)} became {len(now)}"
@@ -313,7 +313,9 @@ class _Compared:
             yield from self._fields(kind, one, other, set(), f"{name}[{index}]")
 
     def _buffers(self) -> Iterator[str]:
-        """Contents visible to undeclared tensors: a shared buffer table is split before it changes."""
+        """Differences of undeclared tensors' constants. A shared buffer table must be
+        split first.
+        """
         for index, (was, now) in enumerate(zip(self.old.buffers, self.new.buffers, strict=False)):
             if now == was + self.shift:
                 start, length = self.old.content(was)
@@ -353,7 +355,7 @@ class _Compared:
         yield from self._operators(g, before, after)
 
     def _operators(self, g: int, before: int, after: int) -> Iterator[str]:
-        """Undeclared operators are all present, in order, as original tables."""
+        """Missing or exchanged operators among those that are not declared as changed."""
         was = self.old.all("Graph", before, "operators")
         now = self.new.all("Graph", after, "operators")
         kept = [table - self.shift for table in now if table >= self.shift]
@@ -367,7 +369,9 @@ class _Compared:
             yield from self._remade(table, now, told)
 
     def _remade(self, table: int, now: list[int], told: str) -> Iterator[str]:
-        """A rebuilt operator without a declared change differs only in a position."""
+        """Differences of a rebuilt operator table without a declared change: only a position in the
+        file may differ.
+        """
         found = [
             other
             for other in now
@@ -379,7 +383,9 @@ class _Compared:
             yield f"{told} is gone"
 
     def _moved(self, before: int, after: int, told: str) -> Iterator[str]:
-        """Large custom options are stored after the tables, at a position in the file."""
+        """Differences of large custom options, which are stored behind the tables at an absolute
+        position.
+        """
         was = self.old.number("Operator", before, "offset")
         if self.new.number("Operator", after, "offset") != (was + self.shift if was else 0):
             yield f"{told}: its custom options are elsewhere"

@@ -1,4 +1,4 @@
-"""Random graphs of copies, joins and arithmetic, as Hypothesis strategies."""
+"""Random graphs of copying operators, CONCATENATION and arithmetic, as Hypothesis strategies."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ KINDS = st.sampled_from(["conv", "relu_conv", "pool", "maximum", "add", "logisti
 
 @st.composite
 def models(draw: st.DrawFn, kinds: st.SearchStrategy[str] = KINDS) -> bytes:
-    """A random net: each step reads earlier activations and has parameters of its own. `kinds`:
-    strategy for the names of operators.
+    """The bytes of a random graph: each operator reads earlier activations, and its output has
+    random parameters. `kinds`: strategy for the names of operators.
     """
     graph = Graph(seed=draw(st.integers(0, 99)))
     known = [graph.activation("x", draw(SCALES), draw(ZERO_POINTS))]

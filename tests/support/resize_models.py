@@ -1,4 +1,4 @@
-"""One-operator models of RESIZE_BILINEAR: as `arithmetic_models` has them."""
+"""One-operator models of RESIZE_BILINEAR, as `KernelCase` of `arithmetic_models`."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ import numpy as np
 from tests.support.arithmetic_models import KernelCase, affine, signature, single_operator, tensor
 from tflite_align.numerics import INTEGER_LIMITS, to_float32
 
-_CHANNELS = 37  # vector instructions leave some of them over
+_CHANNELS = 37  # no multiple of the width of vector instructions
 
 
 def resize_case(type_name: str, aligned: str, rng: np.random.Generator, name: str) -> KernelCase:
-    """Random sizes; random integers, and in some channels only the ends of the range. `aligned`:
-    the option that is set, by the functions' word for it. `type_name`: integer type; `name`: of the
-    model.
+    """Random sizes and integers; in some channels only the smallest and largest integer. `aligned`:
+    the option that is set, "align_corners" or "half_pixel"; neither for another word.
     """
     low, high = INTEGER_LIMITS[type_name]
     given = tuple(int(size) for size in rng.integers(1, 20, 2))

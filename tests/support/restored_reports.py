@@ -8,7 +8,9 @@ from tflite_align.report.formats import FORMATS
 from tflite_align.report.report import Report
 from tflite_align.report.restore import restored
 
-FORMS = [name for name in FORMATS if name != ".html"]  # needed for drawing; JSON leaves it out
+FORMS = [
+    name for name in FORMATS if name != ".html"
+]  # for drawing only; not part of the JSON report
 
 
 def read_back(report: Report) -> Report:

@@ -1,4 +1,4 @@
-"""The float twin that clips where a file's ranges do: what the file declares, but for rounding."""
+"""A float twin that clips where the file's ranges do: the declared reading without rounding."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ __all__ = ["saturating_twin"]
 
 
 def saturating_twin(data: bytes, frontier: Frontier) -> bytes:
-    """Every quantized activation is a float, clipped to the range that the file declares for it."""
+    """The model with every quantized activation made a float that is clipped to its declared range.
+    `frontier`: the outputs that a verification compares.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(twin._VERSIONS, "MAXIMUM", 1)
         patch.setitem(twin._VERSIONS, "MINIMUM", 1)
@@ -26,7 +28,7 @@ def saturating_twin(data: bytes, frontier: Frontier) -> bytes:
 
 
 def _clip(floats: Any, source: int, target: int) -> None:
-    """Clip float values to a tensor's declared range, instead of a QUANTIZE and a DEQUANTIZE.
+    """Clip float values to a tensor's declared range, in place of QUANTIZE and DEQUANTIZE.
     `source`, `target`: tensor indices.
     """
     kind, scale, zero = floats.label(target if target in floats.declared else source)

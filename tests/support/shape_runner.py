@@ -1,7 +1,8 @@
-"""Writes the shapes that LiteRT allocates: run with the files' folder and the result's name.
+"""Writes the shapes that LiteRT allocates. Arguments: the files' folder, the name of the result
+file.
 
-For each file: shapes of the first subgraph's tensors after one run, by index; `before` the run if
-it fails; nothing if LiteRT refuses the file.
+For each file: the shapes of the first subgraph's tensors after one run, by tensor index; those
+`before` the run if it fails; nothing if LiteRT refuses the file.
 """
 
 from __future__ import annotations
@@ -44,7 +45,9 @@ def allocated(path: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Write each file's result before trying the next: a model may crash the process."""
+    """Write each file's result before the next file is loaded, since a model may crash
+    the process.
+    """
     result = Path(sys.argv[1])
     found = json.loads(result.read_text(encoding="utf-8")) if result.exists() else {}
     for name in sys.argv[2:]:

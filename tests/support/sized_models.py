@@ -1,6 +1,4 @@
-"""Models that compute sizes from shapes, as converters of recurrent and attention layers write
-them.
-"""
+"""Models that compute sizes from shapes, as converters write recurrent and attention layers."""
 
 from __future__ import annotations
 
@@ -13,10 +11,10 @@ __all__ = ["filled", "opened"]
 
 
 def filled(*, gathered: bool = False, kept: bool = False) -> bytes:
-    """A state of zeros with the input's size: FILL of sizes computed by SHAPE and PACK.
+    """A state of zeros with the input's size: FILL of sizes that SHAPE and PACK compute.
 
-    `gathered`: through GATHER and REDUCE_PROD, as Keras flattens. `kept`: the sizes are also an
-    output.
+    `gathered`: through GATHER and REDUCE_PROD, as in Keras's Flatten. `kept`: the sizes are a graph
+    output, too.
     """
     graph = Graph()
     graph.activation("x", 0.05)
@@ -44,7 +42,7 @@ def filled(*, gathered: bool = False, kept: bool = False) -> bytes:
 
 
 def opened(data: bytes) -> bytes:
-    """The same model, with the batch dimension of its input open in the signature."""
+    """The same model with an open batch dimension (-1) in its input's shape_signature."""
     made = load(data)
     (graph,) = made.subgraphs
     tensor = graph.tensors[graph.inputs[0]]

@@ -1,4 +1,4 @@
-"""Models with stale shapes as converters write them."""
+"""Models with wrong shapes, as converters write them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ __all__ = ["dilated"]
 
 
 def dilated(*, signature: bool = False) -> bytes:
-    """A dilated convolution as the converter writes it: batch 1 where the operators give 2.
-    `signature`: whether the batch size is open.
+    """A dilated convolution as the converter writes it: a tensor declares batch 1 where the
+    operator gives 2. `signature`: the batch is open (-1) in shape_signature.
     """
     graph = Graph()
     graph.activation("x", 0.05)

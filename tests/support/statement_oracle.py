@@ -1,8 +1,9 @@
-"""Decides by exhaustive search whether a written file breaks the certified bound, on small graphs.
+"""Decides, by trying all inputs of small graphs, whether a written file exceeds its certified
+bound.
 
-Independent code: files are read by the generated object API, kernels are float64 rounded to the
-nearest. Real kernels differ from that by at most one step, so that an error above two steps here is
-above one step in them.
+Independent code: files are read with the generated object API, and kernels are computed in float64
+and rounded to nearest. Real kernels differ from that by at most one step; an error above two steps
+here therefore is above one step in a real kernel.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from ai_edge_litert import schema_py_generated as fb
 __all__ = ["BREAKS", "worst_distance"]
 
 Array = Any
-BREAKS = 2.0  # steps
+BREAKS = 2.0  # steps; a larger error here exceeds the bound in a real kernel
 
 _DTYPES = {fb.TensorType.INT8: "int8", fb.TensorType.INT32: "<i4"}
 _COPIES = {"RESHAPE", "CONCATENATION", "MAX_POOL_2D"}
@@ -26,7 +27,7 @@ _CLAMPS = {0: (-np.inf, np.inf), 1: (0.0, np.inf), 2: (-1.0, 1.0), 3: (0.0, 6.0)
 
 
 class _File:
-    """One file: its only subgraph's tensors and operators, read."""
+    """A parsed file: tensors and operators of its only subgraph."""
 
     def __init__(self, model: Any) -> None:
         self.model = model
@@ -174,8 +175,9 @@ def _constants(o: _File, w: _File, given: Any, operator: Any) -> Iterator[float]
 
 
 def _distance(o: _File, w: _File, origin: int, f: Array, y: Array) -> float:
-    """The distance from the segment between f and f clipped to the least range that readers
-    distinguish. `origin`: tensor of the original; `y`: written values.
+    """Distance, in steps, of the written values from the segment between f and f clipped to the
+    smallest range that readers can distinguish. `origin`: tensor of the original; `f`: real
+    results; `y`: written real values.
     """
     del w
     declared = o.range(origin)
@@ -195,7 +197,7 @@ def _distance(o: _File, w: _File, origin: int, f: Array, y: Array) -> float:
 
 
 def _least_needed(o: _File, origin: int, ends: tuple[float, float]) -> tuple[float, float]:
-    """The range that passes all copies after a tensor, if there were no other readers. `origin`:
+    """The smallest part of a tensor's range that passes all copying operators behind it. `origin`:
     tensor of the original; `ends`: its range.
     """
     behind = [

@@ -1,8 +1,8 @@
-"""Damage that knows the schema: the file stays a FlatBuffer, and what it says becomes absurd.
+"""Damage by the schema: the file stays a valid FlatBuffer but states absurd things.
 
-Parameters out of range, vectors of odd lengths, positions near 2^64, sizes of 2^31, calls in a
-circle, references to what is not there; or only strained, with scales and zero points that a file may
-have and no converter gives. Bytes in, damaged bytes out, the same for the same seed.
+Parameters out of range, vectors of wrong lengths, positions near 2^64, sizes of 2^31, recursive
+calls, references to missing tables. Or, with `strained`, only extreme values: scales and zero
+points that a file may have but no converter writes. The same seed gives the same bytes.
 """
 
 from __future__ import annotations
@@ -115,7 +115,9 @@ def _type(a: _Absurd) -> None:
 
 
 def _reference(a: _Absurd) -> None:
-    """An operand that is another tensor, the operator's own output, absent, or not there at all."""
+    """Set an operand to another tensor, the operator's own output, -1, or an index beyond the
+    tensors.
+    """
     graph, operator = a.graph(), a.operator()
     if operator is None:
         return
@@ -133,7 +135,7 @@ def _reference(a: _Absurd) -> None:
 
 
 def _border(a: _Absurd) -> None:
-    """Graph inputs and outputs: twice the same, exchanged, an inner tensor, none."""
+    """Change graph inputs or outputs: one twice, exchanged, an inner tensor, none."""
     graph = a.graph()
     inputs, outputs = ([int(n) for n in ends] for ends in (graph.inputs, graph.outputs))
     inner = [a.chance.randrange(len(graph.tensors or [0]))]
@@ -179,7 +181,7 @@ def _far_options(a: _Absurd) -> None:
 
 
 def _circle(a: _Absurd) -> None:
-    """A call of a subgraph by itself, or of one that is not there."""
+    """Let a call refer to its own subgraph or to a missing one."""
     operator = a.operator()
     if operator is None:
         return
@@ -210,7 +212,7 @@ def _order(a: _Absurd) -> None:
 
 
 def _options(a: _Absurd) -> None:
-    """A number or a flag of the options, or the options of another kind."""
+    """Change a number or a flag of an operator's options, or their kind."""
     operator = a.operator()
     if operator is None:
         return
@@ -240,7 +242,7 @@ _HURTS: tuple[Callable[[_Absurd], None], ...] = (
 
 
 def absurd(data: bytes, seed: int) -> bytes:
-    """The model with one to four absurd statements, and now and then bytes hurt as well."""
+    """The model with one to four absurd statements and sometimes damaged bytes."""
     chance = random.Random(seed)  # noqa: S311 - damage, not secrets
     made = _Absurd(data, chance)
     for _ in range(chance.choice((1, 1, 2, 4))):
@@ -249,12 +251,12 @@ def absurd(data: bytes, seed: int) -> bytes:
     try:
         builder.Finish(made.model.Pack(builder), b"TFL3")
     except (TypeError, ValueError, OverflowError, AttributeError):
-        return damaged(data, seed)  # what the schema's own types cannot say
+        return damaged(data, seed)  # a value that does not fit the schema's type
     packed = bytes(builder.Output())
     return damaged(packed, seed) if chance.random() < 0.1 else packed
 
 
-# --- parameters that are possible and strange -----------------------------------------------------
+# --- valid but extreme parameters -----------------------------------------------------------------
 
 _LIMITS = {fb.TensorType.INT8: (-128, 127), fb.TensorType.UINT8: (0, 255)}
 _LIMITS |= {fb.TensorType.INT16: (-32768, 32767)}
@@ -265,7 +267,7 @@ def _float32(value: float) -> float:
 
 
 def _rescale(a: _Absurd, tensor: Any) -> None:
-    """One scale, or all of them, by a power of ten; slightly as often as by very much."""
+    """Multiply one scale, or all of them, by a power of ten: small ones as often as large ones."""
     quant = tensor.quantization
     low, high = a.chance.choice(((-25.0, 8.0), (-2.0, 2.0), (-0.1, 0.1)))
     scales = [float(scale) for scale in quant.scale]
@@ -279,7 +281,9 @@ def _rescale(a: _Absurd, tensor: Any) -> None:
 
 
 def _edge(a: _Absurd, tensor: Any) -> None:
-    """A zero point at an end of the type's range, next to it, or a little off."""
+    """Set a zero point to an end of the type's range, next to it, or to one of a few
+    other values.
+    """
     limits = _LIMITS.get(tensor.type)
     if limits is not None:
         low, high = limits
@@ -293,8 +297,8 @@ def _quantized(tensors: list[Any]) -> list[Any]:
 
 
 def strained(data: bytes, seed: int) -> bytes:
-    """The model with scales multiplied by powers of ten and zero points at the edge: of about half
-    of its tensors, or of the operands of one or two operators.
+    """The model with scales multiplied by powers of ten and zero points at the ends of the type,
+    for about half of its tensors or for the operands of one or two operators.
     """
     chance = random.Random(seed)  # noqa: S311 - damage, not secrets
     made = _Absurd(data, chance)

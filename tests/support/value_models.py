@@ -14,15 +14,15 @@ FLAT = (1, 8)
 
 
 def dead_relu6(*, reader: str = "ADD", step: float = 0.02) -> bytes:
-    """A convolution with fused RELU6 whose output was 0 in calibration: its scale is 1e-9.
+    """A convolution with fused RELU6 whose output was always 0 in calibration, so that its scale is
+    1e-9.
 
-    `reader`: it is added to another convolution, or read by one. `step`: scale of the tensors
-    behind it.
+    `reader`: ADD, with another convolution, or CONV_2D. `step`: scale of the tensors behind it.
     """
     graph = Graph()
     graph.activation("x", 0.0078)
     graph.conv("x", "dead", 1e-9, -128, fused=RELU6)
-    below = np.full(3, -60_000, np.int32)  # no input gives a sum above 0
+    below = np.full(3, -60_000, np.int32)  # so that no input gives a sum above 0
     graph.tensors["dead.b"] = replace(graph.tensors["dead.b"], data=below)
     if reader == "CONV_2D":
         graph.conv("dead", "y", step)
@@ -45,10 +45,10 @@ def masked(
     scale: float = 7812500.0,
     twice: bool = False,
 ) -> bytes:
-    """An attention mask: a constant of 0 and -1e9 added before a SOFTMAX.
+    """An attention mask of 0 and -1e9, added before a SOFTMAX.
 
-    Without `values` the mask is a graph input. `operator` SUB: +1e9, subtracted. `twice`: two sums
-    read it. `scale`: of the mask.
+    `values`: the mask's integers; None: the mask is a graph input. `operator` SUB: a mask of +1e9
+    is subtracted. `scale`: of the mask. `twice`: two sums read it.
     """
     graph = Graph()
     for name in ("x", "sum"):
@@ -67,8 +67,8 @@ def masked(
 
 
 def computed_zeros() -> bytes:
-    """The first state of a recurrent net: FILL of 0 with scale 0, read by FULLY_CONNECTED and MUL,
-    as the converter writes it in 16x8 models.
+    """The initial state of a recurrent network as the converter writes it in 16x8 models: FILL of 0
+    with scale 0, read by FULLY_CONNECTED and MUL.
     """
     graph, flat = Graph("int16"), (1, 3)
     graph.activation("x", 0.001, shape=flat)
@@ -91,7 +91,7 @@ def computed_zeros() -> bytes:
 
 
 def below_zero() -> bytes:
-    """ABS into a range that ends at 0."""
+    """ABS whose output range ends at 0."""
     graph = Graph()
     graph.activation("x", 1 / 255, 127)
     graph.activation("y", 1 / 255, 127)
@@ -130,7 +130,8 @@ def scattered(zero_point: int = 131) -> bytes:
 def detection_head(
     *, scale: float = 0.27, between: bool = False, operator: str = "CONCATENATION"
 ) -> bytes:
-    """Boxes and scores with the boxes' scale; the scores, a LOGISTIC, pass a QUANTIZE.
+    """A join (`operator`) of boxes and scores in the boxes' scale; the scores, from a LOGISTIC,
+    pass a QUANTIZE.
 
     `between`: a RESHAPE precedes the join.
     """
@@ -156,7 +157,9 @@ def detection_head(
 
 
 def remembering(*, assigned: bool = False) -> bytes:
-    """A variable that is added to and assigned; `assigned`: it is assigned before it is read."""
+    """A variable that is read, added to and assigned; `assigned`: it is also assigned before it is
+    read.
+    """
     graph = Graph()
     for name in ("x", "last", "y"):
         graph.activation(name, 0.05, 5)

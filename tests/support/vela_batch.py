@@ -15,10 +15,10 @@ RUNNER = Path(__file__).with_name("vela_runner.py")
 
 
 class Compiled(Record, frozen=True, kw_only=True):
-    """The result of one model. `cpu`: (operator, its first output, reason) of each operator on the
+    """The result of one model. `cpu`: (operator, its first output, reason) for each operator on the
     CPU.
 
-    `program` is equal for two models that compute the same.
+    `program`: a digest of the compiled program; equal for two models that compute the same.
     """
 
     error: str = ""

@@ -1,9 +1,9 @@
 """Compiles a folder of models in this process: `python vela_runner.py ACCELERATOR FOLDER`.
 
-For each NAME.tflite writes NAME.vela.json: what Vela said of operators that it leaves to the CPU
-(operator, name of its first output, reason), how many run where, a digest of the program that it
-made (command stream, encoded constants), and its error. Before a model is touched its name goes to
-`current`, so that the caller knows which one ended the process.
+For each NAME.tflite it writes NAME.vela.json: Vela's reason for each operator that it leaves to the
+CPU (operator, name of its first output, reason), the numbers of operators on CPU and NPU, a digest
+of the compiled program (command stream, encoded constants), and the error. The name of each model
+is written to `current` before it is compiled, so that a crash can be attributed.
 """
 
 from __future__ import annotations

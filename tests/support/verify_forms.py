@@ -1,4 +1,6 @@
-"""Runs variants of models for tests of verification, and damages models."""
+"""Runs variants of a model (twin, declared reading, kernels) for tests of verification, and changes
+models for them.
+"""
 
 from __future__ import annotations
 
