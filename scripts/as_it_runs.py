@@ -18,8 +18,8 @@ KERNELS = ("litert", "xnnpack", "tflm")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
-    """`values`: dequantized outputs [samples, elements]; None if the runtime `refused` the file or
-    is `absent`.
+    """The outputs of one file in one runtime. `values`: dequantized, [samples, elements]; None if
+    the runtime refused the file (`refused`: its message) or is not installed (`absent`: why).
     """
 
     values: np.ndarray | None = None
@@ -27,7 +27,9 @@ class Ran:
     absent: str = ""
 
     def sqnr(self, reference: np.ndarray) -> float:
-        """SQNR in dB against the float network's outputs. Needs `values`."""
+        """SQNR in dB against the float network's outputs `reference`, [samples, elements]. Only if
+        there are `values`.
+        """
         assert self.values is not None, self.refused or self.absent
         noise = np.square(self.values - reference).sum()
         return float(10 * np.log10(np.square(reference, dtype=np.float64).sum() / noise))
@@ -36,7 +38,7 @@ class Ran:
 def run(model: pathlib.Path, kernels: str, inputs: np.ndarray) -> Ran:
     """Run the file on one input after the other.
 
-    `inputs`: real values, [samples, ...], channels first even if the file needs them last.
+    `inputs`: real values, [samples, ...], channels first also if the file needs them last.
     `kernels`: name of the kernel set.
     """
     missing = available(kernels)

@@ -40,13 +40,13 @@ from tflite_align.report.report import Report  # noqa: E402 - needs the path
 
 
 def ports(report: Report) -> int:
-    """The number of QUANTIZE operators of the crude repair: one per mismatched operand."""
+    """The number of mismatched operands: the simplest repair inserts a QUANTIZE at each of them."""
     return sum(f.rule.split("/")[0] in {"same", "fixed", "boundary"} for f in report.findings)
 
 
 def loss_db(report: Report) -> float | None:
-    """The largest loss over the outputs, in dB: SQNR of declared(aligned) minus that of
-    declared(broken); None if not compared.
+    """The largest alignment loss over the outputs in dB: SQNR of the declared reading before
+    alignment minus that after; None if outputs were not compared.
     """
     scores = [
         o.declared_aligned_db - o.declared_original_db

@@ -34,14 +34,14 @@ CONSTANTS = (1_000_000, 30_000_000, 1_900_000_000)
 MEGABYTE = 1e6
 # A model of 4 MB and 100 operators: 60 convolutions of 250 and 500 channels to 250.
 MIDDLE = {"operators": 100, "channels": 250}
-# Of ten blocks, how many are sound: none; nine, as in typical converter output; all, as a gate
-# mostly sees.
+# Number of blocks in ten without findings: none; nine, as in typical converter output; all, as a
+# gate mostly reads.
 SOUND = {0: "all blocks broken", 9: "one block in ten broken", 10: "nothing broken"}
-_SLOW = 20.0  # seconds of one run above which three runs have to suffice
+_SLOW = 20.0  # seconds; if one run takes longer, only three runs are made
 
 Row = dict[str, Any]
 
-# Run in a separate process: peak memory without pages of mapped files.
+# Code of a separate process that prints its peak memory without pages of memory-mapped files.
 _PEAK = """
 import sys, threading, time
 found = [0]
@@ -94,8 +94,8 @@ def _quantizer(path: Path) -> Callable[[], object] | str:
 
 
 def _row(what: str, figure: float, goal: float, **beside: Any) -> Row:
-    """The row of one figure, with whether it is at most the goal. `beside`: further columns.
-    `what`: what was measured; `figure`, `goal`: in the same unit.
+    """The row of one figure and whether it is at most the goal. `what`: what was measured;
+    `figure`, `goal`: in the same unit, lower is better; `beside`: further columns.
     """
     held = figure <= goal
     return {"what": what, "figure": round(figure, 3), "goal": goal, "held": held, **beside}

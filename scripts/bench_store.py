@@ -1,8 +1,8 @@
 """Throughput and memory of runs over many models, and the gain from a second Dask worker.
 
-Memory: of the command's main process, sampled during the run; flat means that the maximum of the
-last quarter exceeds that of the second quarter by at most a tenth. Dask: real scheduler and
-workers, each pinned to a core (Linux), with judges, on the same models.
+Memory is that of the command's main process, sampled during the run. It counts as flat if the
+maximum of the last quarter is at most 10 % above that of the second quarter. Dask: a real scheduler
+and workers, each pinned to a core (Linux), with judges, on the same models.
 """
 
 from __future__ import annotations
@@ -23,8 +23,12 @@ __all__ = ["store_rows"]
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = ROOT / "tests" / "data" / "sample_origin.tflite"
 BROKEN = ROOT / "tests" / "data" / "sample_dealigned.tflite"
-GOAL_SECONDS, GOAL_MEMORY, GOAL_TIMES = 600.0, 300.0, 1.7  # goals: 100,000 files, MB, gain
-_FOLDER = 1000  # files in one folder
+GOAL_SECONDS, GOAL_MEMORY, GOAL_TIMES = (
+    600.0,
+    300.0,
+    1.7,
+)  # goals: seconds for 100,000 files, MB, gain
+_FOLDER = 1000  # number of files in one folder
 
 
 def store_rows(files: int, aligned: int, folder: Path | None) -> list[dict[str, Any]]:
@@ -37,8 +41,8 @@ def store_rows(files: int, aligned: int, folder: Path | None) -> list[dict[str, 
 
 
 def checked(place: Path, files: int) -> dict[str, Any]:
-    """Run `check --jobs 2` on this many files, one in ten with findings, with a .jsonl report; the
-    row of speed and memory.
+    """Run `check --jobs 2` with a .jsonl report on `files` files, one in ten with findings. Returns
+    the row of speed and memory.
     """
     zoo = place / "zoo"
     small, broken = SMALL.read_bytes(), BROKEN.read_bytes()
@@ -75,7 +79,7 @@ def checked(place: Path, files: int) -> dict[str, Any]:
 
 
 def _resident(process: int) -> float:
-    """Resident memory in MB; 0 if the process has ended."""
+    """Resident memory of a process in MB; 0 if the process has ended."""
     try:
         text = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
     except OSError:

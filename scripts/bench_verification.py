@@ -1,9 +1,9 @@
 """Time of a verification, compared with bare runs of the same file.
 
-Bare: the written file on LiteRT's builtin kernels and on its default delegate, 64 inputs each, in
-one process on one thread, without Python's start-up. A verification runs it as well, and also the
-original, the float twin and two declared readings. With a certificate of every operator it computes
-only the readings; that is measured for every model.
+Bare runs: the written file on LiteRT's builtin kernels and on its default delegate, 64 inputs each,
+in one process on one thread, without Python's start-up. A verification runs that, the original, the
+float twin and two declared readings. If every operator has a certificate, it computes only the
+readings, which is measured for every model.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ MODELS = {
     "deeplab": "dealigned/deeplab_mobilenet_edgetpu_slim_cityscapes_quant.tflite",
 }
 INPUTS = 64
-GOAL, STARTS = 2.5, 0.6  # goal as a multiple of the bare runs, and seconds for the processes
-SHOWN_GOAL = 1.5  # the same multiple with a certificate
+GOAL, STARTS = 2.5, 0.6  # goal: this multiple of the bare runs, plus seconds for starting processes
+SHOWN_GOAL = 1.5  # goal with a certificate, as a multiple of the bare runs
 SHOWN = frozenset({"litert", "xnnpack"})
 RUNS = 3
-_SLOW = 10.0  # seconds of one verification above which one run has to suffice
+_SLOW = 10.0  # seconds; if one verification takes longer, it is run once
 
-# Times both kernel sets; those that refuse the file are left out and counted.
+# Measures both kernel sets, except those that refuse the file; prints seconds and their number.
 _BARE = """
 import sys, time
 import numpy as np

@@ -27,7 +27,9 @@ _PARTS = ("mlperf_tiny", "coral", "litert", "microwakeword", "tflite_support", "
 
 
 def _words(data: bytes) -> Iterator[tuple[str, str]]:
-    """For each operator: (certified, missed or without a class; its name with the reason)."""
+    """For each operator: ("certified", "missed" or "without a class"; the operator's name with the
+    reason).
+    """
     for _, row in operator_rows(certify(data)):
         reason = row.get("reason", "")
         word = "certified"
@@ -60,7 +62,7 @@ def main(corpus: Path, parts: tuple[str, ...]) -> None:
 
 
 def _line(name: str, counted: Counter[str]) -> str:
-    """The printed line of one file or of the total. `counted`: number of operators by word."""
+    """The printed line of one file or of the total. `counted`: number of operators by that word."""
     certifiable = counted["certified"] + counted["missed"]
     share = 100 * counted["certified"] / certifiable
     return (

@@ -23,7 +23,9 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 FILE = ROOT / ".ci" / "constraints.txt"
 HEAD = "# Written by scripts/constraints.py: what .ci/run installs.\n"
-LOWEST = "3.11.5"  # soupsieve, which the site needs, supports no older Python; .ci/run says so too
+LOWEST = (
+    "3.11.5"  # soupsieve, which the site needs, supports no older Python; .ci/run requires the same
+)
 _PIN = re.compile(r"^([a-z0-9-]+)==([^\s;\\]+)(?: ; (.+?))?(?= \\$|$)", re.MULTILINE)
 _HASH = re.compile(r"^    --hash=(sha256:[0-9a-f]{64})(?: \\)?$", re.MULTILINE)
 

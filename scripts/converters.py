@@ -60,6 +60,9 @@ def environment(name: str, folder: pathlib.Path) -> pathlib.Path:
 
 
 def _requirements(name: str) -> str:
+    """The requirements file of a converter's environment: pinned versions, and for converters that
+    import tflite_align also its dependencies.
+    """
     text = (REQUIREMENTS / f"{name}.txt").read_text(encoding="utf-8")
     other = os.environ.get("TFLITE_ALIGN_TINYNN")
     lines = [
@@ -73,6 +76,9 @@ def _requirements(name: str) -> str:
 
 
 def _make(name: str, place: pathlib.Path, wanted: str) -> None:
+    """Create the environment of converter `name` in folder `place` with the requirements `wanted`.
+    Raises NotInstalledError, with pip's reason.
+    """
     base = _python(PYTHONS[name])
     if base is None:
         raise NotInstalledError(f"{name} is pinned for Python {PYTHONS[name]}, which is not here")
@@ -86,6 +92,9 @@ def _make(name: str, place: pathlib.Path, wanted: str) -> None:
 
 
 def _run(command: list[str], failed: str) -> None:
+    """Run a command; raises NotInstalledError with the text `failed` and pip's error if it fails or
+    takes too long.
+    """
     try:
         ran = subprocess.run(
             command,
@@ -104,6 +113,7 @@ def _run(command: list[str], failed: str) -> None:
 
 
 def _program(place: pathlib.Path, name: str) -> pathlib.Path:
+    """The path of a program in a virtual environment, on POSIX or Windows."""
     return place / ("Scripts" if os.name == "nt" else "bin") / name
 
 

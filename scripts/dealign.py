@@ -66,7 +66,7 @@ RIGID = {
 }
 
 _OPERATOR_NAMES = {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
-_LARGEST_PLACEHOLDER = 127  # `deprecated_builtin_code` says 127 where the code needs 32 bits
+_LARGEST_PLACEHOLDER = 127  # the value of `deprecated_builtin_code` if the code does not fit 8 bits
 
 
 def dealign(
@@ -101,6 +101,8 @@ def dealign(
 
 @dataclass(frozen=True)
 class _Operator:
+    """Name and tensor indices of one operator; -1 for an absent operand."""
+
     name: str
     inputs: list[int]
     outputs: list[int]
@@ -125,7 +127,9 @@ class _Graph:
         ]
 
     def params(self, tensor: int) -> tuple[Any, Any] | None:
-        """The writable scale and zero_point vectors of a tensor; None without both."""
+        """The tensor's vectors of scales and zero points, which may be written to; None unless it
+        has both.
+        """
         quant = self.graph.Tensors(tensor).Quantization()
         if quant is None or quant.ScaleLength() == 0:
             return None
@@ -140,7 +144,7 @@ class _Graph:
         return params
 
     def constant(self, tensor: int) -> Any | None:
-        """The writable elements of a constant; None for a computed tensor."""
+        """The elements of a constant, which may be written to; None for a computed tensor."""
         record = self.graph.Tensors(tensor)
         stored = self.model.Buffers(record.Buffer())
         if stored.Offset() > 1 or getattr(record, "ExternalBuffer", int)():
@@ -163,6 +167,7 @@ class _Graph:
         return [t for t in self._own_activations() if t not in kept]
 
     def _own_activations(self) -> list[int]:
+        """Indices of per-tensor quantized activations whose parameters no other tensor shares."""
         users = collections.Counter(
             int(vector.ctypes.data)
             for tensor in range(self.graph.TensorsLength())
@@ -179,13 +184,15 @@ class _Graph:
         return found
 
     def _biased_operands(self, operator: _Operator) -> tuple[int, int, int]:
-        """Tensors of data, weights and bias; -1 for an absent bias."""
+        """Tensor indices of data, weights and bias; -1 for an absent bias."""
         source, weights, bias = BIASED[operator.name]
         operands = operator.inputs
         return operands[source], operands[weights], operands[bias] if bias < len(operands) else -1
 
     def _bias_can_follow(self, operator: _Operator) -> bool:
-        """Whether the bias is absent, or a constant that no other kind of operand uses."""
+        """Whether the bias can be requantized: it is absent, or a constant that is used as a bias
+        only.
+        """
         source, weights, bias = self._biased_operands(operator)
         if bias < 0:
             return True
@@ -200,7 +207,9 @@ class _Graph:
         return not shared or not data.any()
 
     def relabel(self, labels: dict[int, tuple[float, int]]) -> None:
-        """Write the labels, then requantize every bias to the new product of scales."""
+        """Write the labels (tensor index -> (scale, zero point)), then requantize every bias that
+        depends on them to the new product of scales.
+        """
         before = {t: self.pair(t)[0].astype(np.float64) for t in self._scaled()}
         for tensor, (scale, zero_point) in labels.items():
             scales, zero_points = self.pair(tensor)
@@ -210,6 +219,7 @@ class _Graph:
                 self._reexpress_bias(operator, labels, before)
 
     def _scaled(self) -> list[int]:
+        """Indices of tensors with a scale and a zero point."""
         return [t for t in range(self.graph.TensorsLength()) if self.params(t) is not None]
 
     def _reexpress_bias(
@@ -218,6 +228,9 @@ class _Graph:
         labels: dict[int, tuple[float, int]],
         before: dict[int, Any],
     ) -> None:
+        """Requantize the operator's bias to the new input scale x weight scale. `before`: the old
+        scales by tensor index.
+        """
         source, weights, at = self._biased_operands(operator)
         if at < 0 or not ({source, weights} & set(labels)):
             return
@@ -237,7 +250,9 @@ class _Graph:
 def _wider(
     graph: _Graph, tensor: int, random: np.random.Generator, widest: float
 ) -> tuple[float, int] | None:
-    """A label whose range covers the tensor's present one; None if there is none."""
+    """A random label (scale, zero point) whose range contains the tensor's present one, at most
+    `widest` times as wide; None if there is none.
+    """
     scales, zero_points = graph.pair(tensor)
     kind = INTEGERS[graph.graph.Tensors(tensor).Type()]
     least, most = int(np.iinfo(kind).min), int(np.iinfo(kind).max)
@@ -259,6 +274,9 @@ def _wider(
 
 
 def _operator_names(model: Any) -> list[str]:
+    """The operator's name for each operator code; a code that the generated file does not know gets
+    a name with its number.
+    """
     names = []
     for code in map(model.OperatorCodes, range(model.OperatorCodesLength())):
         old, new = code.DeprecatedBuiltinCode(), code.BuiltinCode()
@@ -268,6 +286,7 @@ def _operator_names(model: Any) -> list[str]:
 
 
 def _buffer_users(model: Any) -> collections.Counter[int]:
+    """Number of tensors that refer to each buffer index."""
     return collections.Counter(
         graph.Tensors(tensor).Buffer()
         for graph in map(model.Subgraphs, range(model.SubgraphsLength()))
@@ -276,17 +295,21 @@ def _buffer_users(model: Any) -> collections.Counter[int]:
 
 
 def _list(table: Any, what: str) -> list[int]:
+    """The vector `what` of a table as a list of integers."""
     count = getattr(table, f"{what}Length")()
     return [int(getattr(table, what)(i)) for i in range(count)]
 
 
 def main() -> int:
+    """Run the command line; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("source", type=pathlib.Path)
-    parser.add_argument("target", type=pathlib.Path)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--io", action="store_true", help="graph inputs and outputs too")
-    parser.add_argument("--fixed", action="store_true", help="outputs of SOFTMAX and its like too")
+    parser.add_argument("source", type=pathlib.Path, help="a quantized .tflite file")
+    parser.add_argument("target", type=pathlib.Path, help="the file to write")
+    parser.add_argument("--seed", type=int, default=0, help="of the random scales; default 0")
+    parser.add_argument("--io", action="store_true", help="also change graph inputs and outputs")
+    parser.add_argument(
+        "--fixed", action="store_true", help="also change fixed outputs, as of SOFTMAX"
+    )
     given = parser.parse_args()
     data = dealign(given.source.read_bytes(), given.seed, io=given.io, fixed=given.fixed)
     given.target.write_bytes(data)

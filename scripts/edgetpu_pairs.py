@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Compares which operators the Edge TPU's compiler is predicted to map with those that it mapped.
+"""Compares the operators that the Edge TPU's compiler is predicted to map with those that it
+mapped.
 
-scripts/edgetpu_pairs.py DIR...    every X.tflite that has an X_edgetpu.tflite beside it
+scripts/edgetpu_pairs.py DIR...    every X.tflite with an X_edgetpu.tflite in the same folder
 
-A compiled file holds the mapped part as `edgetpu-custom-op`; an operator of the original that is
-still there, writing tensors of the same names, is one that the compiler left to the CPU. Exit
-status 1 when a prediction differs from the compiler's result, 2 when nothing could be compared.
+A compiled file has the mapped part as an `edgetpu-custom-op`. An operator that is still in the
+compiled file, with outputs of the same names, was left to the CPU. Exit status 1 if a prediction
+differs from the compiler's result, 2 if there was no pair to compare.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ COMPILED = "_edgetpu"
 CUSTOM = "edgetpu-custom-op"
 HEAD = ("model", "operators", "mapped", "really", "first unmapped", "really", "explained")
 
-Name = tuple[str, tuple[str, ...]]  # operator and the names of the tensors it writes
+Name = tuple[str, tuple[str, ...]]  # (operator, names of its outputs)
 
 
 class Comparison(Record, frozen=True, kw_only=True):
@@ -50,7 +51,7 @@ class Comparison(Record, frozen=True, kw_only=True):
 
     @property
     def explained(self) -> bool:
-        """Whether the prediction is exactly right."""
+        """Whether prediction and compiled file have the same operators on the CPU."""
         return self.predicted == self.real and not self.unmatched
 
     @property
@@ -87,7 +88,9 @@ def compare(name: str, original: Model, compiled: Model) -> Comparison:
         if operator.custom_code != CUSTOM
     )
     real = set()
-    for operator in reversed(graph.operators):  # the last of the same name stayed
+    for operator in reversed(
+        graph.operators
+    ):  # of several operators of this name the last one stayed
         key = _name(original, operator)
         if left[key]:
             left[key] -= 1
@@ -131,7 +134,7 @@ def main(arguments: list[str] | None = None) -> int:
     process.
     """
     parser = argparse.ArgumentParser(description="Compare predictions with compiled models.")
-    parser.add_argument("folders", nargs="+", type=Path, metavar="DIR")
+    parser.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="folders with pairs")
     given = parser.parse_args(arguments)
     found, unreadable = [], 0
     for original, compiled in pairs(given.folders):

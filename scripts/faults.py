@@ -1,6 +1,7 @@
-"""Faults as they occur in real files, inserted into a sound quantized file: one for each repair.
+"""Faults that occur in real files, inserted into a sound quantized file: at least one for each
+repair.
 
-Real values by the declared parameters are preserved up to rounding, unless the fault leaves them
+Real values by the declared parameters stay the same up to rounding, unless the fault makes them
 undefined. For tests and docs/fixes.md.
 """
 
@@ -31,15 +32,15 @@ _Edits = Iterator[Edit]
 
 
 class Fault(Record, frozen=True, kw_only=True):
-    """One fault. `fix`: id of the repair; `base`: the fixture of scripts/make_fixtures.py that gets
-    the fault; `told`: its description; `edits`: changes of the file, None for a fixture that has
-    the fault already.
+    """One fault. `fix`: id of the repair for it; `base`: name of the fixture
+    (scripts/make_fixtures.py) into which it is inserted; `told`: a description; `edits`: function
+    that makes the changes, None if the fixture already has the fault.
     """
 
     fix: str
     base: str
     told: str
-    edits: Callable[[Model], _Edits] | None = None  # None: the base has the fault already
+    edits: Callable[[Model], _Edits] | None = None  # None: the fixture has the fault already
 
     def broken(self, data: bytes) -> bytes:
         """The bytes of the fixture with the fault."""
@@ -103,14 +104,16 @@ def _narrow_bias(model: Model) -> _Edits:
 
 
 def _heaviest(model: Model, operator: Operator) -> float:
-    """The largest bias in steps of the output."""
+    """The largest bias magnitude of the operator's channels, in steps of the output."""
     bias = np.frombuffer(model.constant(0, operator.inputs[2]) or b"", "<i4")
     real = bias * np.asarray(_quant(model, operator.inputs[2]).scale)
     return float(np.max(real)) / _quant(model, operator.outputs[0]).scale[0]
 
 
 def _heavy_bias(model: Model) -> _Edits:
-    """A channel with almost zero weights and thus a tiny weight scale, whose bias is large."""
+    """A channel with weights near zero, hence a tiny weight scale, in which a large bias does not
+    fit int32.
+    """
     operators = _operators(model, "CONV_2D", "FULLY_CONNECTED")
     operator = max(operators, key=lambda one: _heaviest(model, one))
     weights = operator.inputs[1]

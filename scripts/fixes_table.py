@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Renders docs/fixes.md: the repairs of schema/fixes.toml, and the effect of each on a real file.
 
-scripts/fixes_table.py FIXTURES     measure on the files of scripts/make_fixtures.py, write all
-scripts/fixes_table.py              write only the list of repairs; figures are unchanged
-scripts/fixes_table.py --check      write nothing; exit status 1 when the list is not up to date
+scripts/fixes_table.py FIXTURES     measure on the files of scripts/make_fixtures.py, write the page
+scripts/fixes_table.py              write only the list of repairs; measured figures stay
+scripts/fixes_table.py --check      write nothing; exit status 1 if the list is not up to date
 """
 
 from __future__ import annotations
@@ -77,8 +77,8 @@ def measured(fault: Fault, folder: Path) -> Report:
 
 
 def worst(report: Report) -> tuple[float | None, float | None]:
-    """(SQNR in dB of the first output before, after) the alignment, for the judge with the lowest
-    one; None if none ran it.
+    """(lowest SQNR in dB of the first output before alignment, lowest after) over the judges; None
+    where no judge ran the file.
     """
     runs = (
         report.verification.outputs[0].runs
@@ -113,7 +113,7 @@ def main(arguments: list[str] | None = None) -> int:
     process.
     """
     parser = argparse.ArgumentParser(description="Render docs/fixes.md.")
-    parser.add_argument("fixtures", nargs="?", type=Path, help="folder of make_fixtures.py")
+    parser.add_argument("fixtures", nargs="?", type=Path, help="folder that make_fixtures.py wrote")
     parser.add_argument("--check", action="store_true", help="compare only")
     given = parser.parse_args(arguments)
     old = DOCUMENT.read_text(encoding="utf-8") if DOCUMENT.exists() else ""

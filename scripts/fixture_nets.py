@@ -14,6 +14,7 @@ __all__ = ["NETS", "NOT_CONVERTED"]
 
 
 def _keras() -> Any:
+    """The module keras, imported on use."""
     import keras
 
     return keras
@@ -28,6 +29,7 @@ def _conv(x: Any, width: int, size: int = 3, stride: int = 1, act: str = "relu")
 
 
 def _depthwise(x: Any, stride: int = 1) -> Any:
+    """Depthwise convolution 3x3, batch normalization, ReLU6."""
     layers = _keras().layers
     x = layers.DepthwiseConv2D(3, strides=stride, padding="same", use_bias=False)(x)
     x = layers.BatchNormalization()(x)
@@ -35,6 +37,7 @@ def _depthwise(x: Any, stride: int = 1) -> Any:
 
 
 def _input(size: int = 16) -> Any:
+    """The network's input: one RGB image of size x size pixels."""
     return _keras().Input(batch_shape=(1, size, size, 3), name="image")
 
 
@@ -89,7 +92,9 @@ def unet() -> Any:
     up = _conv(layers.Concatenate()([up, mid]), 8)
     up = layers.Conv2DTranspose(6, 2, strides=2)(up)
     up = layers.Concatenate()([up, top])
-    up = layers.ZeroPadding2D(2)(up)  # wider than SAME, or the converter folds it away
+    up = layers.ZeroPadding2D(2)(
+        up
+    )  # more padding than SAME, since the converter would fold that into the convolution
     up = layers.Conv2D(6, 5, activation="relu")(layers.MaxPooling2D(2, 1)(up))
     mask = layers.Conv2D(1, 1, activation="sigmoid", name="mask")(up)
     return keras.Model(image, [mask, layers.Conv2D(2, 1, name="flow")(up)])
@@ -156,7 +161,9 @@ def classifier() -> Any:
     keras = _keras()
     layers = keras.layers
     image = _input()
-    x = layers.ZeroPadding2D(1)(image)  # as exporters from other frameworks pad for a stride of 2
+    x = layers.ZeroPadding2D(1)(
+        image
+    )  # asymmetric padding for stride 2, as exporters from other frameworks write it
     x = layers.Conv2D(8, 3, strides=2, use_bias=False)(x)
     x = layers.ReLU(6.0)(layers.BatchNormalization()(x))
     for width, stride in ((12, 1), (16, 2), (16, 1)):
@@ -170,6 +177,7 @@ def classifier() -> Any:
 
 
 def _l2_normalize(x: Any) -> Any:
+    """Division by the L2 norm along channels, which converts to L2_NORMALIZATION."""
     import tensorflow as tf
 
     return tf.math.l2_normalize(x, axis=-1)  # Keras's own version decomposes into five operators
@@ -220,5 +228,5 @@ NETS: dict[str, Callable[[], Any]] = {
     )
 }
 
-# The converter quantizes no PRELU to 16x8.
+# The converter cannot quantize PRELU to 16x8.
 NOT_CONVERTED = {("activations", "int16x8")}

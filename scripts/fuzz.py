@@ -3,16 +3,17 @@
 
     scripts/fuzz.py CORPUS_DIR [libFuzzer options: -max_total_time=3600 -jobs=2 ...]
 
-CORPUS_DIR holds small model files to begin with and receives inputs that reach new code. Half of
-the new inputs are bytes changed blindly, most of which the reader refuses; the others are damaged
-as in tests/fuzz, and reach checker and solver. Install atheris with `pip install -e '.[fuzz]'`.
+CORPUS_DIR contains small model files to start with, and receives inputs that reach new code. Half
+of the new inputs are random changes of bytes, most of which the reader refuses; the others are
+damaged as in tests/fuzz and reach checker and solver. Install atheris with `pip install -e
+'.[fuzz]'`.
 
-`scripts/fuzz.py crash-FILE` runs one input. Once it is understood, keep it in tests/data/fuzz
-under a name that says what was wrong: a test aligns every file there. The search ends,
-and leaves the input as crash-* (timeout-* after minutes without a result), on any exception that is
-not one of ours, any warning, a run of more than ten seconds of processor time, a file that bulk
-reading and single reading read differently, and a file that a second alignment changes. The
-machine's load does not count.
+`scripts/fuzz.py crash-FILE` runs one input. Once its cause is known, keep it in tests/data/fuzz
+under a name that says what was wrong: a test aligns every file there. The search ends, and leaves
+the input as crash-* (timeout-* after minutes without a result), on an exception that is no
+AlignError, a warning, a run of more than ten seconds of processor time, a file that bulk reading
+and single reading read differently, or a file that a second alignment changes. The limit does not
+depend on the machine's load.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ with atheris.instrument_imports(include=["tflite_align"]):
 from tests.support.damage import damaged
 from tests.support.structured_damage import absurd, strained
 
-_MOST_SECONDS = 10.0  # processor seconds: a busy machine makes no run slow
+_MOST_SECONDS = 10.0  # processor seconds of one input, independent of the machine's load
 _HANGS = 600  # wall seconds after which libFuzzer ends the run
 
 _PLAIN = AlignOptions(verify=False, targets=("tflite", "tflm", "ethos-u55"))
@@ -54,8 +55,8 @@ def _read(data: bytes, many: int) -> tuple[str, ...]:
 
 
 def _holds(data: bytes) -> None:
-    """Align the input and assert that the result is complete and sound, or that an error of ours is
-    raised.
+    """Align the input. Fails unless the result has no unreported finding and stays the same when
+    aligned again, or an AlignError is raised.
     """
     assert _read(data, 1 << 30) == _read(data, 1)
     try:

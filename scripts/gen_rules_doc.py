@@ -84,7 +84,7 @@ def cited(source: str) -> str:
 
 
 def _word(level: Requirement) -> str:
-    """A requirement's severity, with the place (CPU, NPU) where it applies."""
+    """A requirement's severity, with the place (CPU or NPU) if it applies only there."""
     word = f"**{level.severity}**" if level.severity == "error" else level.severity
     if level.only:
         return f"{word} on the CPU"
@@ -112,7 +112,7 @@ def general() -> Iterator[str]:
     yield "|---|---|"
     for start, words in GENERAL.items():
         if start.endswith("/") and sum(other.startswith(start) for other in GENERAL) > 1:
-            continue  # its parts have rows
+            continue  # the rules that begin with it have rows of their own
         whose = "JUDGE" if start == "judge/" else "FIELD" if start == "lock/" else "OPERATOR"
         yield f"| {place(start)}`{start}{whose if start.endswith('/') else ''}` | {words} |"
     yield ""
@@ -306,7 +306,7 @@ def distinct(patterns: Sequence[Pattern]) -> list[Pattern]:
 
 
 def _kernel_cell(row: KernelRow | None) -> str:
-    """The cell with the operand types that a kernel set takes."""
+    """The cell with the operand types that a kernel set supports; "not known" without a row."""
     if row is None:
         return "not known"
     texts = [f"`{pattern.text}`".replace("|", "\\|") for pattern in distinct(row.takes)]
@@ -336,7 +336,7 @@ def _arithmetic_words(row: ArithmeticRow) -> str:
 
 
 def _title(name: str) -> str:
-    """The title of a kernel set: the runtime with which it was measured."""
+    """A kernel set's title: the runtime and version it was measured with."""
     title: str = tomllib.loads(read_data(f"kernels/{name}.toml"))["title"]
     return title
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Writes the JSON Schemas: of rule tables, configuration and lock files from their readers, of reports
-from their records.
+"""Writes the JSON Schemas of rule tables, configuration and lock files (from their readers) and of
+reports (from their records).
 
 scripts/gen_schemas.py            write schema/*.schema.json
-scripts/gen_schemas.py --check    write nothing; exit status 1 when a file is not up to date
+scripts/gen_schemas.py --check    write nothing; exit status 1 if a file is not up to date
 """
 
 from __future__ import annotations

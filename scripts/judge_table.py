@@ -2,10 +2,10 @@
 """Disagreements between a target's findings and its judge's verdict, each with an explanation.
 
 scripts/judge_table.py MODELS...                       print the table (Markdown)
-scripts/judge_table.py MODELS... --into docs/judges.md  put it between the file's markers
-scripts/judge_table.py MODELS... --target tflm          only these targets; repeatable
+scripts/judge_table.py MODELS... --into docs/judges.md  write it between the file's markers
+scripts/judge_table.py MODELS... --target tflm          only this target; repeatable
 
-Exit status 1 when a disagreement has no explanation.
+Exit status 1 if a disagreement has no explanation.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from tflite_align.verify.judges import available, judge_file  # noqa: E402
 BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
 SECONDS = 120.0
 
-# Kind of disagreement -> explanation. The first kinds follow from the findings themselves.
+# Kind of disagreement -> explanation. The first kinds follow from the texts of the findings.
 KINDS = {
     "wrong values": "the judge accepts the file, but its kernels compute wrong values, as the finding says",
     "elsewhere": "the compiler accepts the file; wrong values are computed by operators that it leaves "
@@ -49,7 +49,7 @@ KINDS = {
     "`tests/corpus/test_judges_agree.py` lists these files",
 }
 
-# Judge, its message, kind. Only the message decides; no model is named here.
+# (judge, pattern of its message, kind). Only the message decides, never the model's name.
 REASONS = (
     ("litert|xnnpack|litert-ref|tflm", r"^custom operator .* not registered", "custom operator"),
     ("litert|xnnpack|tflm", r"squeeze\.cc:\d+ current >= 0", "not quantization"),
@@ -106,7 +106,9 @@ def disagreement(found: Sequence[Finding], judge: str, verdict: Acceptance) -> s
     """
     errors = [finding for finding in found if finding.severity == "error"]
     if verdict.status in ("timeout", "skipped"):
-        return _explained(judge, verdict)  # no verdict is no agreement
+        return _explained(
+            judge, verdict
+        )  # skipped or timed out: neither agreement nor disagreement
     if verdict.status == "accepted":
         if not errors:
             return ""
@@ -174,9 +176,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     process.
     """
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("models", nargs="+", type=Path)
-    parser.add_argument("--target", action="append", choices=target_names())
-    parser.add_argument("--into", type=Path, help="a file with the table's two markers")
+    parser.add_argument("models", nargs="+", type=Path, help=".tflite files")
+    parser.add_argument("--target", action="append", choices=target_names(), help="repeatable")
+    parser.add_argument("--into", type=Path, help="a file with the two markers, to write to")
     given = parser.parse_args(arguments)
     targets = given.target or target_names()
 

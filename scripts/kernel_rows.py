@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Writes schema/kernels/*.toml, the operand types that kernels take, from measurements with the
-runtimes here.
+"""Writes schema/kernels/*.toml, the operand types that kernels support, from measurements with the
+installed runtimes.
 
     scripts/kernel_rows.py ADD CONV_2D      the rows of these operators
     scripts/kernel_rows.py                  every row: some ten minutes on one core
 
 Every operator is built with every operand type and run (tests/rules/kernels). Versions, sources and
-notes of a row are kept; `takes` and `wrong` are replaced.
+notes of a row are kept; `takes` (supported) and `wrong` (computed wrongly) are replaced.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def main(arguments: list[str] | None = None) -> int:
     process.
     """
     parser = argparse.ArgumentParser(description="Write schema/kernels/*.toml.")
-    parser.add_argument("operators", nargs="*", metavar="OPERATOR")
+    parser.add_argument("operators", nargs="*", metavar="OPERATOR", help="default: all")
     given = parser.parse_args(arguments)
     by_row: dict[tuple[str, str], list[Observed]] = defaultdict(list)
     for seen in observed(given.operators or sorted(MAKERS)):

@@ -26,7 +26,7 @@ from layer_nets import LAYER_NETS, layer_net
 
 __all__ = ["file_names", "ways"]
 
-CALIBRATION = 12  # inputs
+CALIBRATION = 12  # number of calibration inputs
 WAYS = ("float32", "int8", "int16x8", "dynamic")
 # Modes in which weights matter: types of graph inputs and outputs, and per-tensor weights.
 WEIGHTED = (*WAYS, "uint8_io", "float16", "per_tensor", "dynamic_per_tensor")
@@ -46,6 +46,9 @@ def file_names() -> list[str]:
 
 
 def _inputs(model: Any, seed: int) -> Iterator[list[np.ndarray]]:
+    """Calibration inputs: for each sample one array per model input, normally distributed or small
+    integers.
+    """
     random = np.random.default_rng(seed)
     for _ in range(CALIBRATION):
         values = []
@@ -58,6 +61,7 @@ def _inputs(model: Any, seed: int) -> Iterator[list[np.ndarray]]:
 
 
 def _convert(model: Any, way: str, seed: int) -> bytes:
+    """The model's .tflite file in mode `way`. Raises the converter's error."""
     import tensorflow as tf
 
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
@@ -87,6 +91,9 @@ def _convert(model: Any, way: str, seed: int) -> bytes:
 
 
 def _make(net: str, folder: pathlib.Path) -> None:
+    """Convert one net in every mode of which no file exists yet; an error is written to a .refused
+    file.
+    """
     import keras
 
     seed = zlib.crc32(net.encode())
@@ -119,6 +126,9 @@ def _make(net: str, folder: pathlib.Path) -> None:
 
 
 def main() -> int:
+    """Convert the nets named on the command line, each in a process of its own; returns the exit
+    status.
+    """
     folder = pathlib.Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     for net in sys.argv[2:] or LAYER_NETS:

@@ -186,6 +186,7 @@ _LENGTHS = {"permute": BREADTH, "lstm": 3, "gru": 3, "simple_rnn": 3, "lstm_loop
 
 
 def _image(name: str) -> Any:
+    """A network with the layer `name` between convolutions, on one image [1, 8, 8, 3]."""
     keras = _keras()
     layers = keras.layers
     image = keras.Input(batch_shape=(1, 8, 8, 3), name="image")
@@ -199,6 +200,9 @@ def _image(name: str) -> Any:
 
 
 def _series(name: str) -> Any:
+    """A network with the layer `name` between two dense layers, on a series [1, length,
+    BREADTH].
+    """
     keras = _keras()
     dense = keras.layers.Dense
     series = keras.Input(batch_shape=(1, _LENGTHS.get(name, 8), BREADTH), name="series")
@@ -207,6 +211,7 @@ def _series(name: str) -> Any:
 
 
 def _conv3d(_: str) -> Any:
+    """Conv3D and Conv3DTranspose on a volume [1, 4, 6, 6, 2]."""
     keras = _keras()
     volume = keras.Input(batch_shape=(1, 4, 6, 6, 2), name="volume")
     x = keras.layers.Conv3D(3, 2)(volume)
@@ -214,6 +219,7 @@ def _conv3d(_: str) -> Any:
 
 
 def _embedding(_: str) -> Any:
+    """An embedding of 6 words, followed by a dense layer."""
     keras = _keras()
     words = keras.Input(batch_shape=(1, 6), dtype="int32", name="words")
     x = keras.layers.Embedding(40, BREADTH)(words)
@@ -221,6 +227,7 @@ def _embedding(_: str) -> Any:
 
 
 def _two_inputs(_: str) -> Any:
+    """A matrix product of two inputs."""
     keras = _keras()
     one = keras.Input(batch_shape=(1, 4, 6), name="one")
     two = keras.Input(batch_shape=(1, 6, 5), name="two")
@@ -242,12 +249,14 @@ def layer_net(name: str) -> Any:
 
 
 def _keras() -> Any:
+    """The module keras, imported on use."""
     import keras
 
     return keras
 
 
 def _value(expression: str, **names: Any) -> Any:
+    """The value of a table's expression with `names` and the libraries defined."""
     import tensorflow as tf
 
     known = {**_FIXED, "layers": _keras().layers, "ops": _keras().ops, "tf": tf, **names}

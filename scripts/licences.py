@@ -24,9 +24,7 @@ Licences of everything that a release of tflite_align ships. Written by scripts/
 What is installed beside it (NumPy, LiteRT, ...) is not shipped and has licences of its own:
 scripts/sbom.py lists it.
 """
-MIT = (
-    "tflite_align/report/html/vendor/cytoscape.LICENSE"  # whose words are those of the MIT licence
-)
+MIT = "tflite_align/report/html/vendor/cytoscape.LICENSE"  # the text is that of the MIT licence
 
 
 class Fragment(Record, frozen=True, kw_only=True):

@@ -1,19 +1,20 @@
 #!/usr/bin/env python3
-"""Make the test models: small random networks through the real TFLiteConverter, and de-aligned.
+"""Makes the test models: small random networks, converted by the real TFLiteConverter, and
+de-aligned copies.
 
 Trains nothing, downloads nothing. For every net of `fixture_nets.NETS`:
 
     NET_float.tflite             the converter's float model
     NET_int8.tflite              int8 throughout
-    NET_uint8io.tflite           int8 inside, uint8 at the graph's inputs and outputs
+    NET_uint8io.tflite           int8 inside, uint8 graph inputs and outputs
     NET_int16x8.tflite           int16 activations, int8 weights
-    NET_KIND_dealigned.tflite    the same with a scale of its own for each inner activation
+    NET_KIND_dealigned.tflite    the same file with another scale for each inner activation
     NET_int8_dealigned_io.tflite, NET_int8_dealigned_fixed.tflite
-                                 graph inputs and outputs too; fixed-output operators too
-    NET.x.npy                    32 inputs (float32) that the calibration has not seen
-    INDEX.json                   names, sizes, digests, and what made them
+                                 also for graph inputs and outputs; also for fixed outputs
+    NET.x.npy                    32 float32 inputs that were not used for calibration
+    INDEX.json                   names, sizes, digests, and how the files were made
 
-The same TensorFlow gives the same bytes.
+The same version of TensorFlow gives the same bytes.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def file_names(net: str) -> list[str]:
 
 
 def smooth_inputs(shape: tuple[int, ...], count: int, seed: int) -> np.ndarray:
-    """`count` float32 images: coarse noise blown up and blurred, plus a little fine noise."""
+    """`count` float32 images: coarse noise, enlarged and blurred, plus a little fine noise."""
     random = np.random.default_rng(seed)
     _, height, width, channels = shape
     coarse = random.normal(size=(count, -(-height // 4) + 1, -(-width // 4) + 1, channels))
@@ -136,6 +137,9 @@ def held_out(net: str) -> np.ndarray:
 
 
 def write_all(out: pathlib.Path, nets: list[str]) -> None:
+    """Write the files of these nets and INDEX.json to the folder `out`; SystemExit if a file is
+    larger than LARGEST bytes.
+    """
     import tensorflow as tf
 
     out.mkdir(parents=True, exist_ok=True)
@@ -161,12 +165,15 @@ def write_sample(out: pathlib.Path) -> None:
 
 
 def main() -> int:
+    """Run the command line; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--out", type=pathlib.Path, required=True, help="folder to write into")
-    parser.add_argument("--only", action="append", choices=sorted(NETS), help="repeatable")
-    parser.add_argument("--sample", action="store_true", help="just the shipped sample")
+    parser.add_argument(
+        "--only", action="append", choices=sorted(NETS), help="only this net; repeatable"
+    )
+    parser.add_argument("--sample", action="store_true", help="only the shipped sample")
     given = parser.parse_args()
-    # The converter logs to stderr by the page; a CPU is all that is used.
+    # Suppress the converter's many messages on stderr; only the CPU is used.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
     if given.sample:

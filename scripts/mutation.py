@@ -22,7 +22,7 @@ import sys
 import tomllib
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-KNOWN = ROOT / "tests" / "mutation" / "survivors"  # a file for each wing
+KNOWN = ROOT / "tests" / "mutation" / "survivors"  # one file per room
 MUTANTS = ROOT / "mutants"
 
 # mutmut's status for mutants ended by a test, by pytest itself, by the clock, by the type checker
@@ -45,6 +45,7 @@ def run(room: str, tenths: int = 10) -> None:
 
 
 def _mutmut() -> str:
+    """The path of the program mutmut in this environment."""
     return str(pathlib.Path(sys.executable).with_name("mutmut"))
 
 
@@ -60,7 +61,9 @@ def results(room: str) -> dict[str, int | None]:
 
 
 def described(name: str) -> Mutant:
-    """The mutant as (function, old line, new line): its number depends on other edits."""
+    """The mutant as (function, old lines, new lines), since its number changes with other edits of
+    the file.
+    """
     shown = subprocess.run(
         [_mutmut(), "show", name], cwd=ROOT, check=True, capture_output=True, text=True
     ).stdout.splitlines()
@@ -84,8 +87,8 @@ def known(room: str) -> dict[Mutant, str]:
 
 
 def judged(room: str, *, whole: bool) -> tuple[list[Mutant], list[Mutant]]:
-    """(unexpected survivors, of a complete run also expected ones that did not survive). `room`:
-    name of a group of modules; `whole`: all mutants were run.
+    """(survivors without a reason; for a complete run, listed survivors that did not survive).
+    `room`: a subpackage or module of tflite_align; `whole`: all mutants were run.
     """
     expected = known(room)
     ran = {name: code for name, code in results(room).items() if code is not None}
@@ -104,7 +107,9 @@ def main() -> int:
     parser.add_argument(
         "room", help="numerics, checks.binder, format.writer, checks.binder.cache, ..."
     )
-    parser.add_argument("--tenths", type=int, choices=range(1, 11), default=10)
+    parser.add_argument(
+        "--tenths", type=int, choices=range(1, 11), default=10, help="mutants out of ten to run"
+    )
     given = parser.parse_args()
     run(given.room, given.tenths)
     unknown, stale = judged(given.room, whole=given.tenths == 10)

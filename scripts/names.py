@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""How many variables are named by a participle or a filler word instead of by a noun for their
+"""How many variables are named by a participle or a filler word instead of a noun for their
 content.
 
-scripts/names.py [PATH ...]      the share, file by file, worst first; default: tflite_align
-scripts/names.py --most 3        exit status 1 where the share of all of them is more, in percent
+scripts/names.py [PATH ...]      the share for each file, largest first; default: tflite_align
+scripts/names.py --most 3        exit status 1 if the share over all files is above 3 %
 
 A variable is a function's parameter, or a name bound by an assignment, a loop, a `with` or a
-pattern. Each counts once in each function, class or module that binds it. A name counts as a filler
-when the whole name, a leading underscore aside, is in FILLERS.
+pattern. It counts once for each function, class or module that binds it. A name is a filler if it
+is in FILLERS, a leading underscore ignored.
 """
 
 from __future__ import annotations
@@ -100,7 +100,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description="Count variables named by participles and fillers."
     )
-    parser.add_argument("paths", nargs="*", type=Path, default=[ROOT / "tflite_align"])
+    parser.add_argument(
+        "paths",
+        nargs="*",
+        type=Path,
+        default=[ROOT / "tflite_align"],
+        help="files or folders; default tflite_align",
+    )
     parser.add_argument("--most", type=float, help="exit status 1 above this share, in percent")
     options = parser.parse_args(arguments)
     paths = python_files(options.paths)

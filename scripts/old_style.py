@@ -1,8 +1,7 @@
-"""Converts an int8 file to the form that training with TF1 wrote: uint8 throughout, asymmetric
-weights.
+"""Converts an int8 file to the form that TensorFlow 1 wrote: uint8 throughout, asymmetric weights.
 
-Activations shift by 128; weights get one scale and zero point per tensor; biases are requantized;
-operators get version 1. For tests of `--to int8`.
+Zero points and integers of activations shift by 128; weights get one scale and zero point per
+tensor; biases are requantized; operators get version 1. For tests of `--to int8`.
 """
 
 from __future__ import annotations
@@ -24,7 +23,9 @@ _WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"
 
 
 def old_style(data: bytes) -> bytes:
-    """The bytes of the uint8 file for nearly the same function."""
+    """The bytes of a uint8 file with the same function, up to the rounding of weights and
+    biases.
+    """
     model = read(data)
     return splice(data, model, list(_edits(model))).join()
 

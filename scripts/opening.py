@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""The README's example: a real converter's broken file, before and after.
+"""The README's example: a real converter's broken file, before and after alignment.
 
     scripts/opening.py              align the shipped sample; write the README's block and its picture
-    scripts/opening.py --renew DIR  first make the sample again in DIR, by docs/recipes.md's onnx2tf recipe
+    scripts/opening.py --renew DIR  first make the sample again in DIR, by the onnx2tf recipe of docs/recipes.md
 
 The picture shows the command's terminal output. Making the sample needs the recipe's environments
 (scripts/converters.py creates them): minutes and some 3 GB the first time.
@@ -44,7 +44,7 @@ RUNTIMES = {
     "xnnpack": "LiteRT, default delegate (XNNPACK)",
     "litert": "LiteRT, builtin kernels",
 }
-# Rich uses a font from another host, and characters whose width a browser must be told.
+# Rich's SVG loads a font from another host, and needs explicit widths for some characters.
 _FONTS = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 
 
@@ -152,7 +152,9 @@ def page(text: str, shown: str) -> str:
 def main() -> int:
     """Run the command line; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--renew", type=pathlib.Path, metavar="DIR", help="make the sample anew")
+    parser.add_argument(
+        "--renew", type=pathlib.Path, metavar="DIR", help="first make the sample again"
+    )
     parser.add_argument("--environments", type=pathlib.Path, help="default: DIR/converters")
     options = parser.parse_args()
     if options.renew:

@@ -26,11 +26,14 @@ RECIPES = (
     "weight_only_wi8_afp32",
     "weight_only_wi4_afp32",
 )
-CALIBRATION = 8  # inputs
+CALIBRATION = 8  # number of calibration inputs
 _STATIC = "static_"
 
 
 def _samples(data: bytes, seed: int) -> dict[str, Any]:
+    """Calibration inputs for the file's only signature: signature name -> list of {input name:
+    array}.
+    """
     from ai_edge_litert.interpreter import Interpreter
 
     signatures = Interpreter(model_content=data).get_signature_list()
@@ -51,6 +54,7 @@ def _samples(data: bytes, seed: int) -> dict[str, Any]:
 
 
 def _quantize(path: pathlib.Path, recipe_name: str) -> bytes:
+    """The file quantized with one recipe. Raises the quantizer's error."""
     from ai_edge_quantizer import quantizer, recipe
 
     data = path.read_bytes()
@@ -62,6 +66,9 @@ def _quantize(path: pathlib.Path, recipe_name: str) -> bytes:
 
 
 def _make(path: pathlib.Path) -> None:
+    """Quantize a float file with every recipe of which no file exists yet; an error is written to a
+    .refused file.
+    """
     for name in RECIPES:
         stem = path.name.removesuffix("float32.tflite") + f"aeq_{name}"
         if any(path.parent.glob(f"{stem}.*")):
@@ -76,6 +83,7 @@ def _make(path: pathlib.Path) -> None:
 
 
 def main() -> int:
+    """Quantize the folder's files, each in a process of its own; returns the exit status."""
     for path in sorted(pathlib.Path(sys.argv[1]).glob("*-float32.tflite")):
         child = os.fork()  # the quantizer may crash the process
         if child == 0:

@@ -1,9 +1,10 @@
-"""Runs one Python block of a recipe, with the names that the page leaves to its reader defined.
+"""Runs one Python block of a recipe, with the names defined that the page expects its reader to
+define.
 
     recipe_step.py NET FILE      NET: of torch_nets, or `keras:NAME` of fixture_nets
 
-Runs in the block's own environment, in the folder of the recipe's files. Trains the network if no
-earlier block did.
+Runs in the block's own environment, in the folder of the recipe's files. Trains the network unless
+an earlier block did.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-CALIBRATION, HELD_OUT = 64, 64  # inputs
+CALIBRATION, HELD_OUT = 64, 64  # number of inputs
 SEEDS = {"calibration": 1, "held out": 2}
 
 
@@ -58,11 +59,11 @@ def main() -> int:
     """Run the command line; returns the exit status."""
     net, file = sys.argv[1:]
     framework, _, name = net.rpartition(":")
-    known = pathlib.Path("calibration.npy").is_file()  # a block after the first needs no names
+    known = pathlib.Path("calibration.npy").is_file()  # later blocks need no names
     names = {} if known else (keras_names(name) if framework else torch_names(name))
     code = pathlib.Path(file).read_text(encoding="utf-8")
     exec(compile(code, file, "exec"), names)  # noqa: S102 - the page's own code is what is tested
-    if framework:  # that recipe aligns in memory: what it was given is kept beside
+    if framework:  # this recipe aligns in memory: also keep the file that it aligned
         pathlib.Path("converted.tflite").write_bytes(names["converter"].convert())
     return 0
 

@@ -103,8 +103,8 @@ def _reference(name: str, pins: dict[str, str]) -> str:
 
 
 def _needed(name: str, extras: tuple[str, ...]) -> dict[str, set[str]]:
-    """Every distribution that `name` with these extras needs, itself included, each with the names
-    of its own requirements.
+    """Distribution -> the names of its own requirements, for `name` with these extras and
+    everything that it needs, directly or not.
     """
     found: dict[str, set[str]] = {}
     waiting = [(name, frozenset(extras))]
@@ -201,7 +201,7 @@ def main(arguments: list[str] | None = None) -> int:
     process.
     """
     parser = argparse.ArgumentParser(description="Write a bill of materials.")
-    parser.add_argument("--out", metavar="FILE", help="instead of stdout")
+    parser.add_argument("--out", metavar="FILE", help="the file to write; default stdout")
     given = parser.parse_args(arguments)
     text = json.dumps(bill(), indent=2) + "\n"
     if given.out:

@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
 """De-aligned models of any size, made without a converter; bench.py measures growth with them.
 
-A net of blocks, each as converters write them (int8, per-channel weights, a bias with scale input
+A model is a chain of blocks like a converter's (int8, per-channel weights, a bias with scale input
 scale x weight scale):
 
     conv -> conv -> add with the block's input -> concat of the sum and a conv -> reshape
 
-The sum and the first convolution are read twice. In a broken block every activation has parameters
-of its own, as from a calibration of each tensor alone, so that rules of CONCATENATION and RESHAPE
-are violated; in the others they share the first convolution's. The same arguments give the same
-bytes. A big constant is inline, as in a converter's file, and last in the file: `write_model` makes
-it a hole, so that gigabytes need no disk space.
+The sum and the first convolution are read twice. In a broken block every activation has its own
+parameters, which violates the rules of CONCATENATION and RESHAPE; in the others all share those of
+the first convolution. The same arguments give the same bytes. A large constant is inline, as in a
+converter's file, and last in the file: `write_model` makes it a hole, so that gigabytes need no
+disk space.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ __all__ = ["Synthetic", "build", "write_model"]
 SIDE = 8  # activations are [1, SIDE, SIDE, channels]
 BLOCK = 5  # operators per block
 DEPTH = 4096  # columns of the big constant
-_HOLE = 16  # bytes that stand for the big constant until it is written
+_HOLE = 16  # placeholder bytes of the large constant until it is written
 _CODES = (
     fb.BuiltinOperator.CONV_2D,
     fb.BuiltinOperator.ADD,
@@ -64,6 +64,7 @@ class _Net:
     """A model under construction; lists hold positions in the builder."""
 
     def __init__(self, channels: int) -> None:
+        """Start an empty model whose activations have `channels` channels at first."""
         self.builder = flatbuffers.Builder(1 << 20)
         self.channels = channels
         self.random = np.random.default_rng(7)
@@ -245,7 +246,7 @@ def build(operators: int, *, channels: int = 8, constant: int = 0, sound: int = 
         raise ValueError(f"a big constant needs {DEPTH // (2 * SIDE * SIDE)} channels")
     net = _Net(channels)
     rows = max(constant // DEPTH, 1) if constant else 0
-    # Objects built first are last in the file: the hole.
+    # The builder writes backwards: the object built first, the hole, is last in the file.
     big = net.buffer(bytes(_HOLE)) if rows else -1
     empty = net.buffer(None)
     if rows:
@@ -307,14 +308,17 @@ def write_model(path: Path, model: Synthetic) -> None:
 
 
 def main() -> int:
+    """Write a model to a file; returns the exit status."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--operators", type=int, default=100)
-    parser.add_argument("--channels", type=int, default=8)
-    parser.add_argument("--constant", type=int, default=0, help="bytes of one big constant")
-    parser.add_argument("--sound", type=int, default=0, help="blocks in ten that are not broken")
+    parser.add_argument("out", type=Path, help="the file to write")
+    parser.add_argument("--operators", type=int, default=100, help="number of operators")
+    parser.add_argument("--channels", type=int, default=8, help="channels of the first activations")
+    parser.add_argument("--constant", type=int, default=0, help="bytes of one large constant")
+    parser.add_argument(
+        "--sound", type=int, default=0, help="number of blocks in ten without findings"
+    )
     given = parser.parse_args()
     model = build(
         given.operators, channels=given.channels, constant=given.constant, sound=given.sound

@@ -24,8 +24,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 from torch_layer_nets import IMAGE, TORCH_LAYERS, layer_net
 
-CALIBRATION = 12  # inputs
-# Ending of a file of onnx2tf -> its name here; the longest match counts.
+CALIBRATION = 12  # number of calibration inputs
+# Ending of a file that onnx2tf writes -> name of the mode; the longest match counts.
 _ONNX2TF = {
     "full_integer_quant_with_int16_act": "int16x8",
     "integer_quant_with_int16_act": "int16x8_float_io",
@@ -38,10 +38,12 @@ _ONNX2TF = {
 
 
 def _calibration(shape: tuple[int, ...]) -> np.ndarray:
+    """Normally distributed float32 inputs [CALIBRATION, ...] of this shape, seeded."""
     return np.random.default_rng(1).normal(size=(CALIBRATION, *shape[1:])).astype(np.float32)
 
 
 def _as_onnx(name: str, _: pathlib.Path) -> Mapping[str, bytes]:
+    """File ending -> bytes: the net exported to ONNX by PyTorch."""
     import io
 
     import torch
@@ -53,6 +55,7 @@ def _as_onnx(name: str, _: pathlib.Path) -> Mapping[str, bytes]:
 
 
 def _by_onnx2tf(name: str, folder: pathlib.Path) -> Mapping[str, bytes]:
+    """File ending -> bytes: the files that onnx2tf makes of the exported net in `folder`."""
     import onnx2tf
 
     shape = TORCH_LAYERS[name]
@@ -82,6 +85,9 @@ def _by_onnx2tf(name: str, folder: pathlib.Path) -> Mapping[str, bytes]:
 
 
 def _by_litert_torch(name: str, _: pathlib.Path) -> Mapping[str, bytes]:
+    """File ending -> bytes: the float file and the quantized ones that litert-torch makes of the
+    net.
+    """
     import litert_torch
     import torch
     from litert_torch.quantize.pt2e_quantizer import (
@@ -123,6 +129,9 @@ _TOOLS: Mapping[str, Callable[[str, pathlib.Path], Mapping[str, bytes]]] = {
 
 
 def _make(tool: str, name: str, folder: pathlib.Path) -> None:
+    """Convert one net with one tool, unless its files exist; an error is written to a .refused
+    file.
+    """
     stem = f"torch_{name}-{tool.replace('-', '_')}"
     if any(folder.glob(f"{stem}_*")):
         return
@@ -137,6 +146,9 @@ def _make(tool: str, name: str, folder: pathlib.Path) -> None:
 
 
 def main() -> int:
+    """Convert the nets named on the command line, each in a process of its own; returns the exit
+    status.
+    """
     tool, folder = sys.argv[1], pathlib.Path(sys.argv[2])
     folder.mkdir(parents=True, exist_ok=True)
     for name in sys.argv[3:] or TORCH_LAYERS:

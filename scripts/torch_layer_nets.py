@@ -98,7 +98,7 @@ _SERIES_LAYERS = {
     "series_softmax": "f.softmax(x, 1)",
     "topk": "t.topk(x, BREADTH, -1).values",
 }
-# Name -> the module in between: an expression of n (torch.nn).
+# Name -> the module between the two: an expression of n (torch.nn).
 _IMAGE_MODULES = {
     "conv": "n.Conv2d(WIDTH, WIDTH, 3, padding=1)",
     "conv_stride": "n.Conv2d(WIDTH, WIDTH, 3, 2, 1)",
@@ -160,4 +160,5 @@ def layer_net(name: str) -> Any:
 
 
 def _value(expression: str, **names: Any) -> Any:
+    """The value of a table's expression with `names` defined."""
     return eval(expression, {**_FIXED, **names})  # noqa: S307 - the tables above, nothing else

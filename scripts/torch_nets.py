@@ -47,10 +47,14 @@ def masks(disks: np.ndarray, side: int = SIDE) -> np.ndarray:
 
 
 def _inside(rows: np.ndarray, columns: np.ndarray, disk: np.ndarray) -> Any:
+    """Whether points (row, column) are inside a disk (row, column, radius)."""
     return (rows - disk[0]) ** 2 + (columns - disk[1]) ** 2 < disk[2] ** 2
 
 
 def _conv(before: int, width: int, size: int = 3, stride: int = 1, act: str = "ReLU") -> Any:
+    """Convolution, batch normalization and the activation `act` ("" for none). `before`, `width`:
+    numbers of input and output channels.
+    """
     from torch import nn
 
     layers = [
@@ -68,6 +72,8 @@ def unet() -> Any:
     from torch import nn
 
     class UNet(nn.Module):
+        """Encoder and decoder with skip connections by concatenation."""
+
         def __init__(self) -> None:
             super().__init__()
             self.top, self.mid = _conv(3, 8), _conv(8, 12)
@@ -100,6 +106,8 @@ def branches() -> Any:
     from torch import nn
 
     class Branches(nn.Module):
+        """Two Inception blocks, whose branches have different ranges, and a linear layer."""
+
         def __init__(self) -> None:
             super().__init__()
             self.stem = _conv(3, 8, stride=2)
@@ -124,6 +132,8 @@ def detector() -> Any:
     from torch import nn
 
     class Detector(nn.Module):
+        """A backbone and a detection head on two scales."""
+
         def __init__(self) -> None:
             super().__init__()
             self.stem, self.fine = _conv(3, 8, stride=2, act="SiLU"), _conv(8, 12, stride=2)
@@ -169,7 +179,9 @@ def trained(net: str) -> Any:
     import torch
 
     torch.manual_seed(0)
-    torch.set_num_threads(1)  # sums in one order: the same weights on every run of one machine
+    torch.set_num_threads(
+        1
+    )  # one thread sums in a fixed order, so that each run on a machine gives the same weights
     model = NETS[net]()
     pictures, disks = scenes(1024, 0)
     inputs, wanted = torch.from_numpy(pictures), torch.from_numpy(_wanted(net, disks))

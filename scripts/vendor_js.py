@@ -91,7 +91,7 @@ def unpacked(package: Package, archive: bytes) -> dict[Path, bytes]:
                 raise SystemExit(f"{package.url}: holds no {source}")
             text = member.read().replace(b"\r\n", b"\n")
             lines = text.split(b"\n")
-            # The browser's tools would request a missing source map.
+            # A browser's developer tools would request the source map, which is not shipped.
             kept = [line for line in lines if not line.startswith(b"//# sourceMappingURL")]
             files[VENDOR / name] = b"\n".join(kept).rstrip() + b"\n"
     return files
