@@ -29,6 +29,16 @@ __all__ = [
 
 Severity = Literal["error", "warning", "off"]
 
+# Fields of a support row that do not decide to what it applies.
+_WORDS: Mapping[str, Any] = {
+    "severity": "off",
+    "behaviour": "",
+    "sources": (),
+    "note": "",
+    "once": False,
+    "repair": "",
+}
+
 
 class Requirement(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The severity of violated rules on a target, and the runtime's behaviour as text.
@@ -169,12 +179,13 @@ def _check_levels(levels: tuple[Requirement, ...]) -> None:
 
 def _check_support(rows: tuple[SupportRow, ...]) -> None:
     """Raise RuleError for two rows with equal operators, part, slots, conditions and limits."""
-    first_index: dict[str, int] = {}
+    places: dict[tuple[tuple[str, ...], str], list[int]] = {}
     for index, row in enumerate(rows):
-        same = repr((row.operators, row.unless, row.part, row.slots, row.when, row.limits))
-        first = first_index.setdefault(same, index)
-        if first != index:
-            raise RuleError(f"support[{index}]: repeats support[{first}]; remove one of them")
+        alike = places.setdefault((row.operators, row.part), [])
+        for first in alike:
+            if replace(rows[first], **_WORDS) == replace(row, **_WORDS):
+                raise RuleError(f"support[{index}]: repeats support[{first}]; remove one of them")
+        alike.append(index)
 
 
 def _check_kernels(kernels: Mapping[str, str]) -> None:
