@@ -5,6 +5,7 @@ Any bytes give a Model or a FormatError. Constants are memoryviews of the given 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -313,8 +314,8 @@ def _add_options(
     targets: list[int],
     layouts: Mapping[int, TableLayout],
 ) -> dict[int, tuple[int, ...]]:
-    """Read the known fields of operators' option tables into `options`, by operator, without
-    floats. `kinds`: type of each option table; `targets`: its position; `layouts`: by type.
+    """Read the known fields of operators' option tables into `options`, by operator, of
+    floats those that are used. `kinds`: type of each option table; `targets`: its position; `layouts`: by type.
 
     Of vector fields only the int32 ones of RESHAPE, SQUEEZE and STABLEHLO_CASE are read; they are
     returned by operator index.
@@ -342,6 +343,8 @@ def _add_options(
                 continue
             else:
                 continue
+            if field.code == "f":  # one object for NaN: records with it compare as equal
+                column = [math.nan if math.isnan(number) else number for number in column]
             for row, value in zip(places, column, strict=True):
                 options[row][field.name] = value
     return lists

@@ -27,7 +27,8 @@ __all__ = [
 IDENTIFIER = b"TFL3"
 
 _DEPRECATED = "deprecated_field_"
-_SLOPE = "alpha"
+# Options of type float that are read: those that limits and integer functions use.
+_NUMBERS = frozenset({"alpha", "beta", "bias", "cell_clip", "proj_clip"})
 
 FieldKind = Literal["scalar", "string", "table", "union", "scalars", "strings", "tables"]
 
@@ -331,10 +332,10 @@ class Field(Record, frozen=True, kw_only=True):
     @property
     def is_option(self) -> bool:
         """Whether `Operator.options` contains the field: not if it is deprecated; of floats only
-        LEAKY_RELU's slope.
+        those in `_NUMBERS`.
         """
         if self.code == "f":
-            return self.name == _SLOPE
+            return self.name in _NUMBERS
         return not self.name.startswith(_DEPRECATED)
 
 

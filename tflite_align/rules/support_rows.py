@@ -149,6 +149,9 @@ class SupportLimits(f.TomlTable, frozen=True, kw_only=True):
     axes_include: _Axis = f.LEFT_OUT  # a constant operand must contain this axis
     options_at_least: dict[str, int] = f.LEFT_OUT
     options_product_at_most: _Product = f.LEFT_OUT
+    options_within: dict[str, tuple[f.Number, ...]] = (
+        f.LEFT_OUT
+    )  # float option -> [least, greatest]
     reduced: _Reduced = f.LEFT_OUT  # limits on the sizes along the axes in a constant operand
     strided_axes: _Strided = f.LEFT_OUT  # strides in a constant operand must be 1 along other axes
     upscale: _Upscale = f.LEFT_OUT  # allowed factors of height and width

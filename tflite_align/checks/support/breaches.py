@@ -278,6 +278,7 @@ OPERATOR_TESTS: Mapping[str, Callable[[Subject, Any], _Mismatch]] = {
     "carried_in_order": carried_in_order,
     "options_at_least": geometry.options_at_least,
     "options_product_at_most": geometry.options_product_at_most,
+    "options_within": geometry.options_within,
     "same_parameters": geometry.same_parameters,
     "reduced": geometry.reduced,
     "strided_axes": geometry.strided_axes,

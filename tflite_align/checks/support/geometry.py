@@ -24,6 +24,7 @@ __all__ = [
     "inputs_equal",
     "options_at_least",
     "options_product_at_most",
+    "options_within",
     "output_types",
     "outputs_equal",
     "outputs_inside",
@@ -36,6 +37,7 @@ __all__ = [
 ]
 
 _Mismatch = tuple[str, str] | None
+_LARGEST = 3.402823e38  # of float32
 _FACTORS = (SlotPattern("inputs", 0, 2),)
 
 
@@ -45,6 +47,17 @@ def options_at_least(subject: Subject, value: Mapping[str, int]) -> _Mismatch:
         actual = subject.option(name)
         if actual < least:
             return f"{name} of {least} or more", f"{name} {actual}"
+    return None
+
+
+def options_within(subject: Subject, value: Mapping[str, Sequence[float]]) -> _Mismatch:
+    """None if each option, a float, lies between the row's two numbers, else (expected, found)."""
+    for name, (low, high) in value.items():
+        actual = subject.number(name)
+        if not low <= actual <= high:
+            finite = "a finite " if high < math.inf else ""
+            bound = f" of {low:g} or more" if low > -_LARGEST else ""
+            return f"{finite}{name}{bound}", f"{actual:g}"
     return None
 
 

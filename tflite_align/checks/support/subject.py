@@ -47,6 +47,11 @@ class Subject(Record, frozen=True, kw_only=True):
         value = self.operator.options.get(name, 0) if self.operator is not None else 0
         return int(value) if not isinstance(value, str) else 0
 
+    def number(self, name: str) -> float:
+        """As `option`, of a float."""
+        value = self.operator.options.get(name, 0) if self.operator is not None else 0
+        return float(value) if not isinstance(value, str) else 0.0
+
     def slot(self) -> Slot:
         """The slot at which a violation of a limit on the operator is reported."""
         if self.operator is None:

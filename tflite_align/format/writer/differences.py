@@ -200,7 +200,7 @@ class _GraphDifferences:
         if not was.options.keys() <= operator.options.keys():
             raise UnsupportedError(f"{where}: options cannot be taken away")
         for name, value in operator.options.items():
-            if was.options.get(name) != value:
+            if was.options.get(name) is not value and was.options.get(name) != value:
                 if isinstance(value, str):
                     raise UnsupportedError(f"{where}: option {name!r} cannot be changed")
                 yield SetOption(**address, field=name, value=value)
