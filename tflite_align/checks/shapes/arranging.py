@@ -1,4 +1,4 @@
-"""Shape functions of operators that move values: reshape, join, split, broadcast.
+"""Shape functions of operators that move values: reshape, reorder, join, split.
 
 Each function takes one operator (`at`: with the known shapes and values of its operands) and
 returns the shapes of its outputs, at least the first. It raises UnknownShapeError if they depend on
@@ -9,32 +9,21 @@ from __future__ import annotations
 
 import math
 
-from .computing import join
 from .scene import ContradictionError, Scene, Shape, UnknownShapeError, axis_of, told
 from .slicing import sliced_axes
 
 __all__ = [
-    "batch_to_space",
-    "broadcast_to",
     "concatenation",
     "declared",
-    "depth_to_space",
-    "diagonal",
-    "dilate",
     "expand_dims",
     "fill",
-    "mirror_pad",
     "pack",
-    "pad",
     "rank",
     "reshape",
-    "resize",
     "reverse",
     "shape",
     "sized",
     "slice_",
-    "space_to_batch",
-    "space_to_depth",
     "split",
     "split_v",
     "squeeze",
@@ -46,7 +35,9 @@ __all__ = [
 
 
 def declared(at: Scene) -> list[Shape]:
-    """The shape that the file states, for READ_VARIABLE: its input does not determine it."""
+    """The output shape of READ_VARIABLE: the one that the file states, as its input does not
+    determine it. UnknownShapeError if that is open or missing.
+    """
     if not at.operator.outputs:
         raise UnknownShapeError
     output = at.graph.tensors[at.operator.outputs[0]]
@@ -56,7 +47,9 @@ def declared(at: Scene) -> list[Shape]:
 
 
 def sized(at: Scene) -> list[Shape]:
-    """The output's sizes are the values of a constant operand, which the row names."""
+    """The output shape of an operator whose sizes are the values of an input; which one, its row in
+    schema/shapes.toml says. ContradictionError for a negative size.
+    """
     sizes = at.listed(at.operand.start)
     if min(sizes, default=0) < 0:
         raise ContradictionError("sizes of 0 or more", told(tuple(sizes)))
@@ -64,7 +57,9 @@ def sized(at: Scene) -> list[Shape]:
 
 
 def fill(at: Scene) -> list[Shape]:
-    """FILL: sizes from the first input, a vector; the second is the value, a scalar."""
+    """The output shape of FILL: the values of the first input, a vector. ContradictionError if that
+    is no vector or the second input no scalar.
+    """
     at.vector(0)
     if at.has(1) and at.shape(1):
         raise ContradictionError("a scalar at inputs[1]", told(at.shape(1)))
@@ -72,7 +67,9 @@ def fill(at: Scene) -> list[Shape]:
 
 
 def reshape(at: Scene) -> list[Shape]:
-    """RESHAPE: sizes from the second input, if a vector, else from the options; one may be -1."""
+    """The output shape of RESHAPE: the values of the second input if that is a vector, else of the
+    options; one may be -1. ContradictionError if the number of elements differs from the input's.
+    """
     sizes = _new_sizes(at)
     fixed, open_ = math.prod(size for size in sizes if size != -1), sizes.count(-1)
     if open_ > 1:
@@ -94,7 +91,7 @@ def reshape(at: Scene) -> list[Shape]:
 
 
 def _new_sizes(at: Scene) -> list[int]:
-    """The sizes that RESHAPE is given; [] for a scalar."""
+    """The sizes that a RESHAPE states, in its second input or its options; [] for a scalar."""
     stated = at.has(1)
     if stated and len(at.shape(1)) == 1 and at.graph.tensors[at.operator.inputs[1]].type == "int32":
         return at.listed(1)
@@ -105,7 +102,9 @@ def _new_sizes(at: Scene) -> list[int]:
 
 
 def squeeze(at: Scene) -> list[Shape]:
-    """SQUEEZE: without the named axes of size 1, or without all of them."""
+    """The output shape of SQUEEZE: the input's without the named axes, or if none is named without
+    all axes of size 1. ContradictionError if a named axis has another size.
+    """
     shape = at.shape(0)
     named = {axis_of(axis, len(shape)) for axis in at.operator.numbers}
     axes = named or {index for index, size in enumerate(shape) if size == 1}
@@ -115,7 +114,9 @@ def squeeze(at: Scene) -> list[Shape]:
 
 
 def reverse(at: Scene) -> list[Shape]:
-    """REVERSE_V2: the shape of the input. The axes are neighbours, each named once."""
+    """The output shape of REVERSE_V2: the input's. ContradictionError unless the axes in the second
+    input are neighbours, each named once.
+    """
     if at.shape(1) == (0,) and at.certain(1):
         raise ContradictionError("one axis or more", "none")
     named = at.vector(1)
@@ -126,7 +127,9 @@ def reverse(at: Scene) -> list[Shape]:
 
 
 def expand_dims(at: Scene) -> list[Shape]:
-    """EXPAND_DIMS: with one more axis of size 1."""
+    """The output shape of EXPAND_DIMS: the input's with an axis of size 1 inserted.
+    ContradictionError unless one existing position is named.
+    """
     shape, axes = at.shape(0), at.listed(1)
     if len(axes) != 1:
         raise ContradictionError("one axis", told(tuple(axes)))
@@ -135,7 +138,9 @@ def expand_dims(at: Scene) -> list[Shape]:
 
 
 def transpose(at: Scene) -> list[Shape]:
-    """TRANSPOSE: the axes in the order of the second input."""
+    """The output shape of TRANSPOSE: the input's sizes in the order that the second input gives.
+    ContradictionError if that does not name each axis once.
+    """
     shape, order = at.shape(0), at.listed(1)
     if len(order) != len(shape):
         raise ContradictionError(f"{len(order)} axes, one per permuted axis", told(shape))
@@ -146,12 +151,12 @@ def transpose(at: Scene) -> list[Shape]:
 
 
 def shape(at: Scene) -> list[Shape]:
-    """SHAPE: a vector with one size for each axis of the input."""
+    """The output shape of SHAPE: a vector with one element for each axis of the input."""
     return [(len(at.shape(0)),)]
 
 
 def rank(at: Scene) -> list[Shape]:
-    """RANK: a scalar."""
+    """The output shape of RANK: a scalar."""
     at.shape(0)
     return [()]
 
@@ -160,7 +165,9 @@ def rank(at: Scene) -> list[Shape]:
 
 
 def concatenation(at: Scene) -> list[Shape]:
-    """CONCATENATION: sizes along the option's axis are added."""
+    """The output shape of CONCATENATION: the first input's, with the sizes of all inputs added up
+    along the axis in the options. ContradictionError if inputs differ along other axes.
+    """
     first = at.shape(0)
     parts = [at.shape(index) for index in range(len(at.operator.inputs))]
     axis = at.axis(at.option("axis"))
@@ -171,7 +178,9 @@ def concatenation(at: Scene) -> list[Shape]:
 
 
 def pack(at: Scene) -> list[Shape]:
-    """PACK: one more axis, as long as there are inputs."""
+    """The output shape of PACK: the inputs' with a further axis whose size is their number.
+    ContradictionError if the inputs' shapes differ.
+    """
     first = at.shape(0)
     parts = [at.shape(index) for index in range(len(at.operator.inputs))]
     if len(set(parts)) > 1:
@@ -181,7 +190,9 @@ def pack(at: Scene) -> list[Shape]:
 
 
 def unpack(at: Scene) -> list[Shape]:
-    """UNPACK: one output for each index of an axis, without that axis."""
+    """The output shapes of UNPACK: for each output the input's without one axis. ContradictionError
+    if that axis' size is not the number of outputs.
+    """
     shape, axis = at.shape(0), at.axis(at.option("axis"))
     parts = len(at.operator.outputs)
     if shape[axis] != parts:
@@ -190,7 +201,9 @@ def unpack(at: Scene) -> list[Shape]:
 
 
 def split(at: Scene) -> list[Shape]:
-    """SPLIT: equal parts along an axis, one for each output."""
+    """The output shapes of SPLIT: equal parts of the input along an axis. ContradictionError if its
+    size is no multiple of the number of outputs.
+    """
     shape = at.shape(1)
     axis = at.axis(at.single(0), 1)
     parts = len(at.operator.outputs)
@@ -202,7 +215,9 @@ def split(at: Scene) -> list[Shape]:
 
 
 def split_v(at: Scene) -> list[Shape]:
-    """SPLIT_V: parts of the sizes that the second input states; one size may be -1."""
+    """The output shapes of SPLIT_V: parts of the input along an axis, of the sizes in the second
+    input, one of which may be -1. ContradictionError if they do not add up to the axis' size.
+    """
     shape, sizes = at.shape(0), at.listed(1)
     axis = at.axis(at.single(2))
     if sizes.count(-1) == 1:
@@ -216,7 +231,9 @@ def split_v(at: Scene) -> list[Shape]:
 
 
 def slice_(at: Scene) -> list[Shape]:
-    """SLICE: sizes from the third input; -1 means up to the end."""
+    """The output shape of SLICE: the values of the third input; -1 means up to the end.
+    ContradictionError if the slice is not inside the input.
+    """
     begin, size = at.listed(1), at.listed(2)
     if min(size, default=0) < -1:
         raise ContradictionError("sizes of 0 or more, or -1", told(tuple(size)))
@@ -235,7 +252,9 @@ def slice_(at: Scene) -> list[Shape]:
 
 
 def strided_slice(at: Scene) -> list[Shape]:
-    """STRIDED_SLICE: the number of selected elements along each axis."""
+    """The output shape of STRIDED_SLICE: the number of selected elements along each axis.
+    UnknownShapeError with option offset.
+    """
     if at.option("offset"):
         raise UnknownShapeError
     axes = sliced_axes(at)
@@ -243,7 +262,9 @@ def strided_slice(at: Scene) -> list[Shape]:
 
 
 def tile(at: Scene) -> list[Shape]:
-    """TILE: each size times the number of repetitions."""
+    """The output shape of TILE: each size times the number of repetitions in the second input.
+    ContradictionError unless that has one number, 0 or more, for each axis.
+    """
     times = at.listed(1)
     if min(times, default=0) < 0:
         raise ContradictionError("multiples of 0 or more", told(tuple(times)))
@@ -251,127 +272,3 @@ def tile(at: Scene) -> list[Shape]:
     if len(shape) != len(times):
         raise ContradictionError(f"{len(times)} axes, one for each multiple", told(shape))
     return [tuple(size * count for size, count in zip(shape, times, strict=True))]
-
-
-# --- borders, batches, sizes ---------------------------------------------------------------------
-
-
-def pad(at: Scene) -> list[Shape]:
-    """PAD and PADV2: each size plus its two borders."""
-    border = at.listed(1)
-    if min(border, default=0) < 0:
-        raise ContradictionError("paddings of 0 or more", f"{min(border)}")
-    shape = at.shape(0)
-    if len(border) != 2 * len(shape):
-        raise ContradictionError(f"{len(border) // 2} axes, one per pair of paddings", told(shape))
-    return [
-        tuple(
-            size + before + after
-            for size, before, after in zip(shape, border[::2], border[1::2], strict=True)
-        )
-    ]
-
-
-def mirror_pad(at: Scene) -> list[Shape]:
-    """MIRROR_PAD: as `pad`; a border may not be wider than the mirrored part."""
-    padded, shape, border = pad(at), at.shape(0), at.listed(1)
-    spare = at.option("mode")  # mode REFLECT (0) does not repeat the edge element
-    for size, sides in zip(shape, zip(border[::2], border[1::2], strict=True), strict=True):
-        if max(sides) > size - (1 - spare):
-            raise ContradictionError(f"paddings of {size - 1 + spare} or less", f"{max(sides)}")
-    return padded
-
-
-def broadcast_to(at: Scene) -> list[Shape]:
-    """The sizes in the second input, to which the first must broadcast."""
-    (resized,) = sized(at)
-    if join(at.shape(0), resized) != resized:
-        raise ContradictionError(f"a shape that broadcasts to {list(resized)}", told(at.shape(0)))
-    return [resized]
-
-
-def space_to_batch(at: Scene) -> list[Shape]:
-    """SPACE_TO_BATCH_ND: blocks of the padded image are moved to the batch axis."""
-    shape, blocks, border = _blocks(at)
-    inner = shape[1:-1]
-    full = [s + border[2 * i] + border[2 * i + 1] for i, s in enumerate(inner)]
-    if min(full) < 0:
-        raise ContradictionError("padded sizes of 0 or more", told(tuple(full)))
-    if any(size % block for size, block in zip(full, blocks, strict=True)):
-        raise ContradictionError(f"padded sizes that are multiples of {blocks}", told(shape))
-    sizes = (size // block for size, block in zip(full, blocks, strict=True))
-    return [(shape[0] * math.prod(blocks), *sizes, shape[-1])]
-
-
-def batch_to_space(at: Scene) -> list[Shape]:
-    """BATCH_TO_SPACE_ND: parts of the batch axis are moved to the image, which is cropped."""
-    if min(at.listed(2), default=0) < 0:
-        raise ContradictionError("crops of 0 or more", f"{min(at.listed(2))}")
-    shape, blocks, crops = _blocks(at)
-    if shape[0] % math.prod(blocks):
-        raise ContradictionError(f"a batch that is a multiple of {math.prod(blocks)}", told(shape))
-    full = [size * block for size, block in zip(shape[1:-1], blocks, strict=True)]
-    sizes = tuple(size - crops[2 * i] - crops[2 * i + 1] for i, size in enumerate(full))
-    if min(sizes) < 0:
-        raise ContradictionError(f"crops within sizes of {full}", f"{crops}")
-    return [(shape[0] // math.prod(blocks), *sizes, shape[-1])]
-
-
-def _blocks(at: Scene) -> tuple[Shape, list[int], list[int]]:
-    """The shape of the image, its blocks (one for each inner axis), and two paddings or crops for
-    each of them.
-    """
-    blocks, border = at.vector(1), at.listed(2)
-    if min(blocks, default=1) < 1:
-        raise ContradictionError("blocks of 1 or more", f"{blocks}")
-    if len(border) != 2 * len(blocks):
-        expected = f"two paddings or crops for each of {len(blocks)} blocks"
-        raise ContradictionError(expected, f"{len(border)}")
-    shape = at.ranked(0, 3, 4)
-    if len(blocks) != len(shape) - 2:
-        raise ContradictionError(f"{len(shape) - 2} blocks, one per inner axis", f"{len(blocks)}")
-    return shape, blocks, border
-
-
-def space_to_depth(at: Scene) -> list[Shape]:
-    """SPACE_TO_DEPTH: blocks of height and width are moved to the channels (NHWC)."""
-    shape, block = at.ranked(0, 4), at.option("block_size")
-    if block < 1:
-        raise ContradictionError("blocks of 1 or more", f"blocks of {block}")
-    if shape[1] % block or shape[2] % block:
-        raise ContradictionError(f"a height and a width that are multiples of {block}", told(shape))
-    return [(shape[0], shape[1] // block, shape[2] // block, shape[3] * block * block)]
-
-
-def depth_to_space(at: Scene) -> list[Shape]:
-    """DEPTH_TO_SPACE: parts of the channels are moved to height and width (NHWC)."""
-    shape, block = at.ranked(0, 4), at.option("block_size")
-    if block < 1:
-        raise ContradictionError("blocks of 1 or more", f"blocks of {block}")
-    if shape[3] % (block * block):
-        raise ContradictionError(f"a multiple of {block * block} channels", told(shape))
-    return [(shape[0], shape[1] * block, shape[2] * block, shape[3] // (block * block))]
-
-
-def resize(at: Scene) -> list[Shape]:
-    """RESIZE_BILINEAR and RESIZE_NEAREST_NEIGHBOR: height and width from the second input (NHWC)."""
-    shape, sizes = at.ranked(0, 4), at.listed(1)
-    if len(sizes) != 2 or min(sizes) < 1:
-        raise ContradictionError("a height and a width of 1 or more", told(tuple(sizes)))
-    return [(shape[0], *sizes, shape[3])]
-
-
-def dilate(at: Scene) -> list[Shape]:
-    """DILATE: each size with step - 1 elements inserted between neighbours."""
-    shape, steps = at.shape(0), at.listed(1)
-    if len(shape) != len(steps):
-        raise UnknownShapeError
-    return [tuple((size - 1) * step + 1 for size, step in zip(shape, steps, strict=True))]
-
-
-def diagonal(at: Scene) -> list[Shape]:
-    """MATRIX_DIAG: the last axis becomes the diagonal of a square matrix."""
-    shape = at.shape(0)
-    if not shape:
-        raise UnknownShapeError
-    return [(*shape, shape[-1])]

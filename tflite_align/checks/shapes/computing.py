@@ -38,12 +38,12 @@ class _TooLargeError(UnknownShapeError):
 
 
 def same(at: Scene) -> list[Shape]:
-    """The output has the shape of the operand that the row names."""
+    """The output shape: that of the input that the operator's row in schema/shapes.toml names."""
     return [at.shape(at.operand.start)]
 
 
 def join(*shapes: Shape) -> Shape:
-    """The broadcast shape; raises ContradictionError if the shapes do not broadcast."""
+    """The shape to which these shapes broadcast; ContradictionError if they do not."""
     rank = max(map(len, shapes))
     padded = [(1,) * (rank - len(shape)) + shape for shape in shapes]
     found = []
@@ -56,12 +56,15 @@ def join(*shapes: Shape) -> Shape:
 
 
 def broadcast(at: Scene) -> list[Shape]:
-    """The broadcast shape of all inputs."""
+    """The output shape of an elementwise operator: that to which all inputs broadcast."""
     return [join(at.shape(0), *(at.shape(index) for index in range(1, len(at.operator.inputs))))]
 
 
 def fully_connected(at: Scene) -> list[Shape]:
-    """FULLY_CONNECTED: a row of units for each row of the input; weights [units, depth]."""
+    """The output shape of FULLY_CONNECTED with weights [units, depth]: [rows, units], or the
+    input's with `units` as the innermost size (option keep_num_dims). ContradictionError if the
+    input's size is no multiple of `depth`.
+    """
     shape, weights = at.shape(0), at.ranked(1, 2)
     units, depth = weights
     if at.option("weights_format"):
@@ -80,7 +83,9 @@ def fully_connected(at: Scene) -> list[Shape]:
 
 
 def batch_matmul(at: Scene) -> list[Shape]:
-    """BATCH_MATMUL: [..., rows, columns], outer axes broadcast."""
+    """The output shape of BATCH_MATMUL: the outer axes of both inputs broadcast, then [rows,
+    columns]. ContradictionError if the inner sizes differ.
+    """
     left, right = at.shape(0), at.shape(1)
     if not left or not right:
         raise UnknownShapeError  # a shape may have been left out of the file
@@ -97,8 +102,9 @@ def batch_matmul(at: Scene) -> list[Shape]:
 
 
 def _slid(at: Scene, size: int, window: int, stride: int, dilation: int = 1) -> int:
-    """The number of positions of a window along an axis of `size` elements. Raises _TooLargeError
-    if it fits nowhere. `window`, `stride`, `dilation`: in elements.
+    """The number of positions of a window along an axis of `size` elements, by the operator's
+    padding option. `window`, `stride`, `dilation`: in elements. Raises _TooLargeError if the window
+    fits nowhere, UnknownShapeError for sizes below 1.
     """
     if stride < 1 or window < 1 or dilation < 1:
         raise UnknownShapeError
@@ -111,8 +117,9 @@ def _slid(at: Scene, size: int, window: int, stride: int, dilation: int = 1) -> 
 
 
 def _windows(at: Scene, shape: Shape, windows: Shape) -> Shape:
-    """Output sizes along the inner axes (depth, height, width, or the last two of them) of a shape
-    under windows of these sizes.
+    """The number of positions of a window along each inner axis of `shape` ([batch, ...,
+    channels]). `windows`: the window's size along these axes: (height, width) or (depth, height,
+    width).
     """
     names = ("d", "h", "w")[-len(windows) :]
     return tuple(
@@ -128,7 +135,10 @@ def _windows(at: Scene, shape: Shape, windows: Shape) -> Shape:
 
 
 def convolution(at: Scene) -> list[Shape]:
-    """CONV_2D with weights [out, height, width, in]; CONV_3D with [depth, height, width, in, out]."""
+    """The output shape of CONV_2D with weights [out, height, width, in] and of CONV_3D with weights
+    [depth, height, width, in, out]: [batch, window positions, out]. ContradictionError if the
+    channels, the bias or the image do not fit the weights.
+    """
     shape, weights = at.ranked(0, 4, 5), at.ranked(1, 4, 5)
     if len(shape) != len(weights):
         raise UnknownShapeError
@@ -142,7 +152,10 @@ def convolution(at: Scene) -> list[Shape]:
 
 
 def depthwise(at: Scene) -> list[Shape]:
-    """DEPTHWISE_CONV_2D: weights [1, height, width, out]."""
+    """The output shape of DEPTHWISE_CONV_2D with weights [1, height, width, out]: [batch, window
+    positions, out]. ContradictionError if the channels, the bias or the image do not fit the
+    weights.
+    """
     shape, weights = at.ranked(0, 4), at.ranked(1, 4)
     if shape[3] < 1 or weights[3] % shape[3]:
         raise ContradictionError(f"a number of channels that divides {weights[3]}", told(shape))
@@ -151,7 +164,9 @@ def depthwise(at: Scene) -> list[Shape]:
 
 
 def transposed(at: Scene) -> list[Shape]:
-    """TRANSPOSE_CONV: the sizes that the first input states; weights [out, height, width, in]."""
+    """The output shape of TRANSPOSE_CONV with weights [out, height, width, in]: the values of its
+    first input. ContradictionError if channels or bias do not fit the weights.
+    """
     weights, shape, sizes = at.ranked(1, 4), at.ranked(2, 4), at.listed(0)
     if len(sizes) != 4 or min(sizes) < 0:
         raise UnknownShapeError
@@ -171,7 +186,7 @@ def _biased(at: Scene, index: int, depth: int) -> None:
 
 
 def _fitting(at: Scene, shape: Shape, windows: Shape) -> Shape:
-    """As `_windows`; raises ContradictionError for a window larger than its input."""
+    """Like `_windows`, but raises ContradictionError if a window is larger than the image."""
     try:
         return _windows(at, shape, windows)
     except _TooLargeError:
@@ -181,7 +196,9 @@ def _fitting(at: Scene, shape: Shape, windows: Shape) -> Shape:
 
 
 def pooling(at: Scene) -> list[Shape]:
-    """AVERAGE_POOL_2D, MAX_POOL_2D, L2_POOL_2D: windows of the options' sizes (NHWC)."""
+    """The output shape of AVERAGE_POOL_2D, MAX_POOL_2D and L2_POOL_2D: [batch, window positions,
+    channels]; the window's size is in the options.
+    """
     shape = at.ranked(0, 4)
     windows = (at.option("filter_height"), at.option("filter_width"))
     return [(shape[0], *_windows(at, shape, windows), shape[3])]
@@ -191,7 +208,9 @@ def pooling(at: Scene) -> list[Shape]:
 
 
 def reduce(at: Scene) -> list[Shape]:
-    """MEAN, SUM and other reductions: without the named axes, or with size 1 there."""
+    """The output shape of MEAN, SUM and other reductions: the input's without the axes in the
+    second input, or with size 1 there (option keep_dims).
+    """
     shape = at.shape(0)
     axes = {axis_of(axis, len(shape)) for axis in at.listed(1)} if shape else set[int]()
     if at.option("keep_dims"):
@@ -200,7 +219,9 @@ def reduce(at: Scene) -> list[Shape]:
 
 
 def cumulative(at: Scene) -> list[Shape]:
-    """CUMSUM: the shape of the input. A constant operand names one axis."""
+    """The output shape of CUMSUM: the input's. ContradictionError unless the second input is one
+    existing axis.
+    """
     axes = at.listed(1)
     if len(axes) != 1:
         raise ContradictionError("one axis", told(tuple(axes)))
@@ -209,7 +230,7 @@ def cumulative(at: Scene) -> list[Shape]:
 
 
 def argument(at: Scene) -> list[Shape]:
-    """ARG_MAX and ARG_MIN: the input without the axis that a constant operand names."""
+    """The output shape of ARG_MAX and ARG_MIN: the input's without the axis in the second input."""
     shape, axis = at.shape(0), at.axis(at.single(1))
     return [shape[:axis] + shape[axis + 1 :]]
 
@@ -218,7 +239,7 @@ def argument(at: Scene) -> list[Shape]:
 
 
 def svdf(at: Scene) -> list[Shape]:
-    """SVDF: [batch, features / rank]."""
+    """The output shape of SVDF: [batch, features / rank]."""
     shape, features = at.ranked(0, 2), at.ranked(1, 2)
     rank = at.option("rank")
     if rank < 1:
@@ -227,24 +248,26 @@ def svdf(at: Scene) -> list[Shape]:
 
 
 def recurrent(at: Scene) -> list[Shape]:
-    """A simple RNN cell or a sequence of them: the last axis gets as many units as the weights have
-    rows.
+    """The output shape of a simple RNN cell or a sequence of them: the input's with the number of
+    units (rows of the weights) as the innermost size.
     """
     shape, weights = at.ranked(0, 2, 3), at.ranked(1, 2)
     return [(*shape[:-1], weights[0])]
 
 
 def lstm(at: Scene) -> list[Shape]:
-    """LSTM: one step of the full kernel, which has at least 20 inputs; the basic kernel has 5."""
+    """The output shape of LSTM for one step: [batch, units]. UnknownShapeError for the basic
+    kernel, which has 5 inputs instead of at least 20.
+    """
     if len(at.operator.inputs) < 20:
         raise UnknownShapeError
     return [(at.ranked(0, 2)[0], at.ranked(8, 2)[1])]
 
 
 def sequence_lstm(at: Scene) -> list[Shape]:
-    """UNIDIRECTIONAL_SEQUENCE_LSTM: [batch, time, features], or [time, batch, features] with
-    `time_major`. The states, inputs[18] and inputs[19], must have a row for each element of the
-    batch.
+    """The output shape of UNIDIRECTIONAL_SEQUENCE_LSTM: [batch, time, units], or [time, batch,
+    units] with option time_major. ContradictionError if a state (inputs[18], inputs[19]) does not
+    have a row for each element of the batch.
     """
     shape, (cells, outputs) = at.ranked(0, 3), at.ranked(8, 2)
     batch = shape[1] if at.option("time_major") else shape[0]

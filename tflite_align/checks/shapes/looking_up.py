@@ -19,7 +19,10 @@ __all__ = [
 
 
 def gather(at: Scene) -> list[Shape]:
-    """GATHER: the axis is replaced by the axes of the indices."""
+    """The output shape of GATHER: the input's with one axis replaced by the axes of the indices
+    (without `batch_dims` of them). ContradictionError for an axis, batch_dims or a constant index
+    that does not exist.
+    """
     shape, places = at.shape(0), at.shape(1)
     axis = at.axis(at.option("axis"))
     batch = at.option("batch_dims")
@@ -32,7 +35,9 @@ def gather(at: Scene) -> list[Shape]:
 
 
 def _within(at: Scene, size: int) -> None:
-    """Raise ContradictionError if a constant index is outside 0 to `size` - 1."""
+    """Raise ContradictionError if a constant index, in the second input, is outside 0 to `size` -
+    1. Computed indices are not checked.
+    """
     try:
         named = at.listed(1)
     except UnknownShapeError:
@@ -43,7 +48,9 @@ def _within(at: Scene, size: int) -> None:
 
 
 def gather_nd(at: Scene) -> list[Shape]:
-    """GATHER_ND: the axes that a row of indices addresses are replaced by the indices' outer axes."""
+    """The output shape of GATHER_ND: the outer axes of the indices, then those axes of the input
+    that an index (of the indices' innermost size) does not address.
+    """
     shape, places = at.shape(0), at.shape(1)
     if not places or not shape:
         raise UnknownShapeError  # a shape may have been left out of the file
@@ -54,20 +61,26 @@ def gather_nd(at: Scene) -> list[Shape]:
 
 
 def lookup(at: Scene) -> list[Shape]:
-    """EMBEDDING_LOOKUP: a row of a table for each key."""
+    """The output shape of EMBEDDING_LOOKUP: a row of the table (the second input) for each key (the
+    first).
+    """
     keys, table = at.ranked(0, 1), at.shape(1)
     return [(keys[0], *table[1:])]
 
 
 def one_hot(at: Scene) -> list[Shape]:
-    """ONE_HOT: one more axis, as long as the depth."""
+    """The output shape of ONE_HOT: the input's with a further axis, whose size is the value of the
+    second input.
+    """
     shape, depth = at.shape(0), at.single(1)
     axis = axis_of(at.option("axis"), len(shape) + 1)
     return [(*shape[:axis], depth, *shape[axis:])]
 
 
 def topk(at: Scene) -> list[Shape]:
-    """TOPK_V2: the last axis shortened to k, for values and indices."""
+    """The output shapes of TOPK_V2, of values and indices: the input's with k, the second input's
+    value, as the innermost size.
+    """
     shape = at.shape(0)
     if not shape:
         raise UnknownShapeError
@@ -75,13 +88,17 @@ def topk(at: Scene) -> list[Shape]:
 
 
 def segments(at: Scene) -> list[Shape]:
-    """UNSORTED_SEGMENT_*: as many rows as the third input states."""
+    """The output shape of UNSORTED_SEGMENT_*: a row for each segment, whose number is the third
+    input's value.
+    """
     shape, ids = at.shape(0), at.shape(1)
     return [(at.single(2), *shape[len(ids) :])]
 
 
 def count(at: Scene) -> list[Shape]:
-    """RANGE: a vector of whole numbers from a start up to a limit."""
+    """The output shape of RANGE: a vector of the numbers from start up to limit in steps, the three
+    inputs' values.
+    """
     start, limit, step = (at.single(index) for index in range(3))
     if step == 0:
         raise UnknownShapeError

@@ -19,7 +19,9 @@ _UNSIZED = ("resource", "string", "variant")  # types of tensors without bytes o
 
 
 def stated_sizes(subject: Subject, _: object) -> _Words:
-    """No tensor of the file has a size of -1 in its shape, except those of types without sizes."""
+    """None if no tensor of the file has a size of -1 in its shape, except those of types without
+    sizes; else (expected, found).
+    """
     for graph in subject.model.subgraphs:
         for tensor in graph.tensors:
             if min(tensor.shape, default=0) < 0 and tensor.type not in _UNSIZED:
@@ -32,8 +34,8 @@ def stated_sizes(subject: Subject, _: object) -> _Words:
 
 
 def registered_codes(subject: Subject, value: str) -> _Words:
-    """The set of kernels `value` registers every operator code that no operator uses, with its
-    version. Used codes are checked at their operators.
+    """None if the set of kernels `value` registers, with its version, every operator code that no
+    operator uses; else (expected, found). Used codes are checked at their operators.
     """
     model = subject.model
     used = {
