@@ -58,7 +58,7 @@ _COUNTED = 2147450000.0
 
 
 class _RuleTable(f.TomlTable, frozen=True, kw_only=True):
-    """Keys that the table of any rule may have."""
+    """Keys that the table of any rule in operators.toml may have."""
 
     part: str = f.LEFT_OUT
     sources: f.Texts = f.LEFT_OUT
@@ -70,14 +70,14 @@ class _RuleTable(f.TomlTable, frozen=True, kw_only=True):
 
 
 class _SlotsTable(_RuleTable, frozen=True, kw_only=True):
-    """The table of a rule on several slots: same, zero, power."""
+    """The keys of a rule on several slots in operators.toml: same, zero, power."""
 
     types: f.TensorTypes
     slots: tuple[f.SlotText, ...]
 
 
 class _FixedTable(_RuleTable, frozen=True, kw_only=True):
-    """The table of a FixedRule."""
+    """The keys of a FixedRule in operators.toml."""
 
     slot: f.SlotText
     labels: dict[f.QuantizedType, tuple[f.LabelPair, ...]]
@@ -85,7 +85,7 @@ class _FixedTable(_RuleTable, frozen=True, kw_only=True):
 
 
 class _WeightTable(_RuleTable, frozen=True, kw_only=True):
-    """The table of a WeightRule."""
+    """The keys of a WeightRule in operators.toml."""
 
     types: f.TensorTypes
     slot: f.SlotText
@@ -96,7 +96,7 @@ class _WeightTable(_RuleTable, frozen=True, kw_only=True):
 
 
 class _BiasTable(_RuleTable, frozen=True, kw_only=True):
-    """The table of a BiasRule."""
+    """The keys of a BiasRule in operators.toml."""
 
     slot: f.SlotText
     factors: tuple[f.SlotText, ...]
@@ -111,7 +111,7 @@ class _BiasTable(_RuleTable, frozen=True, kw_only=True):
 
 
 class _WindowTable(_RuleTable, frozen=True, kw_only=True):
-    """The table of a WindowRule."""
+    """The keys of a WindowRule in operators.toml."""
 
     types: f.TensorTypes
     form: Literal["product", "maximum", "square", "each"] = f.LEFT_OUT
@@ -123,7 +123,7 @@ class _WindowTable(_RuleTable, frozen=True, kw_only=True):
 
 
 class _PresentTable(_RuleTable, frozen=True, kw_only=True):
-    """The table of a PresentRule."""
+    """The keys of a PresentRule in operators.toml."""
 
     slot: f.SlotText
     factors: tuple[f.SlotText, ...]
@@ -147,7 +147,7 @@ RULE_KINDS = frozenset(_KINDS)
 
 
 class _FlowTable(f.TomlTable, frozen=True, kw_only=True):
-    """The table of a Flow."""
+    """The keys of a Flow in operators.toml."""
 
     kind: Literal["copy", "average"]
     inputs: tuple[f.SlotText, ...]
@@ -156,7 +156,7 @@ class _FlowTable(f.TomlTable, frozen=True, kw_only=True):
 
 
 class _CallTable(f.TomlTable, frozen=True, kw_only=True):
-    """The table of a CallRow."""
+    """The keys of a CallRow in operators.toml."""
 
     option: str
     inputs: f.SlotText = f.LEFT_OUT
@@ -164,7 +164,7 @@ class _CallTable(f.TomlTable, frozen=True, kw_only=True):
 
 
 class _OperatorTable(f.TomlTable, frozen=True, kw_only=True):
-    """The table of one operator."""
+    """The keys of one operator's table in operators.toml."""
 
     category: Category = f.LEFT_OUT
     family: Family = f.LEFT_OUT
@@ -198,7 +198,7 @@ class _OperatorTable(f.TomlTable, frozen=True, kw_only=True):
 
 
 class _OperatorsDocument(f.TomlTable, frozen=True, kw_only=True):
-    """The whole file. Operators' tables are converted one by one."""
+    """The keys of operators.toml. Operators' tables are converted one by one."""
 
     format: int
     operator: dict[str, dict[str, Any]]
@@ -230,8 +230,8 @@ _TYPES_FROM: Mapping[type[Rule], str] = {
 def _rule(
     rule_kind: str, given: dict[str, Any], operator: str, row_sources: tuple[str, ...]
 ) -> Rule:
-    """The rule in a table of this kind. `row_sources`: used if the rule has no sources of its own.
-    `given`: the parsed table.
+    """The rule of kind `rule_kind` in the parsed table `given` of an operator. `row_sources`: its
+    sources if the table has none.
     """
     record = _KINDS[rule_kind]
     values = {**_DEFAULTS.get(record, {}), **given}
@@ -245,8 +245,8 @@ def _rule(
 
 
 def _clamp(name: str) -> WindowRule:
-    """The rule that a fused activation's bound, in steps of the output, fits the 32 bits with which
-    kernels compute it.
+    """The window rule of operator `name` that the limit of a fused activation, in steps of the
+    output, fits the 32 bits with which kernels compute it.
     """
     return WindowRule(
         id=f"window/{name}/clamp",
