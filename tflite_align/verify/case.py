@@ -82,7 +82,9 @@ class Order(Record, frozen=True, kw_only=True):
 
 
 class Case(Record, frozen=True, kw_only=True):
-    """The variants to run (`forms`) and the tensors to compare, built before any run."""
+    """What a verification runs and compares, determined before any run. `forms`: the variants to
+    run; the frontiers: the tensors to compare in each file.
+    """
 
     frontier_before: Frontier
     frontier_after: Frontier
@@ -162,9 +164,9 @@ def _declared(order: Order, first: Frontier, second: Frontier) -> list[Form]:
 
 
 def _joined_runs(order: Order, forms: list[Form], first: Frontier, second: Frontier) -> list[Form]:
-    """The forms, with LiteRT's runs of both files joined into one model: a builtin kernel computes
-    an operator the same wherever it is. Not those of a delegate, as the operators that it runs
-    depend on their neighbours.
+    """The forms with LiteRT's builtin runs of both files joined into one model, since a builtin
+    kernel computes an operator the same in any graph. Runs of a delegate stay separate: which
+    operators it runs depends on their neighbours.
     """
     runs = [form for form in forms if form.kernels == ("litert",) and not form.loaded]
     if len(runs) != 2 or first.dropped or second.dropped:

@@ -116,7 +116,9 @@ class Fidelity(Record, frozen=True, kw_only=True):
 
     @property
     def beyond(self) -> bool:
-        """Whether even the lower bound exceeds the accepted gap, GAP_DB."""
+        """Whether the gap is certainly larger than accepted: even its lower bound exceeds
+        GAP_DB.
+        """
         return self.low_db > GAP_DB
 
 

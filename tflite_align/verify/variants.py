@@ -28,12 +28,13 @@ THREADS = 1
 
 
 class Form(Record, frozen=True, kw_only=True):
-    """One variant of a model. `data` is run with the first of `kernels` that accepts it. `accept`:
-    the bytes of the file itself, for an Acceptance, if `data` is an instrumented copy. `loaded`: it
-    is only loaded, no samples are run. `part`: `data` is only a part of the file. `of`: variants
-    that `data` computes together, its outputs being theirs in turn; they are run one by one if it
-    cannot run. If integer kernels run `data`, each of these is loaded by itself, and accepted or
-    refused.
+    """One variant of a model to run: `data`, in the first of `kernels` that accepts it. `accept`:
+    the file itself if `data` is an instrumented copy; its Acceptance is determined, too. `loaded`:
+    the file is only loaded, no samples are run. `part`: `data` lacks a part of the file.
+
+    `of`: variants that `data` computes together; its outputs are theirs, one variant after the
+    other. They are run one by one if `data` cannot run. If integer kernels run `data`, each file of
+    `of` is also loaded by itself, to know whether it is accepted.
     """
 
     name: str
@@ -45,7 +46,9 @@ class Form(Record, frozen=True, kw_only=True):
     of: tuple[Form, ...] = ()
 
     def apart(self, ran: Ran) -> dict[str, Ran]:
-        """Split the result of a joined variant into the results of the variants in `of`."""
+        """Split the result `ran` of a joined variant into results of the variants in
+        `of`, by name.
+        """
         if not self.of:
             return {self.name: ran}
         outputs = ran.outputs or ()

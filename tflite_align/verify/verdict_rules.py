@@ -89,8 +89,8 @@ def overall(
     *,
     allowed: frozenset[str] = frozenset(),
 ) -> Verification:
-    """The word of the whole verification. `why`: the reason if no output could be judged.
-    `allowed`: judges that may refuse the file.
+    """The whole verification: its word is the worst over judges and outputs. `why`: the reason if
+    no output could be judged. `allowed`: judges that may refuse the file.
     """
     counted = [verdict for verdict in judges if verdict.judge not in allowed]
     word, reason = _overall(counted, outputs, why)

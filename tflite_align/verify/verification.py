@@ -160,8 +160,8 @@ def _verify(order: Order) -> Verification:
 
 
 class _Scored(Record, frozen=True, kw_only=True):
-    """The runs on some samples with their scores. `steps`: results of comparing operators one by
-    one; `why`: the reason if there are no scores.
+    """The result of running the variants on some samples. `scores`: of each output; `steps`: of
+    comparing operators one by one; `why`: the reason if there are no scores.
     """
 
     evidence: Evidence
