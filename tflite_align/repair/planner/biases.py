@@ -108,7 +108,9 @@ def product_of(
 
 
 class _Bias:
-    """One bias tensor, and the parameters that the operators reading it need."""
+    """Changes one bias tensor to what the operators that read it require, with copies where they
+    differ.
+    """
 
     def __init__(self, draft: Draft, bound: Bound, key: TensorId, fixes: frozenset[str]) -> None:
         self.fixes = fixes

@@ -61,7 +61,7 @@ def label_in(tensor: Tensor, to_type: str) -> Label | None:
 
 
 class _Fit:
-    """Changes the operands of one operator."""
+    """Checks and makes the changes of one operator's operands."""
 
     def __init__(
         self, draft: Draft, subgraph: int, operator: Operator, targets: Sequence[Target]
