@@ -60,7 +60,7 @@ def test_float_activations_with_quantized_weights() -> None:
 @pytest.mark.parametrize(
     ("name", "type_name", "why"),
     [
-        ("RELU", "int8", "left float kernels behind a DEQUANTIZE where LiteRT has int8 ones"),
+        ("RELU", "int8", "left float kernels behind a DEQUANTIZE although LiteRT has int8 ones"),
         ("HARD_SWISH", "int16", "LiteRT has no int16 kernel for this"),
         ("COS", "int8", "LiteRT has no int8 kernel for this"),
     ],

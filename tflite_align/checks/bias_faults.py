@@ -50,7 +50,7 @@ def bias_faults(model: Model, constraint: BiasOf) -> Iterator[Fault]:
         return
     if bias.type not in constraint.legal_types:
         expected = constraint.legal_types[0]
-        sentence = f"{bias.type} bias where {constraint.type} activations need {expected}"
+        sentence = f"{bias.type} bias, but {constraint.type} activations need {expected}"
         yield constraint.slot, expected, bias.type, sentence, "type" if constant else ""
         if bias.type not in BIAS_TYPES:
             return
@@ -134,7 +134,7 @@ def _bias_count(
     actual = len(bias.quant.scale) if bias.quant is not None else 0
     expected = len(expected_bias_scales(model, constraint))
     if actual not in (0, expected):
-        sentence = f"{_scales(actual)} of the bias beside {_scales(expected)} of the weights"
+        sentence = f"{_scales(actual)} of the bias, but {_scales(expected)} of the weights"
         repair = "scale" if fixable and 1 in (actual, expected) else ""
         yield constraint.slot, _scales(expected), _scales(actual), sentence, repair
 

@@ -197,7 +197,7 @@ def _fixed(model: Model, constraint: Fixed) -> Iterator[Fault]:
     expected, actual = _told(constraint, constraint.labels[0]), f"{len(quant.scale)} scales"
     if quant.per_tensor:
         actual = _told(constraint, quant.label)
-    sentence = f"{actual} declared, where the kernel has a fixed {expected}"
+    sentence = f"declares {actual}, but the kernel always writes with {expected}"
     yield constraint.slot, expected, actual, sentence, _fixed_fault(quant, constraint.labels[0])
 
 
@@ -223,7 +223,7 @@ def _zero_point(model: Model, constraint: ZeroPoint) -> Iterator[Fault]:
     zero_points = [z for z in quant_of(model, constraint.slot).zero_point if z != 0]
     if zero_points:
         slot = constraint.slot
-        sentence = f"zero_point {zero_points[0]} where the {constraint.type} kernel computes with 0"
+        sentence = f"zero_point {zero_points[0]}, but the {constraint.type} kernel computes with 0"
         # Only an inserted QUANTIZE could give another zero point here, and this operator is a QUANTIZE.
         graph = model.subgraphs[slot.subgraph]
         fixable = slot.operator >= 0 and graph.operators[slot.operator].name != CUT
@@ -266,7 +266,7 @@ def _weight(model: Model, constraint: Weight) -> Iterator[Fault]:
     if len(quant.scale) > 1:
         axis = quant.quantized_dimension
         if rule.axis is None:
-            sentence = f"{len(quant.scale)} scales where the kernel reads one per tensor"
+            sentence = f"{len(quant.scale)} scales, but the kernel reads one for the tensor"
             yield slot, "1 scale", f"{len(quant.scale)} scales", sentence, "axis"
         elif axis != rule.axis:
             sentence = f"quantized_dimension {axis}, expected {rule.axis}"

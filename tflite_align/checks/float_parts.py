@@ -147,7 +147,7 @@ def _island(operand_types: OperandTypes, name: str, type_name: str) -> str:
     """
     if _has_kernel(operand_types, name, type_name):
         return (
-            "because the converter left float kernels behind a DEQUANTIZE where LiteRT has"
+            "because the converter left float kernels behind a DEQUANTIZE although LiteRT has"
             f" {type_name} ones"
         )
     return f"because LiteRT has no {type_name} kernel for this"
