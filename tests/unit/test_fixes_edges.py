@@ -185,8 +185,8 @@ def test_an_untied_operand_without_parameters_is_a_finding(
     assert (found.rule, found.address, found.severity) == ("params/unknown", address, "error")
     assert (found.expected, found.actual, found.fix) == ("a scale and a zero_point", "none", "")
     assert found.behaviour == (
-        "LiteRT takes the scale as 0: it refuses the model, ends the process, or computes values that "
-        "mean nothing"
+        "LiteRT takes the missing scale as 0: it refuses the model, ends the process, or computes"
+        " meaningless values"
     )
     constraints = bound(read(graph.bytes(["x", "raw"], ["y"]))).constraints
     told = [one for one in constraints if isinstance(one, WellFormed) and one.slot == found.slot]
