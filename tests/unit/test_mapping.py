@@ -199,7 +199,7 @@ def test_a_size_that_is_not_known_is_an_error() -> None:
     graph.add("RELU", ["x"], ["y"])
     report = check(graph.bytes(["x"], ["y"]), AlignOptions(targets=("edgetpu",)))
     errors = {f.rule for f in report.findings if f.severity == "error"}
-    assert errors == {"support/RELU/static"}
+    assert errors == {"support/MODEL/sizes", "support/RELU/static"}
 
 
 def test_writing_without_edits_does_not_change_the_prediction() -> None:
