@@ -66,7 +66,7 @@ def test_only_declared_edits_change_the_file(corpus_model: Path) -> None:
     findings = prepared.inspected.findings
     solution = solve(bound, [f.slot for f in findings if f.fix in enabled_fixes()], SolverOptions())
     drawn, _ = plan(bound, solution, [f for f in findings if f.fix in enabled_fixes()])
-    drawn = fold_quantizes(drawn, model, bound_to_tflite, solution.source)
+    drawn = fold_quantizes(drawn, bound, bound_to_tflite, solution.source)
     written = write(data, given, drawn.model)
     assert written.join() == result.data
     old = np.frombuffer(data, dtype=np.uint8)

@@ -84,7 +84,7 @@ def test_the_planned_model_equals_the_written_one(data: bytes) -> None:
     findings = check_bound(bound)
     solution = solve(bound, [finding.slot for finding in findings], SolverOptions())
     drawn, _ = plan(bound, solution, findings)
-    drawn = fold_quantizes(drawn, model, rebind, solution.source, everywhere=True)  # type: ignore[arg-type]
+    drawn = fold_quantizes(drawn, bound, rebind, solution.source, everywhere=True)  # type: ignore[arg-type]
     foreseen = drawn.model
     found = read(write(data, model, foreseen).join())
     assert list(_shown(foreseen)) == list(_shown(found))

@@ -353,7 +353,8 @@ def forbidden() -> tuple[Model, Plan, list[TensorId]]:
 
 def test_a_redundant_quantize_is_not_inserted() -> None:
     model, drawn, decided = forbidden()
-    tidied = fold_quantizes(drawn, model, rebind, decided)
+    before = rebind(model)
+    tidied = fold_quantizes(drawn, before, rebind, decided)
     after = tidied.model.subgraphs[0]
     assert [op.name for op in after.operators] == [
         "CONV_2D", "MAX_POOL_2D", "MAX_POOL_2D", "LOGISTIC", "QUANTIZE",
@@ -367,8 +368,8 @@ def test_a_redundant_quantize_is_not_inserted() -> None:
         model.subgraphs[0].inputs,
         model.subgraphs[0].outputs,
     )
-    assert fold_quantizes(tidied, model, rebind, decided) == tidied
-    assert fold_quantizes(drawn, model, rebind, decided, fold=False) == drawn
+    assert fold_quantizes(tidied, before, rebind, decided) == tidied
+    assert fold_quantizes(drawn, before, rebind, decided, fold=False) == drawn
 
 
 def test_a_fold_that_violates_a_rule_is_undone() -> None:
@@ -384,8 +385,8 @@ def test_a_fold_that_violates_a_rule_is_undone() -> None:
         )
 
     empty = Plan(model=model, changes=(), edited=frozenset())
-    assert fold_quantizes(empty, model, broken, (), everywhere=True) == empty
-    assert fold_quantizes(empty, model, rebind, (), everywhere=True) != empty
+    assert fold_quantizes(empty, rebind(model), broken, (), everywhere=True) == empty
+    assert fold_quantizes(empty, rebind(model), rebind, (), everywhere=True) != empty
 
 
 def _damaged(model: Model) -> Model:

@@ -103,13 +103,13 @@ def _observe(
 
 def _fold(prepared: Prepared, draft: Plan, solution: Solution) -> Plan:
     """The plan without QUANTIZE operators that its changes make unnecessary."""
-    session, model = prepared.session, prepared.inspected.model
+    session = prepared.session
     options = session.options
     # A QUANTIZE that only a policy requires would be folded, which would undo the policy.
     policy = bool(options.policies) or any(override.policy for override in options.overrides)
     return fold_quantizes(
         draft,
-        model,
+        prepared.inspected.bound,
         session.bind,
         solution.source,
         everywhere=options.optimize,

@@ -31,7 +31,7 @@ _PASSED = "reads the input of another QUANTIZE, which does not clip these values
 
 def fold_quantizes(
     plan: Plan,
-    base: Model,
+    before: Bound,
     rebind: Callable[[Model], Bound],
     decided: Collection[TensorId],
     *,
@@ -41,10 +41,11 @@ def fold_quantizes(
     """The plan without QUANTIZE operators that its changes, or with `everywhere` any part of the
     model, make redundant.
 
-    `base`: the model that the plan started from. `rebind`: binds a changed model. `decided`:
-    tensors of components that the plan changes. With `fold` False, no operator's output gets other
-    parameters.
+    `before`: the model that the plan started from, with its rules. `rebind`: binds a changed model.
+    `decided`: tensors of components that the plan changes. With `fold` False, no operator's output
+    gets other parameters.
     """
+    base = before.model
     if unknown_metadata(base):
         return plan  # unknown metadata that may depend on operator indices
     sizes = [len(graph.tensors) for graph in base.subgraphs]
@@ -53,7 +54,9 @@ def fold_quantizes(
         fold=fold,
     )
     operators = (operator for graph in plan.model.subgraphs for operator in graph.operators)
-    if not any(operator.name == CUT for operator in operators) or not concerned(plan.model, scope):
+    if not any(operator.name == CUT for operator in operators):
+        return plan
+    if not concerned(plan.model, scope, before):
         return plan
     return _folded(plan, base, rebind, scope)
 

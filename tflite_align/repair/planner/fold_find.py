@@ -5,7 +5,7 @@ Declared real values are preserved up to rounding: the only difference is one ro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Literal
 
 from ...checks.binder.bound import CUT, Bound
@@ -77,11 +77,7 @@ class _Conditions:
         self.values: Values = value_flow(bound)
         self.limit = Limits(bound.model, bound.constraints)
         self.held = {*bound.rigid, *(slot for slots in bound.variables for slot in slots)}
-        for constraint in bound.constraints:
-            if isinstance(constraint, Same):
-                self.held.update(constraint.slots)
-            elif isinstance(constraint, Fixed):
-                self.held.add(constraint.slot)
+        self.held |= _ruled(bound)
         quantizes = [
             self._quantize(graph, operator)
             for graph in bound.model.subgraphs
@@ -133,6 +129,17 @@ class _Conditions:
         return self.scope.decided(quantize.source) or self.scope.decided(quantize.result)
 
 
+def _ruled(bound: Bound) -> set[Slot]:
+    """The slots whose parameters a rule ties to others or fixes."""
+    held: set[Slot] = set()
+    for constraint in bound.constraints:
+        if isinstance(constraint, Same):
+            held.update(constraint.slots)
+        elif isinstance(constraint, Fixed):
+            held.add(constraint.slot)
+    return held
+
+
 def _single(operator: Operator, name: str) -> bool:
     """Whether the operator has this name, one input and one output."""
     return operator.name == name and len(operator.inputs) == len(operator.outputs) == 1
@@ -160,14 +167,14 @@ def _alike(first: Tensor, last: Tensor) -> bool:
     )
 
 
-def concerned(model: Model, scope: Scope) -> bool:
-    """Whether a fold may be possible somewhere in the model: a quick test by wiring alone, without
-    labels.
+def concerned(model: Model, scope: Scope, before: Bound) -> bool:
+    """Whether a fold may be possible somewhere in the model: a quick test by wiring, and by the
+    rules of the model `before` the plan, without labels.
     """
-    return any(_concerned(graph, scope) for graph in model.subgraphs)
+    return any(_concerned(graph, scope, before) for graph in model.subgraphs)
 
 
-def _concerned(graph: Subgraph, scope: Scope) -> bool:
+def _concerned(graph: Subgraph, scope: Scope, before: Bound) -> bool:
     """Whether the subgraph has a QUANTIZE in `scope` that may be folded."""
     steps = [operator for operator in graph.operators if _single(operator, CUT)]
     near = [
@@ -181,23 +188,46 @@ def _concerned(graph: Subgraph, scope: Scope) -> bool:
     wiring = links_at(
         graph, [tensor for operator in near for tensor in (*operator.inputs, *operator.outputs)]
     )
-    return any(_concerns(graph, wiring, operator, scope) for operator in near)
+    ruled = _ruled_outputs(graph, before) if scope.fold else set()
+    return any(_concerns(graph, wiring, operator, scope, ruled) for operator in near)
 
 
-def _concerns(graph: Subgraph, wiring: Links, operator: Operator, scope: Scope) -> bool:
+def _ruled_outputs(graph: Subgraph, before: Bound) -> set[Slot]:
+    """The outputs of a subgraph's operators whose parameters a rule held already in the model
+    `before` the plan. A plan changes neither types nor wiring of these operators, so that the rule
+    still applies.
+    """
+    operators = before.model.subgraphs[graph.index].operators
+    origins = {operator.origin: operator.index for operator in graph.operators}
+    ruled = set()
+    for slot in _ruled(before):
+        if slot.subgraph == graph.index and slot.operator >= 0 and slot.kind == "outputs":
+            origin = operators[slot.operator].origin
+            if origin is not None and origin in origins:
+                ruled.add(slot._replace(operator=origins[origin]))
+    return ruled
+
+
+def _concerns(
+    graph: Subgraph, wiring: Links, operator: Operator, scope: Scope, ruled: Collection[Slot]
+) -> bool:
     """Whether this QUANTIZE is in `scope` and may be folded. `wiring`: producers and readers of
-    tensors.
+    tensors. `ruled`: outputs that cannot get other parameters.
     """
     floats = _dequantize(graph, wiring, operator)
     if floats is None:
-        return _possible(graph, wiring, operator, scope)
+        return _possible(graph, wiring, operator, scope, ruled)
     ends = (floats.inputs[0], operator.outputs[0])
     near = any(scope.decided(TensorId(graph.index, tensor)) for tensor in ends)
     return near and _alike(*(graph.tensors[tensor] for tensor in ends))
 
 
-def _possible(graph: Subgraph, wiring: Links, operator: Operator, scope: Scope) -> bool:
-    """Necessary conditions of `_identity`, `_composed` and `_folded`."""
+def _possible(
+    graph: Subgraph, wiring: Links, operator: Operator, scope: Scope, ruled: Collection[Slot]
+) -> bool:
+    """Necessary conditions of `_identity`, `_composed` and `_folded`. `ruled`: outputs that cannot
+    get other parameters.
+    """
     source, result = operator.inputs[0], operator.outputs[0]
     producer = wiring.producer.get(source)
     if producer is None or not _alike(graph.tensors[source], graph.tensors[result]):
@@ -207,7 +237,8 @@ def _possible(graph: Subgraph, wiring: Links, operator: Operator, scope: Scope) 
     readers = wiring.readers.get(result, [])
     if not readers or any(slot.operator < 0 for slot in readers):
         return False
-    if scope.fold and producer.operator >= 0 and len(wiring.readers[source]) == 1:
+    alone = producer.operator >= 0 and len(wiring.readers[source]) == 1
+    if scope.fold and alone and producer not in ruled:
         return True
     before, after = graph.tensors[source].quant, graph.tensors[result].quant
     if before is None or after is None or not (before.per_tensor and after.per_tensor):
