@@ -176,7 +176,7 @@ def _groups(
 def _tied(bound: Bound) -> Iterator[tuple[list[TensorId], tuple[str, ...]]]:
     """(tensors, rules) of each group that `same` rules tie together, in model order."""
     sets = DisjointSets[TensorId](lambda key: key)
-    ties = [constraint for constraint in bound.constraints if isinstance(constraint, Same)]
+    ties = bound.of(Same)
     for tie in ties:
         first, *rest = _keys(bound.model, tie.slots) or [TensorId(-1, -1)]
         for key in rest:

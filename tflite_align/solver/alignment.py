@@ -207,9 +207,7 @@ class _Alignment:
         QuantizeFusionPass. An operator is passive if a rule ties its only input to its outputs and
         it belongs to no family.
         """
-        for constraint in self.bound.constraints:
-            if not isinstance(constraint, Same):
-                continue
+        for constraint in self.bound.of(Same):
             inputs = [slot for slot in constraint.slots if slot.kind == "inputs"]
             outputs = [slot for slot in constraint.slots if slot.kind == "outputs"]
             places = {slot.operator_id for slot in constraint.slots}

@@ -39,13 +39,13 @@ class AnsweredComponent:
         self.options = options
         self.posed = posed
         self.known = answer
-        self.unlimited = Limits(bound.model, ())
+        self.unlimited = Limits(replace(bound, constraints=()))
         self.users = [
             constraint
             for constraint in bound.constraints
             if isinstance(constraint, Anchored | Uncut)
         ]
-        self.zeros = {c.slot: c for c in bound.constraints if isinstance(c, ZeroPoint)}
+        self.zeros = {c.slot: c for c in bound.of(ZeroPoint)}
         self.nodes = {slot: node for node in posed.problem.nodes for slot in node.slots}
 
     @cached_property

@@ -74,7 +74,7 @@ def _answers(posed: Sequence[Posed]) -> list[Answer]:
     sizes, tables, _ = posed[0]
     try:
         stacks = [
-            Table(table.scope, np.stack([member[1][table_index].costs for member in posed]))
+            Table(table.scope, np.array([member[1][table_index].costs for member in posed]))
             for table_index, table in enumerate(tables)
         ]
         stacks += _expanded([member[2] for member in posed], len(posed))

@@ -4,13 +4,13 @@ out of its kernel's window, or bias values out of their integer type.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
 
 from ..checks.binder.bound import Bound
 from ..checks.checker import Extent, window_ratios
-from ..checks.constraints import BiasOf, Constraint, Window
+from ..checks.constraints import BiasOf, Window
 from ..format.model import Model, Slot, Tensor, TensorId
 from ..format.wiring import slot_tensor
 from ..numerics import DTYPES, Label, close_scale, to_float32, type_limits, usable_label
@@ -18,7 +18,14 @@ from ..record import Record, replace
 from .problem_records import Conflict
 from .widening import loses_operands, loses_range
 
-__all__ = ["Limits", "passed_windows", "too_coarse", "window_labels"]
+__all__ = [
+    "Limits",
+    "Widening",
+    "exceeded_windows",
+    "passed_windows",
+    "too_coarse",
+    "window_labels",
+]
 
 
 class _Sides(Record, frozen=True):
@@ -84,13 +91,8 @@ class Limits:
     several slots may get new labels at once.
     """
 
-    def __init__(
-        self,
-        model: Model,
-        constraints: Iterable[Constraint],
-        shared: Collection[Window] = (),
-    ) -> None:
-        self.model = model
+    def __init__(self, bound: Bound, shared: Collection[Window] = ()) -> None:
+        self.model = bound.model
         self.shared = {id(window) for window in shared}
         self.unsettled: dict[Slot, list[BiasOf | tuple[Window, int, int]]] = {}
         # id(window) -> its sides; the window object is kept by `unsettled` or by the sides
@@ -98,13 +100,12 @@ class Limits:
         self.windows: dict[Slot, list[tuple[_Sides, int, int]]] = {}
         self.least: dict[Slot, float] = {}
         self.frozen: dict[Slot, Label] = {}
-        for constraint in constraints:
-            if isinstance(constraint, Window):
-                for side, slots in enumerate((constraint.numerator, constraint.denominator)):
-                    for position, slot in enumerate(slots):
-                        self.unsettled.setdefault(slot, []).append((constraint, side, position))
-            elif isinstance(constraint, BiasOf):
-                self.unsettled.setdefault(constraint.factors[0], []).append(constraint)
+        for window in bound.of(Window):
+            for side, slots in enumerate((window.numerator, window.denominator)):
+                for position, slot in enumerate(slots):
+                    self.unsettled.setdefault(slot, []).append((window, side, position))
+        for constraint in bound.of(BiasOf):
+            self.unsettled.setdefault(constraint.factors[0], []).append(constraint)
 
     def take_all(self, slot: Slot, least: float, greatest: float) -> bool:
         """Whether the slot may have every scale from `least` to `greatest`. False may also mean
@@ -163,15 +164,15 @@ class Limits:
         )
 
 
-def window_labels(bound: Bound) -> dict[Slot, Label]:
+def window_labels(exceeded: Iterable[tuple[Window, Widening]]) -> dict[Slot, Label]:
     """For each output slot with a ratio above its window: its label with the scale enlarged by the
     least factor that brings the ratio back into the window. Left out if the larger scale would lose
-    the operands or the range (see `too_coarse`).
+    the operands or the range (see `too_coarse`). `exceeded`: as exceeded_windows() returns them.
 
     The operands' products have nearly that step, so that little precision is lost.
     """
     widened: dict[Slot, Label] = {}
-    for _, widening in _widened(bound):
+    for _, widening in exceeded:
         assert widening.tensor.label is not None, "it has one scale"
         if widening.lost:
             continue
@@ -185,24 +186,27 @@ def window_labels(bound: Bound) -> dict[Slot, Label]:
     return widened
 
 
-def too_coarse(bound: Bound, broken: Collection[Slot]) -> list[Conflict]:
+def too_coarse(
+    model: Model, exceeded: Iterable[tuple[Window, Widening]], broken: Collection[Slot]
+) -> list[Conflict]:
     """A conflict for each window whose output is in `broken` and that would need so large an output
-    scale that an operand or the whole declared range is lost.
+    scale that an operand or the whole declared range is lost. `exceeded`: as exceeded_windows()
+    returns them.
     """
     return [
         Conflict(
             slots=(widening.slot,),
             rules=(constraint.rule,),
-            message=f"{widening.slot.address(bound.model)} would need a scale"
+            message=f"{widening.slot.address(model)} would need a scale"
             f" {widening.scale / (widening.tensor.label or Label(1.0, 0)).scale:.3g} times as coarse for"
             f" {constraint.rule}, and {widening.lost} would be lost; not aligned",
         )
-        for constraint, widening in _widened(bound)
+        for constraint, widening in exceeded
         if widening.lost and widening.slot in broken
     ]
 
 
-class _Widening(Record, frozen=True):
+class Widening(Record, frozen=True):
     """The scale that the output `slot` of a violated window would need. `lost`: the values for
     which it would be too coarse, as text; "" if there are none.
     """
@@ -213,16 +217,13 @@ class _Widening(Record, frozen=True):
     lost: str
 
 
-def _widened(bound: Bound) -> Iterator[tuple[Window, _Widening]]:
+def exceeded_windows(bound: Bound) -> list[tuple[Window, Widening]]:
     """Each window whose upper limit is exceeded, with the widening that would satisfy it."""
-    for constraint in bound.constraints:
-        if isinstance(constraint, Window):
-            widening = _widening(bound.model, _sides(bound.model, constraint))
-            if widening is not None:
-                yield constraint, widening
+    pairs = ((w, _widening(bound.model, _sides(bound.model, w))) for w in bound.of(Window))
+    return [(window, widening) for window, widening in pairs if widening is not None]
 
 
-def _widening(model: Model, sides: _Sides) -> _Widening | None:
+def _widening(model: Model, sides: _Sides) -> Widening | None:
     """The widening for a window; None if it is not exceeded, or has several outputs."""
     constraint = sides.constraint
     if len(constraint.denominator) != 1:
@@ -242,7 +243,7 @@ def _widening(model: Model, sides: _Sides) -> _Widening | None:
         loss = "all values within its range"
     elif loses_operands(constraint, scale, wider, [*sides.numerator]):
         loss = "its finest operand"
-    return _Widening(slot, tensor, wider, loss)
+    return Widening(slot, tensor, wider, loss)
 
 
 def passed_windows(
@@ -262,10 +263,8 @@ def passed_windows(
         return (label.scale, label.scale) if label is not None else extent
 
     windows = []
-    for constraint in bound.constraints:
-        if not isinstance(constraint, Window) or not any(
-            map(decided, (*constraint.numerator, *constraint.denominator))
-        ):
+    for constraint in bound.of(Window):
+        if not any(map(decided, (*constraint.numerator, *constraint.denominator))):
             continue
         sides = _sides(bound.model, constraint)
         if not sides.sound or sides.ratios()[1] >= constraint.source.high:

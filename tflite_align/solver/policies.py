@@ -80,7 +80,7 @@ def policy_inputs(bound: Bound, values: Values, places: Sequence[OperatorId]) ->
 
     Not weights and biases, whose parameters follow from rules, and not rigid slots.
     """
-    parameters = {c.slot for c in bound.constraints if isinstance(c, Weight | BiasOf)}
+    parameters = {c.slot for kind in (Weight, BiasOf) for c in bound.of(kind)}
     slots_of = []
     for graph, index in places:
         operator = bound.model.subgraphs[graph].operators[index]

@@ -117,8 +117,8 @@ class Reads:
         reads with equal numbers of labels and slots.
         """
         weights = self.weights
-        written = np.stack([self.grid(read.written, read.type) for read in group])
-        labels_seen = np.stack([self.grid(read.node.domain, read.type) for read in group])
+        written = np.array([self.grid(read.written, read.type) for read in group])
+        labels_seen = np.array([self.grid(read.node.domain, read.type) for read in group])
         a, b = written[:, :, :, None], labels_seen[:, :, None, :]
         same = (a[:, 0] == b[:, 0]) & (a[:, 3] == b[:, 3])
         low, high = np.maximum(a[:, 1], b[:, 1]), np.minimum(a[:, 2], b[:, 2])

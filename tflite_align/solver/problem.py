@@ -46,13 +46,12 @@ class _Builder:
 
     def tie(self) -> None:
         """Join slots that constraints, policies or --overlap force require to share a label."""
-        for constraint in self.bound.constraints:
-            if isinstance(constraint, Same):
-                if any(self.label(slot) is None for slot in constraint.slots):
-                    continue
-                for slot in constraint.slots:
-                    self.tied.setdefault(slot, set()).add(constraint.rule)
-                    self.sets.union(constraint.slots[0], slot)
+        for constraint in self.bound.of(Same):
+            if any(self.label(slot) is None for slot in constraint.slots):
+                continue
+            for slot in constraint.slots:
+                self.tied.setdefault(slot, set()).add(constraint.rule)
+                self.sets.union(constraint.slots[0], slot)
         self._tie_policies()
         if self.options.overlap == "force":
             ties = (dict(self.sets.parent), {slot: set(rules) for slot, rules in self.tied.items()})
@@ -84,11 +83,8 @@ class _Builder:
 
     def _demands(self) -> dict[Slot, Demand]:
         """By slot: the labels that a fixed or rigid slot may have, whatever other slots have."""
-        fixed = [
-            constraint for constraint in self.bound.constraints if isinstance(constraint, Fixed)
-        ]
         demands: dict[Slot, Demand] = {}
-        for constraint in fixed:
+        for constraint in self.bound.of(Fixed):
             legal = constraint.legal(self.label(constraint.slot))
             both = tuple(label for label in demands.get(constraint.slot, legal) if label in legal)
             demands[constraint.slot] = both or legal

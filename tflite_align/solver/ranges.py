@@ -157,9 +157,7 @@ class _Pass:
             if slot.kind == "outputs"
         }
         self.wiring = {g.index: links(self.model, g.index) for g in self.model.subgraphs}
-        self.weights = {
-            constraint.slot for constraint in bound.constraints if isinstance(constraint, Weight)
-        }
+        self.weights = {constraint.slot for constraint in bound.of(Weight)}
         for key in _all_tensors(self.model) if within is None else within:
             self._start(key)
         self.places = list(self._writers())

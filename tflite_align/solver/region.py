@@ -36,8 +36,12 @@ def region_of(bound: Bound, broken: Iterable[Slot], options: SolverOptions) -> R
     It is the whole model if anchors, policies or --overlap force concern other slots too, and if
     the model has variables, through which values pass between any operators.
     """
-    anchored = any(isinstance(constraint, Anchored) for constraint in bound.constraints)
-    if anchored or bound.variables or options.overlap == "force" or policies_of(bound, options):
+    if (
+        bound.of(Anchored)
+        or bound.variables
+        or options.overlap == "force"
+        or policies_of(bound, options)
+    ):
         return Region(bound, None)
     tensors, operators = _reached(bound, broken)
 
@@ -108,8 +112,7 @@ def _reached(bound: Bound, broken: Iterable[Slot]) -> tuple[set[TensorId], set[t
 
 def _together(bound: Bound) -> Iterator[tuple[Slot, ...]]:
     """The slots of each constraint or flow that connects tensors."""
-    for constraint in bound.constraints:
-        if isinstance(constraint, Same):
-            yield constraint.slots
+    for constraint in bound.of(Same):
+        yield constraint.slots
     for flow in bound.flows:
         yield (*flow.inputs, *flow.outputs)

@@ -15,7 +15,13 @@ from ..numerics import Label, label_range
 from ..record import Record, replace
 from .conflicts import forced_conflict, minimal_conflict
 from .cost_tables import FORBIDDEN, Answer
-from .label_limits import Limits, passed_windows, too_coarse, window_labels
+from .label_limits import (
+    Limits,
+    exceeded_windows,
+    passed_windows,
+    too_coarse,
+    window_labels,
+)
 from .prepare import Posed, pose_each, solve_each
 from .problem import build_problems, contradictory
 from .problem_records import (
@@ -60,18 +66,19 @@ def solve_and_keep(
     region = region_of(bound, broken, options)
     bound = region.bound
     values = value_flow(bound, options.observed, region.tensors)
-    widened = window_labels(bound)
+    widenings = exceeded_windows(bound)
+    widened = window_labels(widenings)
     values = replace(values, saturations=saturations(bound, widened, values.labels))
     problems = build_problems(bound, values, options, broken, widened)
-    limits = Limits(bound.model, bound.constraints)
+    limits = Limits(bound)
     solutions, solved = _decided(bound, values, options, limits, problems)
     passed = passed_windows(bound, solutions.seen, solutions.source)
     if passed:
-        limits = Limits(bound.model, bound.constraints, passed)
+        limits = Limits(bound, passed)
         joint, again = _decided(bound, values, options, limits, problems)
         if len(joint.conflicts) <= len(solutions.conflicts):
             solutions, solved = joint, again
-    loss = too_coarse(bound, frozenset(broken))
+    loss = too_coarse(bound.model, widenings, frozenset(broken))
     return replace(
         solutions, conflicts=(*solutions.conflicts, *loss)
     ) if loss else solutions, solved

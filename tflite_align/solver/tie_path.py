@@ -58,12 +58,13 @@ class Ties:
             self.holder.update(dict.fromkeys(slots, value.key))
         self.rules: dict[Slot, list[tuple[str, tuple[Slot, ...]]]] = {}
         inside = {slot for node in problem.nodes for slot in node.slots}
-        for constraint in bound.constraints:
-            if isinstance(constraint, Same) and not inside.isdisjoint(constraint.slots):
+        for constraint in bound.of(Same):
+            if not inside.isdisjoint(constraint.slots):
                 self._tie(constraint.rule, constraint.slots)
         self._tie_policies(problem)
-        fixed = [c for c in bound.constraints if isinstance(c, Fixed)]
-        self.fixed = {c.slot: c for c in reversed(fixed)}  # slot -> its first fixed constraint
+        self.fixed = {
+            c.slot: c for c in reversed(bound.of(Fixed))
+        }  # slot -> its first fixed constraint
 
     def _tie(self, rule: str, slots: tuple[Slot, ...]) -> None:
         """Note that a rule ties these slots."""

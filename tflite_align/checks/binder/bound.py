@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, TypeVar
 
 from ...format.model import Model, OperatorId, Slot, Tensor, TensorId
 from ...format.wiring import slot_tensor
 from ...numerics import Range
-from ...record import Record, field
+from ...record import PartlyCompared, Record, field
 from ...rules.families import Policy
 from ...rules.targets import Requirement, Target
 from ..constraints import BoundFlow, Constraint, WellFormed
@@ -24,6 +25,8 @@ __all__ = [
     "Sound",
     "per_tensor",
 ]
+
+_Kind = TypeVar("_Kind", bound=Constraint)
 
 # (target name, severity and behaviour) pairs of a rule.
 Requirements = tuple[tuple[str, Requirement], ...]
@@ -63,7 +66,7 @@ class Requantizing(Record, frozen=True):
         return 1.001 * source / self.ratio
 
 
-class Bound(Record, frozen=True, kw_only=True):
+class Bound(PartlyCompared, frozen=True, kw_only=True, eq=False):
     """A model with its constraints.
 
     `rigid`: slots whose parameters must not change. `flows`: how real values pass through
@@ -74,7 +77,7 @@ class Bound(Record, frozen=True, kw_only=True):
     each variable, the slots that write it (inputs) and read it (outputs). `kept`: tensors whose
     parameters an override keeps, and `held_by`: their rigid slots with the override's text; `idle`:
     messages about overrides without effect. `resized`: whether on some target an application may
-    resize inputs.
+    resize inputs. `kinds`: a cache of `of`.
     """
 
     model: Model
@@ -91,6 +94,17 @@ class Bound(Record, frozen=True, kw_only=True):
     idle: tuple[str, ...] = ()
     policies: Mapping[OperatorId, Policy] = field(default_factory=dict)
     resized: bool = False
+    kinds: dict[type[Constraint], list[Any]] = field(default_factory=dict)
+
+    uncompared: ClassVar[frozenset[str]] = frozenset({"kinds"})
+    caches: ClassVar[Mapping[str, Any]] = {"kinds": dict}
+
+    def of(self, kind: type[_Kind]) -> Sequence[_Kind]:
+        """The constraints of one kind, in order."""
+        if not self.kinds:
+            for constraint in self.constraints:
+                self.kinds.setdefault(type(constraint), []).append(constraint)
+        return self.kinds.get(kind, ())
 
 
 class Sound(Record, frozen=True):

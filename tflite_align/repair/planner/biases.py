@@ -45,7 +45,7 @@ def plan_biases(
     `refused`: biases that must not be requantized, with the reason. Returns a conflict for each
     bias that cannot be requantized.
     """
-    rules = [constraint for constraint in bound.constraints if isinstance(constraint, BiasOf)]
+    rules = bound.of(BiasOf)
     moving = {
         constraint.slot
         for constraint in rules

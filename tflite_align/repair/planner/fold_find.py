@@ -75,7 +75,7 @@ class _Conditions:
         self.bound = bound
         self.scope = scope
         self.values: Values = value_flow(bound)
-        self.limit = Limits(bound.model, bound.constraints)
+        self.limit = Limits(bound)
         self.held = {*bound.rigid, *(slot for slots in bound.variables for slot in slots)}
         self.held |= _ruled(bound)
         quantizes = [
@@ -131,12 +131,9 @@ class _Conditions:
 
 def _ruled(bound: Bound) -> set[Slot]:
     """The slots whose parameters a rule ties to others or fixes."""
-    held: set[Slot] = set()
-    for constraint in bound.constraints:
-        if isinstance(constraint, Same):
-            held.update(constraint.slots)
-        elif isinstance(constraint, Fixed):
-            held.add(constraint.slot)
+    held = {constraint.slot for constraint in bound.of(Fixed)}
+    for tie in bound.of(Same):
+        held.update(tie.slots)
     return held
 
 

@@ -36,7 +36,7 @@ def mend(bound: Bound, findings: Iterable[Finding], targets: Sequence[Target]) -
     round.
     """
     draft = Draft(bound.model)
-    like = {c.slot: c.like for c in bound.constraints if isinstance(c, WellFormed) and c.like}
+    like = {c.slot: c.like for c in bound.of(WellFormed) if c.like}
     findings = list(findings)
     plan_zero_scales(draft, bound, findings)
     plan_axes(draft, bound, findings)
@@ -140,15 +140,14 @@ def as_run(bound: Bound, findings: Iterable[Finding]) -> Plan:
     draft = Draft(bound.model)
     broken = {finding.slot for finding in findings if finding.fix == "bias-scale"}
     requests: dict[TensorId, dict[tuple[float, ...], list[Slot]]] = {}
-    for constraint in bound.constraints:
-        if isinstance(constraint, BiasOf):
-            bias = slot_tensor(bound.model, constraint.slot)
-            if bias is not None and bias.quant is not None and bias.quant.scale:
-                scales = tuple(expected_bias_scales(bound.model, constraint))
-                if len(scales) not in (1, bias.elements):
-                    continue
-                groups = requests.setdefault(TensorId(constraint.slot.subgraph, bias.index), {})
-                groups.setdefault(scales, []).append(constraint.slot)
+    for constraint in bound.of(BiasOf):
+        bias = slot_tensor(bound.model, constraint.slot)
+        if bias is not None and bias.quant is not None and bias.quant.scale:
+            scales = tuple(expected_bias_scales(bound.model, constraint))
+            if len(scales) not in (1, bias.elements):
+                continue
+            groups = requests.setdefault(TensorId(constraint.slot.subgraph, bias.index), {})
+            groups.setdefault(scales, []).append(constraint.slot)
     for key, groups in sorted(requests.items()):
         if broken.intersection(slot for slots in groups.values() for slot in slots):
             _corrected(draft, key, groups)

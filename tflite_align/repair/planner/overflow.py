@@ -64,8 +64,8 @@ def plan_overflows(
     """
     room = Room()
     done: set[Slot] = set()
-    for constraint in bound.constraints:
-        if not isinstance(constraint, BiasOf) or constraint.slot in done:
+    for constraint in bound.of(BiasOf):
+        if constraint.slot in done:
             continue
         done.add(constraint.slot)
         moved = not scales_seen.keys().isdisjoint(constraint.factors)

@@ -76,7 +76,7 @@ def _plan_states(draft: Draft, bound: Bound, findings: list[Finding]) -> None:
     point that the kernel treats as 0 becomes 0. `findings`: those to repair.
     """
     new: dict[TensorId, tuple[Label, Finding]] = {}
-    powers = {(c.rule, c.slot) for c in bound.constraints if isinstance(c, Power)}
+    powers = {(c.rule, c.slot) for c in bound.of(Power)}
     for finding in findings:
         if finding.fix != "state":
             continue

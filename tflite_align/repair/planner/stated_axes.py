@@ -24,11 +24,10 @@ def plan_axes(draft: Draft, bound: Bound, findings: Iterable[Finding]) -> None:
     """
     broken = {finding.tensor_id: finding for finding in findings if finding.fix in _FIXES}
     kernels: dict[TensorId, set[int | None]] = {key: set() for key in broken}
-    for constraint in bound.constraints if broken else ():
-        if isinstance(constraint, Weight):
-            weights = slot_tensor(bound.model, constraint.slot)
-            key = TensorId(constraint.slot.subgraph, -1 if weights is None else weights.index)
-            kernels.get(key, set()).add(constraint.source.axis)
+    for constraint in bound.of(Weight) if broken else ():
+        weights = slot_tensor(bound.model, constraint.slot)
+        key = TensorId(constraint.slot.subgraph, -1 if weights is None else weights.index)
+        kernels.get(key, set()).add(constraint.source.axis)
     for key, finding in broken.items():
         tensor = draft.tensor(*key)
         axis = _axis(tensor, kernels[key])

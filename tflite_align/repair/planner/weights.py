@@ -43,8 +43,8 @@ def plan_weights(
     other_faults = {f.slot for f in findings if f.slot in broken and f.fix != "weight-minimum"}
     lowest = broken - other_faults  # there is no other fault
     requests: dict[TensorId, list[Weight]] = {}
-    for constraint in bound.constraints:
-        if isinstance(constraint, Weight) and constraint.slot in broken:
+    for constraint in bound.of(Weight) if broken else ():
+        if constraint.slot in broken:
             tensor = slot_tensor(bound.model, constraint.slot)
             if tensor is not None:
                 requests.setdefault(TensorId(constraint.slot.subgraph, tensor.index), []).append(

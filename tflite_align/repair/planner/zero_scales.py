@@ -39,8 +39,8 @@ def plan_zero_scales(draft: Draft, bound: Bound, findings: Iterable[Finding]) ->
         return
     read = {
         constraint.factors[-1].tensor_id(bound.model): constraint
-        for constraint in bound.constraints
-        if isinstance(constraint, BiasOf) and len(constraint.factors) > 1
+        for constraint in bound.of(BiasOf)
+        if len(constraint.factors) > 1
     }
     rigid = {slot.tensor_id(bound.model) for slot in bound.rigid}
     activations = []
@@ -75,13 +75,10 @@ def _activations(draft: Draft, groups: list[list[TensorId]]) -> None:
 def _tied(bound: Bound, keys: list[TensorId]) -> list[list[TensorId]]:
     """The tensors in groups that constraints tie. `keys`: the tensors."""
     sets, selected = DisjointSets[TensorId](lambda key: key), set(keys)
-    for constraint in bound.constraints:
-        if isinstance(constraint, Same):
-            inside = [
-                k for slot in constraint.slots if (k := slot.tensor_id(bound.model)) in selected
-            ]
-            for key in inside[1:]:
-                sets.union(inside[0], key)
+    for constraint in bound.of(Same):
+        inside = [k for slot in constraint.slots if (k := slot.tensor_id(bound.model)) in selected]
+        for key in inside[1:]:
+            sets.union(inside[0], key)
     groups: dict[TensorId, list[TensorId]] = {}
     for key in keys:
         groups.setdefault(sets.find(key), []).append(key)
