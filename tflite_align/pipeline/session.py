@@ -24,7 +24,7 @@ from ..record import Record, replace
 from ..report.report import Size
 from ..rules.fixes import enabled_fixes, unheard_rules
 from ..rules.operator_rows import load_operators
-from ..rules.rows import OperatorRow, named
+from ..rules.rows import OperatorRow
 from ..rules.rule_text import family_pattern, nearest_rule
 from ..rules.targets import Target, load_target
 from ..settings.lock import lock_findings
@@ -86,17 +86,18 @@ class Session(Record, frozen=True, kw_only=True):
     @classmethod
     def of(cls, options: AlignOptions) -> Session:
         """Load what the options name. Raises UsageError for an unknown target, rule or fix."""
-        targets = _load_targets(options)
+        fixes = enabled_fixes(options.fix, options.no_fix)
+        targets = _load_targets(options, unheard_rules(fixes))
         rows = load_operators()
         # Cached across sessions: later models with the same targets and severities reuse the
         # templates.
-        graded = (tuple(options.severity.items()), options.select, options.ignore)
+        graded = (tuple(options.severity.items()), options.select, options.ignore, fixes)
         cache = _binding_cache(options.targets, graded)
         return cls(
             options=options,
             targets=targets,
             rows=rows,
-            fixes=enabled_fixes(options.fix, options.no_fix),
+            fixes=fixes,
             templates=Templates(rows, targets, cache),
         )
 
@@ -125,7 +126,7 @@ class Session(Record, frozen=True, kw_only=True):
         return (*check_bound(bound), *lock_findings(model, self.options.lock))
 
     def bind(self, model: Model, sound: Sound = _NOTHING) -> Bound:
-        """Bind the model. Rules whose repair is switched off and not reported are left out.
+        """Bind the model.
 
         `sound`: operators and tensors to skip, as they are known to have no findings.
         """
@@ -138,16 +139,8 @@ class Session(Record, frozen=True, kw_only=True):
             templates=self.templates,
             sound=sound,
         )
-        globs = unheard_rules(self.fixes)
-        rules = {constraint.rule for constraint in bound.constraints}
-        quiet = {rule for rule in rules if any(named(rule, glob) for glob in globs)}
-        reported = tuple(
-            constraint for constraint in bound.constraints if constraint.rule not in quiet
-        )
         idle_overrides = idle_policies(bound, self.options.policies)
-        if not idle_overrides and len(reported) == len(bound.constraints):
-            return bound
-        return replace(bound, constraints=reported, idle=(*bound.idle, *idle_overrides))
+        return replace(bound, idle=(*bound.idle, *idle_overrides)) if idle_overrides else bound
 
 
 def _sound(model: Model, earlier: Inspected) -> Sound:
@@ -168,12 +161,14 @@ def _sound(model: Model, earlier: Inspected) -> Sound:
     return Sound(operators, tensors - faulty, EarlierState(earlier.model, same))
 
 
-def _load_targets(options: AlignOptions) -> list[Target]:
-    """The options' targets, with the severities that the options set."""
+def _load_targets(options: AlignOptions, unheard: tuple[str, ...]) -> list[Target]:
+    """The options' targets, with the severities that the options set, and without the rules that
+    are not reported (patterns in `unheard`).
+    """
     overrides = [override.rule for override in options.overrides if override.rule]
     _known_rules("severity", [*options.severity, *overrides])
     select = _known_rules("select", map(family_pattern, options.select))
-    ignore = _known_rules("ignore", map(family_pattern, options.ignore))
+    ignore = (*_known_rules("ignore", map(family_pattern, options.ignore)), *unheard)
     grades = tuple(options.severity.items())
     return [
         replace(load_target(name), grades=grades, selected=select, ignored=ignore)
