@@ -76,6 +76,7 @@ def assert_alike(found: Collector, wanted: Collector) -> None:
     assert found.constraints == wanted.constraints
     assert found.flows == wanted.flows
     assert found.rigid == wanted.rigid
+    assert found.several == wanted.several
     assert found.silent == wanted.silent
     assert found.ranges == wanted.ranges
     assert found.families == wanted.families

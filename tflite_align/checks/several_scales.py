@@ -7,19 +7,18 @@ Only weights, biases and the operands that a row names (`channels`) have scales 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from ..format.model import Operator, Slot, SlotKind, Subgraph, Tensor
 from ..format.type_groups import ACTIVATION_TYPES
 from ..rules.operator_rows import load_operators
 from ..rules.rows import BiasRule, OperatorRow, SameRule, SlotPattern, WeightRule
-from .binder.bound import Collector, Sound
+from .binder.bound import Collector
 from .binder.missing_parameters import select
 from .constraints import WellFormed
 
-__all__ = ["several_scales"]
+__all__ = ["read_by_one", "several_scales"]
 
-_NOTHING = Sound()
 _RULE = "params/channels"
 _KINDS: tuple[SlotKind, ...] = ("inputs", "outputs")
 
@@ -27,41 +26,32 @@ _KINDS: tuple[SlotKind, ...] = ("inputs", "outputs")
 _ByChannel = Mapping[tuple[SlotKind, int], Collection[str]]
 
 
-def several_scales(collector: Collector, sound: Sound = _NOTHING) -> Iterator[WellFormed]:
-    """A violated constraint for each operand of an operator with a row that has several scales and
-    is read by one. `sound`: operators known to have none.
-    """
+def several_scales(collector: Collector) -> Iterator[WellFormed]:
+    """A violated constraint for each operand that has several scales and is read by one."""
     rows = load_operators()
-    by_channel: dict[tuple[str, int, int], _ByChannel] = {}
-    for graph in collector.model.subgraphs:
-        held = {tensor.index for tensor in graph.tensors if _several(tensor)}
-        for operator in graph.operators if held else ():
-            if (graph.index, operator.index) in sound.operators:
-                continue
-            row = rows.get(operator.name)
-            if row is None or row.calls or row.resource is not None:
-                continue
-            key = (operator.name, len(operator.inputs), len(operator.outputs))
-            if key not in by_channel:
-                by_channel[key] = _by_channel(row, operator)
-            slots = _others(graph, operator, held, by_channel[key])
-            passed = _alike(collector, operator, row, slots) if slots else ()
-            for slot in slots:
-                if slot not in passed:
-                    yield from _told(collector, slot, operator, collector.operand(slot))
+    for slots in collector.several:
+        subgraph, index = slots[0].operator_id
+        operator = collector.model.subgraphs[subgraph].operators[index]
+        passed = _alike(collector, operator, rows[operator.name], slots)
+        for slot in slots:
+            if slot not in passed:
+                yield from _told(collector, slot, operator, collector.operand(slot))
 
 
-def _others(
-    graph: Subgraph, operator: Operator, held: Container[int], by_channel: _ByChannel
-) -> list[Slot]:
-    """The slots of an operator that hold a tensor of several scales (`held`: tensor indices)
-    although kernels do not read that operand by channel.
+def read_by_one(graph: Subgraph, operator: Operator, row: OperatorRow) -> list[Slot]:
+    """The slots of an operator that hold a tensor of several scales although kernels do not read
+    that operand by channel.
     """
+    if row.calls or row.resource is not None:
+        return []
+    by_channel = _by_channel(row, operator)
     return [
         Slot(graph.index, operator.index, kind, place)
         for kind in _KINDS
-        for place, tensor in enumerate(operator.operands(kind))
-        if tensor in held and graph.tensors[tensor].type not in by_channel.get((kind, place), ())
+        for place, index in enumerate(operator.operands(kind))
+        if index >= 0
+        and _several(graph.tensors[index])
+        and graph.tensors[index].type not in by_channel.get((kind, place), ())
     ]
 
 

@@ -60,7 +60,7 @@ def bind(
     bind_boundaries(collector, rows, free_io=free_io)
     unreadable = wellformed(model, collector.requirements, sound)
     unreadable += [*empty_ranges(collector), *few_steps(collector, sound)]
-    unreadable += [*first_values(collector, rows), *several_scales(collector, sound)]
+    unreadable += [*first_values(collector, rows), *several_scales(collector)]
     unreadable += faults_of_data(collector)
     collector.constraints = [*believed(collector, unreadable), *unreadable]
     collector.constraints += stale_shapes(model, collector.requirements, sound.earlier)

@@ -118,7 +118,9 @@ class Sound(Record, frozen=True):
 
 
 class Collector(Record):
-    """Collects what binding finds in a model: constraints, rigid slots, flows, ranges, families."""
+    """Collects what binding finds in a model: constraints, rigid slots, flows, ranges, families, and
+    `several`: by operator, the slots with several scales where its kernel reads one.
+    """
 
     model: Model
     targets: Sequence[Target]
@@ -139,6 +141,7 @@ class Collector(Record):
         if known is None:
             graded = ((t.name, t.requirement(rule_id, type_name, operator)) for t in self.targets)
             known = tuple((name, level) for name, level in graded if level.severity != "off")
+    several: list[tuple[Slot, ...]] = field(default_factory=list)
             self.graded[rule_id, type_name, operator] = known
         return known
 

@@ -41,6 +41,7 @@ class _Template(Record, frozen=True, kw_only=True):
     rigid: tuple[int, ...]
     silent: tuple[int, ...]
     ranges: tuple[tuple[int, Range], ...]
+    several: tuple[int, ...]
     constraints: tuple[_Maker, ...]
     flows: tuple[_Maker, ...]
 
@@ -155,6 +156,8 @@ class Templates(Record):
         if template.silent:
             collector.silent.update([slots[position] for position in template.silent])
         for operator, reach in template.ranges:
+        if template.several:
+            collector.several.append(tuple([slots[position] for position in template.several]))
             collector.ranges[slots[operator]] = reach
 
 
@@ -204,12 +207,14 @@ def _template(
 
     def number(slot: Slot) -> int:
         """The slot's index in the list `places`, to which it is added if it is new."""
+    several = tuple(number(slot) for slots in alone.several for slot in slots)
         return numbers.setdefault(slot, len(numbers))
 
     flows = tuple(_maker(flow, number) for flow in alone.flows)
     constraints = tuple(_maker(constraint, number) for constraint in alone.constraints)
     rigid = tuple(number(slot) for slot in sorted(alone.rigid))
     silent = tuple(number(slot) for slot in alone.silent)
+        several=several,
     ranges = tuple((number(slot), reach) for slot, reach in alone.ranges.items())
     return _Template(
         family=row.family,

@@ -35,6 +35,7 @@ from ..constraints import (
     Window,
     ZeroPoint,
 )
+from ..several_scales import read_by_one
 from .bound import FUSED, Collector, per_tensor
 from .missing_parameters import add_missing, bind_unknown, select
 from .written_values import clamp_of, reach_of
@@ -85,6 +86,8 @@ def bind_operator(
     activation = operator.options.get(FUSED)
     if row.fuses and activation == Activation.NONE and operator.outputs:
         collector.silent.add(Slot(subgraph, operator.index, "outputs", 0))
+    if several := read_by_one(collector.model.subgraphs[subgraph], operator, row):
+        collector.several.append(tuple(several))
     reach = reach_of(operator, row)
     for index in range(len(operator.outputs)):
         collector.ranges[Slot(subgraph, operator.index, "outputs", index)] = reach
