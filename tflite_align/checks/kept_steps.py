@@ -29,7 +29,7 @@ _FAR = 16  # largest number of operators searched in front of an operand
 
 def few_steps(collector: Collector, sound: Sound = _NOTHING) -> Iterator[WellFormed]:
     """A violated constraint for each operand whose values span only a few steps of the shared
-    scale. `sound`: operators that had none in an earlier state and are unchanged since.
+    scale. `sound`: what had none in an earlier state and is unchanged since.
     """
     rows = load_operators()
     for graph in collector.model.subgraphs:
@@ -38,12 +38,12 @@ def few_steps(collector: Collector, sound: Sound = _NOTHING) -> Iterator[WellFor
         ]
         if not joining:
             continue
-        makers = producers(graph)
-        changed = _changed(graph, sound)
+        makers: dict[int, Operator] = {}
+        left = {operator.index for operator in sound.operators_left(graph)}
+        changed = _changed(graph, left)
         for operator in joining:
             # What can arrive at operands is searched behind them, at other operators.
-            passed = (graph.index, operator.index) in sound.operators
-            if passed and changed.isdisjoint(operator.inputs):
+            if operator.index not in left and changed.isdisjoint(operator.inputs):
                 continue
             output = collector.tensor(Slot(graph.index, operator.index, "outputs", 0))
             shared = None if output is None else _usable(output)
@@ -55,13 +55,14 @@ def few_steps(collector: Collector, sound: Sound = _NOTHING) -> Iterator[WellFor
                     tensor = collector.tensor(slot)
                     # Different scales are reported by the rule same/.
                     if tensor is not None and tensor.label == shared and _usable(tensor):
+                        makers = makers or producers(graph)
                         yield from _told(collector, makers, slot, tensor, shared)
 
 
-def _changed(graph: Subgraph, sound: Sound) -> set[int]:
+def _changed(graph: Subgraph, left: set[int]) -> set[int]:
     """Indices of the tensors at which other values may arrive than in the earlier state: outputs of
-    operators that are not in `sound`, and of all copying operators and QUANTIZE, which hand on what
-    arrives at them.
+    operators that are `left` to be checked, and of all copying operators and QUANTIZE, which hand
+    on what arrives at them.
     """
     rows = load_operators()
     names = {operator.name for operator in graph.operators}
@@ -69,7 +70,7 @@ def _changed(graph: Subgraph, sound: Sound) -> set[int]:
     return {
         tensor
         for operator in graph.operators
-        if operator.name in open_ or (graph.index, operator.index) not in sound.operators
+        if operator.index in left or operator.name in open_
         for tensor in operator.outputs
     }
 

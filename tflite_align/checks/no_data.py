@@ -6,7 +6,7 @@ own. TFLM and compiled programs read what is in memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 
 from ..format.model import Slot, Subgraph, Tensor
 from .binder.bound import Collector
@@ -32,39 +32,37 @@ def faults_of_data(collector: Collector) -> Iterator[WellFormed]:
     buffers = collector.model.buffers
     full = {buffer.index for buffer in buffers if buffer.data or buffer.external}
     for graph in collector.model.subgraphs:
-        written = {tensor for operator in graph.operators for tensor in operator.outputs}
-        sourced = written.union(graph.inputs)
-        for slot, tensor in _read(graph, sourced):
-            if tensor.is_variable:
-                if tensor.buffer in full:
-                    yield from _told(collector, _VARIABLE, slot, tensor)
-                continue
-            constant = collector.model.is_constant(graph.index, tensor.index)
-            if not constant and 0 not in tensor.shape and tensor.type not in _HANDLES:
-                yield from _told(collector, _UNWRITTEN, slot, tensor)
+        faults = _faults(graph, full)
+        for slot, index in _read(graph) if faults else ():
+            if index in faults:
+                yield from _told(collector, faults[index], slot, graph.tensors[index])
 
 
-def _read(graph: Subgraph, sourced: set[int]) -> Iterator[tuple[Slot, Tensor]]:
-    """(slot, tensor) of the operands of builtin operators, and of the subgraph's outputs, without
-    those in `sourced`.
-    """
+def _faults(graph: Subgraph, full: Collection[int]) -> dict[int, str]:
+    """The rule that each tensor violates that is read and has no writer. `full`: buffers with data."""
+    written = set(graph.inputs).union(*[operator.outputs for operator in graph.operators])
+    read = set(graph.outputs).union(*[operator.inputs for operator in graph.operators])
+    faults = {}
+    for index in read - written - {-1}:
+        tensor = graph.tensors[index]
+        if tensor.is_variable:
+            if tensor.buffer in full:
+                faults[index] = _VARIABLE
+            continue
+        constant = tensor.external_buffer or tensor.buffer in full
+        if not constant and 0 not in tensor.shape and tensor.type not in _HANDLES:
+            faults[index] = _UNWRITTEN
+    return faults
+
+
+def _read(graph: Subgraph) -> Iterator[tuple[Slot, int]]:
+    """(slot, tensor index) of the operands of builtin operators, and of the subgraph's outputs."""
     for operator in graph.operators:
-        if not operator.name.startswith(_CUSTOM) and not sourced.issuperset(operator.inputs):
-            yield from _slots(graph, operator.index, "inputs", operator.inputs, sourced)
-    if not sourced.issuperset(graph.outputs):
-        yield from _slots(graph, -1, "outputs", graph.outputs, sourced)
-
-
-def _slots(
-    graph: Subgraph, operator: int, kind: str, tensors: Iterable[int], sourced: set[int]
-) -> Iterator[tuple[Slot, Tensor]]:
-    """(slot, tensor) of the tensors (indices) that are not in `sourced`, those with data or a
-    writer.
-    """
-    for index, tensor in enumerate(tensors):
-        if tensor >= 0 and tensor not in sourced:
-            slot = Slot(graph.index, operator, "inputs" if kind == "inputs" else "outputs", index)
-            yield slot, graph.tensors[tensor]
+        if not operator.name.startswith(_CUSTOM):
+            for place, index in enumerate(operator.inputs):
+                yield Slot(graph.index, operator.index, "inputs", place), index
+    for place, index in enumerate(graph.outputs):
+        yield Slot(graph.index, -1, "outputs", place), index
 
 
 def _told(collector: Collector, rule: str, slot: Slot, tensor: Tensor) -> Iterator[WellFormed]:

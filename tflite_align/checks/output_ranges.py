@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from ..format.type_groups import ACTIVATION_TYPES
 from ..numerics import label_range, usable_label
 from .binder.bound import Collector
+from .binder.written_values import EVERYTHING
 from .constraints import Fixed, WellFormed
 
 __all__ = ["empty_ranges"]
@@ -24,6 +25,8 @@ def empty_ranges(collector: Collector) -> Iterator[WellFormed]:
     """
     empty = []
     for slot, reach in collector.ranges.items():
+        if reach is EVERYTHING:
+            continue
         tensor = collector.tensor(slot)
         label = None if tensor is None else tensor.label
         if tensor is None or label is None or tensor.type not in ACTIVATION_TYPES:

@@ -6,9 +6,9 @@ quantization specification for scale and zero point.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
-from ..format.model import Model, QuantParams, Slot, Subgraph, Tensor
+from ..format.model import Model, Operator, QuantParams, Slot, Subgraph, Tensor
 from ..format.type_groups import ACTIVATION_TYPES
 from ..format.wiring import links, quantized
 from ..numerics import SMALLEST_SCALE, label_range, type_limits
@@ -29,18 +29,16 @@ _STALE = 4.0  # widths of the range by which a recorded range may end outside of
 def wellformed(
     model: Model, requirements: _Requirements, sound: Sound = _NOTHING
 ) -> list[WellFormed]:
-    """A violated constraint for each fault in the parameters of each used tensor. Tensors and
-    operators in `sound` are known to be without faults and are skipped.
+    """A violated constraint for each fault in the parameters of each used tensor. `sound`: what is
+    known to be without faults and is skipped.
 
     Integer tensors without a scale are raw integers and have no faults.
     """
     faults: list[WellFormed] = []
     for graph in model.subgraphs:
         faults += _names(model, graph, requirements)
-        faults += _versions(graph, requirements, sound)
-        for tensor in graph.tensors:
-            if (graph.index, tensor.index) in sound.tensors:
-                continue
+        faults += _versions(graph, sound.operators_left(graph), requirements)
+        for tensor in sound.tensors_left(graph):
             quant = tensor.quant
             if quant is None or not quant.scale or quant.details or _plain(tensor, quant):
                 continue
@@ -87,15 +85,17 @@ def _names(model: Model, graph: Subgraph, requirements: _Requirements) -> Iterat
             )
 
 
-def _versions(graph: Subgraph, requirements: _Requirements, sound: Sound) -> Iterator[WellFormed]:
-    """A violated constraint for each operator whose version is older than the kernels for its
-    operand types.
+def _versions(
+    graph: Subgraph, operators: Sequence[Operator], requirements: _Requirements
+) -> Iterator[WellFormed]:
+    """A violated constraint for each of the operators whose version is older than the kernels for
+    its operand types.
     """
     rows = load_versions()
-    named = {name: rows.get(name) for name in {operator.name for operator in graph.operators}}
-    for operator in graph.operators:
+    named = {name: rows.get(name) for name in {operator.name for operator in operators}}
+    for operator in operators:
         row = named[operator.name]
-        if row is None or (graph.index, operator.index) in sound.operators:
+        if row is None:
             continue
         operands = operator.operands(row.slot.kind)
         index = operands[row.slot.start] if row.slot.start < len(operands) else -1

@@ -9,34 +9,35 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..format.model import Model, Operator, OperatorId, Tensor
+from ..format.model import Model, Operator, Tensor
 
 __all__ = ["unchanged"]
 
 _PART = 1 << 20  # bytes: chunk in which constants are compared
 
 
-def unchanged(model: Model, earlier: Model) -> dict[OperatorId, OperatorId]:
-    """For each unchanged operator of `model`, (subgraph, operator) -> the same in `earlier`.
+def unchanged(model: Model, earlier: Model) -> list[dict[int, int]]:
+    """By subgraph, the index of each unchanged operator of `model` -> its index in `earlier`.
     Unchanged: its `origin` leads to an equal operator on equal operands.
 
     Both models have the same subgraphs, and a tensor has one index in both.
     """
     same_data = _SameData(model, earlier)
-    pairs_by_id: dict[OperatorId, OperatorId] = {}
+    places = []
     for graph, before in zip(model.subgraphs, earlier.subgraphs, strict=True):
         pairs = zip(graph.tensors, before.tensors, strict=False)
         same = [_same_tensor(tensor, was) and same_data(tensor, was) for tensor, was in pairs]
         same += [False] * (len(graph.tensors) - len(same))
         same.append(True)  # an operand that is absent, -1
+        found = {}
         for operator in graph.operators:
             if operator.origin is None:
                 continue
             was = before.operators[operator.origin]
             if _same_operator(operator, was) and all(map(same.__getitem__, operator.named)):
-                operator_id = OperatorId(graph.index, operator.index)
-                pairs_by_id[operator_id] = OperatorId(graph.index, operator.origin)
-    return pairs_by_id
+                found[operator.index] = operator.origin
+        places.append(found)
+    return places
 
 
 def _same_operator(operator: Operator, was: Operator) -> bool:

@@ -18,7 +18,7 @@ from ..checks.shapes.inference import EarlierState
 from ..checks.unchanged import unchanged
 from ..errors import UsageError
 from ..format.flatbuffer import Bytes, Image
-from ..format.model import Model, TensorId
+from ..format.model import Model
 from ..format.reader import read
 from ..record import Record, replace
 from ..report.report import Size
@@ -126,10 +126,7 @@ class Session(Record, frozen=True, kw_only=True):
         return (*check_bound(bound), *lock_findings(model, self.options.lock))
 
     def bind(self, model: Model, sound: Sound = _NOTHING) -> Bound:
-        """Bind the model.
-
-        `sound`: operators and tensors to skip, as they are known to have no findings.
-        """
+        """Bind the model. `sound`: what is known to have no findings and is skipped."""
         bound = bind(
             model,
             self.rows,
@@ -144,21 +141,28 @@ class Session(Record, frozen=True, kw_only=True):
 
 
 def _sound(model: Model, earlier: Inspected) -> Sound:
-    """Operators and tensors that are unchanged since `earlier` and had no finding there.
+    """What has to be checked of a model derived from an `earlier` one: all but the operators that
+    are unchanged and had no finding there, and the tensors of such operators.
 
-    Only tensors of unchanged operators count: any other may have been unused earlier, and therefore
-    unchecked.
+    Other tensors may have been unused earlier, and therefore unchecked.
     """
     broken = {finding.slot.operator_id for finding in earlier.findings}
     faulty = {finding.tensor_id for finding in earlier.findings}
-    same = unchanged(model, earlier.model)
-    operators = {operator_id for operator_id, was in same.items() if was not in broken}
-    named: dict[int, set[int]] = {}
-    for subgraph, index in operators:
-        operands = model.subgraphs[subgraph].operators[index].named
-        named.setdefault(subgraph, set()).update(operands)
-    tensors = {TensorId(subgraph, tensor) for subgraph in named for tensor in named[subgraph]}
-    return Sound(operators, tensors - faulty, EarlierState(earlier.model, same))
+    places = unchanged(model, earlier.model)
+    operators, tensors = [], []
+    for graph, same in zip(model.subgraphs, places, strict=True):
+        known: set[int] = set()
+        left = []
+        for operator in graph.operators:
+            was = same.get(operator.index)
+            if was is None or (graph.index, was) in broken:
+                left.append(operator)
+            else:
+                known.update(operator.named)
+        known -= {tensor for subgraph, tensor in faulty if subgraph == graph.index}
+        operators.append(left)
+        tensors.append([tensor for tensor in graph.tensors if tensor.index not in known])
+    return Sound(operators, tensors, EarlierState(earlier.model, places))
 
 
 def _load_targets(options: AlignOptions, unheard: tuple[str, ...]) -> list[Target]:

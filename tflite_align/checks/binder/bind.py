@@ -47,13 +47,13 @@ def bind(
 
     `free_io`: graph inputs and outputs may change their parameters. `templates`: cached bindings of
     the same rows and targets, from another state of the model; unchanged operators are not bound
-    again. `sound`: operators and tensors known to be without findings; rules that concern only
-    these are not bound. Raises UsageError for an override that is ambiguous in this model.
+    again. `sound`: what is known to be without findings; rules that concern only that are not
+    bound. Raises UsageError for an override that is ambiguous in this model.
     """
     templates = templates or Templates(rows, targets)
     cache = templates.learnt
     collector = Collector(model, targets, graded=cache.graded)
-    templates.bind(collector, sound.operators)
+    templates.bind(collector, sound)
     if not cache.cuts:
         cache.cuts.update(_cuts(rows, targets))
     bind_variables(collector, rows)
@@ -65,7 +65,7 @@ def bind(
     collector.constraints = [*believed(collector, unreadable), *unreadable]
     collector.constraints += stale_shapes(model, collector.requirements, sound.earlier)
     collector.constraints = placed(model, collector.constraints, targets)
-    collector.constraints += supported(model, targets, sound.operators, cache.limits)
+    collector.constraints += supported(model, targets, sound, cache.limits)
     resolved = resolve(model, overrides)
     held_by = impose(collector, resolved)
     return Bound(

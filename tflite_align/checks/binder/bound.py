@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
-from ...format.model import Model, OperatorId, Slot, Tensor, TensorId
+from ...format.model import Model, Operator, OperatorId, Slot, Subgraph, Tensor, TensorId
 from ...format.wiring import slot_tensor
 from ...numerics import Range
 from ...record import PartlyCompared, Record, field
@@ -108,13 +108,23 @@ class Bound(PartlyCompared, frozen=True, kw_only=True, eq=False):
 
 
 class Sound(Record, frozen=True):
-    """Operators and tensors known to be without findings, which are not checked again. `earlier`:
-    the model state in which they were checked.
+    """What is known of a model from an `earlier` state, where it was checked.
+
+    `operators`, `tensors`: by subgraph, those that have to be checked; all others are known to be
+    without findings. Nothing is known without them.
     """
 
-    operators: Collection[OperatorId] = frozenset()
-    tensors: Collection[TensorId] = frozenset()
+    operators: Sequence[Sequence[Operator]] = ()
+    tensors: Sequence[Sequence[Tensor]] = ()
     earlier: EarlierState | None = None
+
+    def operators_left(self, graph: Subgraph) -> Sequence[Operator]:
+        """The operators of a subgraph that have to be checked."""
+        return self.operators[graph.index] if self.operators else graph.operators
+
+    def tensors_left(self, graph: Subgraph) -> Sequence[Tensor]:
+        """The tensors of a subgraph that have to be checked."""
+        return self.tensors[graph.index] if self.tensors else graph.tensors
 
 
 class Collector(Record):
@@ -131,6 +141,7 @@ class Collector(Record):
     families: dict[OperatorId, str] = field(default_factory=dict)
     variables: list[tuple[Slot, ...]] = field(default_factory=list)
     silent: set[Slot] = field(default_factory=set)
+    several: list[tuple[Slot, ...]] = field(default_factory=list)
     graded: dict[tuple[str, str, str], Requirements] = field(default_factory=dict)
 
     def requirements(self, rule_id: str, type_name: str, operator: str = "") -> Requirements:
@@ -141,7 +152,6 @@ class Collector(Record):
         if known is None:
             graded = ((t.name, t.requirement(rule_id, type_name, operator)) for t in self.targets)
             known = tuple((name, level) for name, level in graded if level.severity != "off")
-    several: list[tuple[Slot, ...]] = field(default_factory=list)
             self.graded[rule_id, type_name, operator] = known
         return known
 

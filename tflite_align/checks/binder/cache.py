@@ -7,7 +7,7 @@ signature is bound by its row; others get the same constraints at their own slot
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ...format.model import Model, Operator, OperatorId, Slot, SlotKind, Subgraph, new_slot
@@ -18,12 +18,13 @@ from ...rules.rows import BiasRule, OperatorRow
 from ...rules.targets import Target
 from ..constraints import BoundFlow, Constraint
 from ..support.known_limits import KnownLimits
-from .bound import FUSED, Collector, Requantizing, Requirements, per_tensor
+from .bound import FUSED, Collector, Requantizing, Requirements, Sound, per_tensor
 from .missing_parameters import all_slots
 from .operators import bind_operator, family_of, mirrored_slots
 
 __all__ = ["BindingCache", "Templates"]
 
+_NOTHING = Sound()
 _MOST = 10_000  # number of cached templates, of about two kilobytes each
 
 # Function from the slots of one operator to a constraint or a flow.
@@ -40,8 +41,8 @@ class _Template(Record, frozen=True, kw_only=True):
     places: tuple[_Place, ...]
     rigid: tuple[int, ...]
     silent: tuple[int, ...]
-    ranges: tuple[tuple[int, Range], ...]
     several: tuple[int, ...]
+    ranges: tuple[tuple[int, Range], ...]
     constraints: tuple[_Maker, ...]
     flows: tuple[_Maker, ...]
 
@@ -78,18 +79,18 @@ class Templates(Record):
     instances: dict[OperatorId, _Instance] = field(default_factory=dict)
     options: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def bind(self, collector: Collector, passed: Collection[OperatorId] = ()) -> None:
-        """Bind every operator of the collector's model, apart from those in `passed`. The slots of
-        an operator without a row are rigid.
+    def bind(self, collector: Collector, sound: Sound = _NOTHING) -> None:
+        """Bind every operator of the collector's model that has to be checked. The slots of an
+        operator without a row are rigid.
         """
         full = [
             buffer.data is not None and len(buffer.data) > 0 for buffer in collector.model.buffers
         ]
         for graph in collector.model.subgraphs:
-            bound: Sequence[Operator] = graph.operators
-            if passed:
-                bound = [o for o in bound if (graph.index, o.index) not in passed]
-            used = {tensor for operator in bound for tensor in operator.named} if passed else None
+            bound = sound.operators_left(graph)
+            used: Sequence[int] = range(len(graph.tensors))
+            if len(bound) < len(graph.operators):
+                used = sorted({index for o in bound for index in o.named if index >= 0})
             signatures = _operand_forms(collector.model, graph, full, used)
             rows = {name: self.rows.get(name) for name in {operator.name for operator in bound}}
             for operator in bound:
@@ -155,43 +156,38 @@ class Templates(Record):
             collector.rigid.update([slots[position] for position in template.rigid])
         if template.silent:
             collector.silent.update([slots[position] for position in template.silent])
-        for operator, reach in template.ranges:
         if template.several:
             collector.several.append(tuple([slots[position] for position in template.several]))
+        for operator, reach in template.ranges:
             collector.ranges[slots[operator]] = reach
 
 
 def _operand_forms(
-    model: Model, graph: Subgraph, full: Sequence[bool], used: Collection[int] | None
+    model: Model, graph: Subgraph, full: Sequence[bool], used: Sequence[int]
 ) -> list[Any]:
     """For each tensor of a subgraph, what bindings depend on: its type, the form of its parameters,
-    and whether it is a constant. The last entry is for left-out operands (index -1). `full`: by
-    buffer, whether it has data. `used`: indices of the tensors that are needed; None: all.
+    and whether it is a constant; None for tensors that are not in `used`. The last entry is for
+    left-out operands (index -1). `full`: by buffer, whether it has data.
     """
-    signatures: list[Any] = []
-    for tensor in graph.tensors:
-        if used is not None and tensor.index not in used:
-            signatures.append(None)
-            continue
+    signatures: list[Any] = [None] * (len(graph.tensors) + 1)
+    for index in used:
+        tensor = graph.tensors[index]
         quant = tensor.quant
         if tensor.external_buffer or tensor.is_variable or tensor.buffer >= len(full):
             constant = model.is_constant(graph.index, tensor.index)
         else:
             constant = full[tensor.buffer] or model.buffers[tensor.buffer].external
         if quant is None:
-            signatures.append((tensor.type, constant))
+            signatures[index] = (tensor.type, constant)
         else:
-            signatures.append(
-                (
-                    tensor.type,
-                    constant,
-                    quantized(tensor),
-                    per_tensor(tensor),
-                    len(quant.scale) == 1,
-                    quant.details,
-                )
+            signatures[index] = (
+                tensor.type,
+                constant,
+                quantized(tensor),
+                per_tensor(tensor),
+                len(quant.scale) == 1,
+                quant.details,
             )
-    signatures.append(None)
     return signatures
 
 
@@ -207,20 +203,20 @@ def _template(
 
     def number(slot: Slot) -> int:
         """The slot's index in the list `places`, to which it is added if it is new."""
-    several = tuple(number(slot) for slots in alone.several for slot in slots)
         return numbers.setdefault(slot, len(numbers))
 
     flows = tuple(_maker(flow, number) for flow in alone.flows)
     constraints = tuple(_maker(constraint, number) for constraint in alone.constraints)
     rigid = tuple(number(slot) for slot in sorted(alone.rigid))
     silent = tuple(number(slot) for slot in alone.silent)
-        several=several,
+    several = tuple(number(slot) for slots in alone.several for slot in slots)
     ranges = tuple((number(slot), reach) for slot, reach in alone.ranges.items())
     return _Template(
         family=row.family,
         places=tuple((slot.kind, slot.index) for slot in numbers),
         rigid=rigid,
         silent=silent,
+        several=several,
         ranges=ranges,
         constraints=constraints,
         flows=flows,

@@ -4,12 +4,12 @@ constants, as a runtime that allocates tensors does.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from numpy.typing import NDArray
 
-from ...format.model import Model, Operator, OperatorId, Subgraph
+from ...format.model import Model, Operator, Subgraph
 from ...record import Record, field
 from ...rules.shape_rows import load_shapes
 from . import arranging, computing, looking_up, resizing
@@ -50,13 +50,12 @@ class Inferred(Record, frozen=True, kw_only=True):
 
 
 class EarlierState(Record, frozen=True):
-    """An earlier state of a model with the same subgraphs. `places`: (subgraph, operator) ->
-    (subgraph, operator) in the earlier state, for each operator that is unchanged since, as are its
-    tensors.
+    """An earlier state of a model with the same subgraphs. `places`: by subgraph, the index of each
+    operator that is unchanged since, as are its tensors -> its index in the earlier state.
     """
 
     model: Model
-    places: Mapping[OperatorId, OperatorId]
+    places: Sequence[Mapping[int, int]]
 
 
 def inferred(model: Model, subgraph: int, earlier: EarlierState | None = None) -> Inferred:
@@ -100,8 +99,7 @@ class _Known:
     """
 
     def __init__(self, graph: Subgraph, earlier: EarlierState) -> None:
-        self.subgraph = graph.index
-        self.places = earlier.places
+        self.places = earlier.places[graph.index]
         self.before = inferred(earlier.model, graph.index)
         self.clashing = {clash.operator for clash in self.before.clashes}
         self.differing = _written(graph) ^ _written(earlier.model.subgraphs[graph.index])
@@ -110,26 +108,29 @@ class _Known:
         """Whether the earlier inference still holds for the operator's outputs, as its inputs are
         unchanged.
         """
-        place = self.places.get(OperatorId(self.subgraph, operator.index))
+        place = self.places.get(operator.index)
         return (
             place is not None
-            and place.operator not in self.clashing
+            and place not in self.clashing
             and self.differing.isdisjoint(operator.inputs)
         )
 
     def take(
         self,
         operator: Operator,
+        made: dict[int, Shape],
         shapes: dict[int, Shape],
         values: dict[int, NDArray[Any] | None],
-    ) -> dict[int, Shape]:
-        """The shapes of the operator's outputs; adds them and values of its operands to those known."""
+    ) -> None:
+        """Add the shapes of the operator's outputs to those `made` and to all `shapes`, and values of
+        its operands to those known.
+        """
         before = self.before
-        made = {index: before.shapes[index] for index in operator.outputs if index in before.shapes}
-        shapes.update(made)
+        for index in operator.outputs:
+            if index in before.shapes:
+                made[index] = shapes[index] = before.shapes[index]
         if before.values:
             values.update({i: before.values[i] for i in operator.named if i in before.values})
-        return made
 
     def compare(
         self, operator: Operator, made: Mapping[int, Shape], values: Mapping[int, object]
@@ -169,7 +170,7 @@ def _inferred(
     clashes: list[Clash] = []
     for operator in graph.operators:
         if known is not None and known.holds_for(operator):
-            made |= known.take(operator, shapes, values)
+            known.take(operator, made, shapes, values)
             continue
         if operator.name in named:
             row, function = named[operator.name]

@@ -7,9 +7,9 @@ sets one that supports the operator is enough, unless another computes wrong val
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
-from ...format.model import Model, Operator, OperatorId, Slot, Subgraph
+from ...format.model import Model, Operator, Slot, Subgraph
 from ...format.type_groups import ACTIVATION_TYPES
 from ...format.wiring import quantized
 from ...record import Record
@@ -17,6 +17,7 @@ from ...rules.kernels import KernelRow, Outcome, load_kernels, measured_types
 from ...rules.operand_types import ABSENT, OperandTypes
 from ...rules.operator_rows import load_operators
 from ...rules.targets import Requirement, Severity, Target
+from ..binder.bound import Sound
 from ..constraints import Supported
 from .bias_types import of_the_bias
 from .known_limits import KnownLimits, signatures_of
@@ -25,6 +26,7 @@ from .taken_types import taken_types, types_of
 
 __all__ = ["kernel_breaches"]
 
+_NOTHING = Sound()
 _CUSTOM = "CUSTOM"
 _TO_FLOAT = "DEQUANTIZE"
 _INTEGERS = frozenset(ACTIVATION_TYPES)
@@ -92,11 +94,11 @@ class _Judged(Record, frozen=True, kw_only=True):
 def kernel_breaches(
     model: Model,
     target: Target,
-    passed: Collection[OperatorId] = (),
+    sound: Sound = _NOTHING,
     known: KnownLimits | None = None,
 ) -> Iterator[Supported]:
-    """A constraint for each violation of the target's kernel rows, in file order; operators in
-    `passed` are not checked.
+    """A constraint for each violation of the target's kernel rows, in file order. `sound`: what is not
+    checked.
 
     `known`: cached results for the same target, extended here.
     """
@@ -107,9 +109,9 @@ def kernel_breaches(
     judgements: dict[tuple[str, OperandTypes], _Judged] = {}
     for graph in model.subgraphs:
         signature_of = signatures_of(graph)
-        for operator in graph.operators:
+        for operator in sound.operators_left(graph):
             name = operator.name
-            if name == _CUSTOM or (graph.index, operator.index) in passed:
+            if name == _CUSTOM:
                 continue  # custom operators have rows of their own
             signature = signature_of(operator)
             if signature in known.fitting:

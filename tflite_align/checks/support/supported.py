@@ -6,7 +6,7 @@ target without such rows has no limits.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from ...format.model import Model, OperatorId, Slot
 from ...format.type_groups import FLOATS
@@ -14,6 +14,7 @@ from ...format.wiring import slot_tensor
 from ...record import replace
 from ...rules.support_rows import CPU, WHOLE_MODEL, SupportRow
 from ...rules.targets import Requirement, Target
+from ..binder.bound import Sound
 from ..constraints import Supported
 from .breaches import Breach, breaches
 from .computed import foldable_limits
@@ -23,6 +24,8 @@ from .subject import Subject
 
 __all__ = ["on_cpu", "supported", "unsupported"]
 
+_NOTHING = Sound()
+
 # Conditions that depend on nothing but the types of an operator's operands.
 _ON_TYPES = ("types", "output_types")
 
@@ -30,24 +33,24 @@ _ON_TYPES = ("types", "output_types")
 def supported(
     model: Model,
     targets: Sequence[Target],
-    sound: Collection[OperatorId] = (),
+    sound: Sound = _NOTHING,
     found: dict[str, KnownLimits] | None = None,
 ) -> list[Supported]:
     """The limits of all targets that the model violates; equal ones of several targets become one
     constraint.
 
-    `sound`: operators known to be without findings. They are skipped if the model has one subgraph;
+    `sound`: what is known to be without findings. It is skipped if the model has one subgraph;
     otherwise a limit may depend on a called subgraph that changed. `found`: cached results by
     target name, extended here.
     """
-    passed = sound if len(model.subgraphs) == 1 else ()
+    sound = sound if len(model.subgraphs) == 1 else _NOTHING
     found = {} if found is None else found
     limits: dict[tuple[str, Slot, str, str], Supported] = {}
     for target in targets:
         known = known_limits(found, target)
         for limit in (
-            *unsupported(model, target, passed, known),
-            *kernel_breaches(model, target, passed, known),
+            *unsupported(model, target, sound, known),
+            *kernel_breaches(model, target, sound, known),
         ):
             key = (limit.rule, limit.slot, limit.expected, limit.actual)
             earlier = limits.get(key)
@@ -74,12 +77,10 @@ def _graded(limit: Supported, levels: tuple[tuple[str, Requirement], ...]) -> Su
 def unsupported(
     model: Model,
     target: Target,
-    passed: Collection[OperatorId] = (),
+    sound: Sound = _NOTHING,
     known: KnownLimits | None = None,
 ) -> Iterator[Supported]:
-    """Each limit of one target that the model violates, in file order. Operators in `passed` are
-    not checked.
-    """
+    """Each limit of one target that the model violates, in file order. `sound`: what is not checked."""
     known = known or KnownLimits()
     rows = [row for row in target.support if row.severity != "off"]
     for row in rows:
@@ -90,13 +91,13 @@ def unsupported(
                 yield _constraint(subject.model, breach, row, WHOLE_MODEL, (target.name, level))
     for graph in model.subgraphs if rows else ():
         signature_of = signatures_of(graph)
-        for operator in graph.operators:
+        for operator in sound.operators_left(graph):
             name = operator.name
-            if (graph.index, operator.index) in passed:
-                continue
             signature = signature_of(operator)
-            subject = Subject(model=model, subgraph=graph.index, operator=operator)
             graded = known.concerned.get(signature)
+            if graded == []:
+                continue  # no row concerns operators of that signature
+            subject = Subject(model=model, subgraph=graph.index, operator=operator)
             if graded is None:
                 graded = _concerning(subject, _rows_for(name, rows, target, known))
                 if not known.full:
