@@ -8,6 +8,7 @@ signature is bound by its row; others get the same constraints at their own slot
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from ...format.model import Model, Operator, OperatorId, Slot, SlotKind, Subgraph, new_slot
@@ -227,26 +228,29 @@ def _maker(constraint: Constraint | BoundFlow, position_of: Callable[[Slot], int
     """A function that makes an equal constraint or flow for another operator, given that operator's
     slots. `position_of`: a slot's index into the template's places.
     """
-    constraint_type = type(constraint)
+    kind = type(constraint)
     fixed: dict[str, Any] = {}
-    single: list[tuple[str, int]] = []
-    several: list[tuple[str, list[int]]] = []
-    for name in constraint_type.__struct_fields__:
+    picks: list[tuple[str, Callable[[Sequence[Slot]], Any]]] = []
+    for name in kind.__struct_fields__:
         value = getattr(constraint, name)
         if isinstance(value, Slot):
-            single.append((name, position_of(value)))
+            picks.append((name, itemgetter(position_of(value))))
         elif isinstance(value, tuple) and value and isinstance(value[0], Slot):
-            several.append((name, [position_of(slot) for slot in value]))
+            picks.append((name, _picker([position_of(slot) for slot in value])))
         else:
             fixed[name] = value
 
     def make(slots: Sequence[Slot]) -> Constraint | BoundFlow:
         """A copy of the template's constraint or flow for these slots."""
         fields = fixed.copy()
-        for name, position in single:
-            fields[name] = slots[position]
-        for name, places in several:
-            fields[name] = tuple([slots[position] for position in places])
-        return constraint_type(**fields)
+        for name, pick in picks:
+            fields[name] = pick(slots)
+        return kind(**fields)
 
     return make
+
+
+def _picker(places: Sequence[int]) -> Callable[[Sequence[Slot]], tuple[Slot, ...]]:
+    """A function that returns the slots at these places."""
+    first, *others = places
+    return itemgetter(*places) if others else lambda slots: (slots[first],)
