@@ -18,7 +18,7 @@ from ..record import replace
 from ..rules.families import Policy
 from .cost_tables import FORBIDDEN
 from .costs import cost_tables, lost_bits
-from .label_limits import Limits, exceeded_windows, window_labels
+from .label_limits import Limits
 from .prepare import pose
 from .problem import build_problems
 from .problem_records import Overlap, Problem, SolverOptions, Strategy
@@ -82,7 +82,7 @@ class _Comparison:
         self.broken = broken
         self.values = value_flow(bound, options.observed)
         self.limit = Limits(bound)
-        self.suggested = window_labels(exceeded_windows(bound))
+        self.suggested = self.limit.window_labels()
 
     def strategy(self, options: SolverOptions, name: str) -> Strategy:
         """Solve all components with `options` and add up inserted QUANTIZE, the elements they

@@ -11,7 +11,7 @@ from ..checks.constraints import Anchored, BiasOf, Constraint, Fixed, Same, Uncu
 from ..format.model import Model, OperatorId, Slot
 from ..record import replace
 from .cost_tables import FORBIDDEN
-from .label_limits import Limits, exceeded_windows, window_labels
+from .label_limits import Limits
 from .prepare import Posed, pose
 from .problem import build_problems, contradictory
 from .problem_records import Conflict, Problem, SolverOptions, Weights
@@ -98,9 +98,7 @@ def _minimal(
             rigid=frozenset(item for item in items if isinstance(item, Slot)),
         )
         limit = Limits(part)
-        problems = build_problems(
-            part, small, options, inside, window_labels(exceeded_windows(part))
-        )
+        problems = build_problems(part, small, options, inside, limit.window_labels())
         return any(fails(pose(part, small, options, limit, subproblem)) for subproblem in problems)
 
     return _shrunk(items, broken) if broken(items) else []

@@ -18,7 +18,7 @@ from .conditions import only, together
 from .conflicts import addresses, minimal_conflict
 from .cost_tables import FORBIDDEN, Answer
 from .explanation import Alternative, Anchor, AnchorKind, CutStory, Explanation, Link, Tie
-from .label_limits import Limits, exceeded_windows, window_labels
+from .label_limits import Limits
 from .policies import near
 from .prepare import pose
 from .problem import build_problems, contradictory
@@ -51,7 +51,8 @@ def explain(
         explanation = replace(explanation, slot=slot.address(bound.model))
     if key not in values.labels:
         return replace(explanation, remark=_outside(bound, key))
-    windows = window_labels(exceeded_windows(bound))
+    limits = Limits(bound)
+    windows = limits.window_labels()
     faulty = _holding(build_problems(bound, values, options, broken, windows), key)
     links = values.wiring[key[0]]
     readers = [*links.readers.get(key[1], ())]
@@ -60,8 +61,7 @@ def explain(
     explanation = _needs(explanation, bound, values)
     if problem is None:
         return replace(explanation, remark="nothing ties it to other tensors")
-    posed = pose(bound, values, options, Limits(bound), problem)
-    case = AnsweredComponent(bound, values, options, posed)
+    case = AnsweredComponent(bound, values, options, pose(bound, values, options, limits, problem))
     return _Story(case, key).told(explanation, slot, clean=faulty is None)
 
 

@@ -4,7 +4,7 @@ out of its kernel's window, or bias values out of their integer type.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import numpy as np
 
@@ -18,14 +18,7 @@ from ..record import Record, replace
 from .problem_records import Conflict
 from .widening import loses_operands, loses_range
 
-__all__ = [
-    "Limits",
-    "Widening",
-    "exceeded_windows",
-    "passed_windows",
-    "too_coarse",
-    "window_labels",
-]
+__all__ = ["Limits"]
 
 
 class _Sides(Record, frozen=True):
@@ -92,11 +85,12 @@ class Limits:
     """
 
     def __init__(self, bound: Bound, shared: Collection[Window] = ()) -> None:
+        self.bound = bound
         self.model = bound.model
         self.shared = {id(window) for window in shared}
         self.unsettled: dict[Slot, list[BiasOf | tuple[Window, int, int]]] = {}
-        # id(window) -> its sides; the window object is kept by `unsettled` or by the sides
-        self.sides: dict[int, _Sides] = {}
+        # id(window) -> its sides and widening; the bound model keeps the window
+        self.declared: dict[int, tuple[_Sides, _Widening | None]] = {}
         self.windows: dict[Slot, list[tuple[_Sides, int, int]]] = {}
         self.least: dict[Slot, float] = {}
         self.frozen: dict[Slot, Label] = {}
@@ -128,15 +122,11 @@ class Limits:
                 self._bias(slot, constraint_place)
             else:
                 constraint, side, position = constraint_place
-                sides = self.sides.get(id(constraint))
-                if sides is None:
-                    sides = _sides(self.model, constraint)
-                    widening = _widening(self.model, sides)
-                    if widening is not None and widening.lost:
-                        sides = replace(sides, given_up=True)
-                    if id(constraint) in self.shared:
-                        sides = replace(sides, shared=True)
-                    self.sides[id(constraint)] = sides
+                sides, widening = self._declared(constraint)
+                if widening is not None and widening.lost:
+                    sides = replace(sides, given_up=True)
+                if id(constraint) in self.shared:
+                    sides = replace(sides, shared=True)
                 self.windows.setdefault(slot, []).append((sides, side, position))
 
     def _bias(self, source: Slot, constraint: BiasOf) -> None:
@@ -163,50 +153,89 @@ class Limits:
             for sides, side, position in self.windows.get(slot, ())
         )
 
+    def exceeded(self) -> Iterator[tuple[Window, _Widening]]:
+        """Each window whose upper limit is exceeded, with the widening that would satisfy it."""
+        for window in self.bound.of(Window):
+            _, widening = self._declared(window)
+            if widening is not None:
+                yield window, widening
 
-def window_labels(exceeded: Iterable[tuple[Window, Widening]]) -> dict[Slot, Label]:
-    """For each output slot with a ratio above its window: its label with the scale enlarged by the
-    least factor that brings the ratio back into the window. Left out if the larger scale would lose
-    the operands or the range (see `too_coarse`). `exceeded`: as exceeded_windows() returns them.
+    def window_labels(self) -> dict[Slot, Label]:
+        """For each output slot with a ratio above its window: its label with the scale enlarged by
+        the least factor that brings the ratio back into the window. Left out if the larger scale
+        would lose the operands or the range (see `too_coarse`).
 
-    The operands' products have nearly that step, so that little precision is lost.
-    """
-    widened: dict[Slot, Label] = {}
-    for _, widening in exceeded:
-        assert widening.tensor.label is not None, "it has one scale"
-        if widening.lost:
-            continue
-        # The strictest of several windows.
-        scale = max(
-            widening.scale, widened[widening.slot].scale if widening.slot in widened else 0.0
-        )
-        label = Label(to_float32(scale), widening.tensor.label.zero_point)
-        if usable_label(label, widening.tensor.type):
-            widened[widening.slot] = label
-    return widened
+        The operands' products have nearly that step, so that little precision is lost.
+        """
+        widened: dict[Slot, Label] = {}
+        for _, widening in self.exceeded():
+            assert widening.tensor.label is not None, "it has one scale"
+            if widening.lost:
+                continue
+            # The strictest of several windows.
+            scale = max(
+                widening.scale, widened[widening.slot].scale if widening.slot in widened else 0.0
+            )
+            label = Label(to_float32(scale), widening.tensor.label.zero_point)
+            if usable_label(label, widening.tensor.type):
+                widened[widening.slot] = label
+        return widened
+
+    def too_coarse(self, broken: Collection[Slot]) -> list[Conflict]:
+        """A conflict for each window whose output is in `broken` and that would need so large an
+        output scale that an operand or the whole declared range is lost.
+        """
+        return [
+            Conflict(
+                slots=(widening.slot,),
+                rules=(constraint.rule,),
+                message=f"{widening.slot.address(self.model)} would need a scale"
+                f" {widening.scale / (widening.tensor.label or Label(1.0, 0)).scale:.3g} times as coarse for"
+                f" {constraint.rule}, and {widening.lost} would be lost; not aligned",
+            )
+            for constraint, widening in self.exceeded()
+            if widening.lost and widening.slot in broken
+        ]
+
+    def passed_windows(
+        self, labels_seen: Mapping[Slot, Label], source: Mapping[TensorId, Label]
+    ) -> list[Window]:
+        """The windows that hold with the declared labels and would be violated with the decided
+        ones. `labels_seen`: decided label by reading slot; `source`: by written tensor.
+        """
+
+        def decided(slot: Slot) -> Label | None:
+            """The decided label of a slot; None if it keeps the declared one."""
+            return labels_seen.get(slot) or source.get(slot.tensor_id(self.model))
+
+        def moved(slot: Slot, extent: Extent) -> Extent:
+            """The (least, greatest) scale of a slot after the decision; `extent`: before it."""
+            label = decided(slot)
+            return (label.scale, label.scale) if label is not None else extent
+
+        windows = []
+        for window in self.bound.of(Window):
+            if not any(map(decided, (*window.numerator, *window.denominator))):
+                continue
+            sides, _ = self._declared(window)
+            if not sides.sound or sides.ratios()[1] >= window.source.high:
+                continue
+            numerator = tuple(map(moved, window.numerator, sides.numerator))
+            denominator = tuple(map(moved, window.denominator, sides.denominator))
+            if window_ratios(window, numerator, denominator)[1] >= window.source.high:
+                windows.append(window)
+        return windows
+
+    def _declared(self, window: Window) -> tuple[_Sides, _Widening | None]:
+        """A window's sides with the declared labels, and its widening, computed once."""
+        found = self.declared.get(id(window))
+        if found is None:
+            sides = _sides(self.model, window)
+            found = self.declared[id(window)] = sides, _widening(self.model, sides)
+        return found
 
 
-def too_coarse(
-    model: Model, exceeded: Iterable[tuple[Window, Widening]], broken: Collection[Slot]
-) -> list[Conflict]:
-    """A conflict for each window whose output is in `broken` and that would need so large an output
-    scale that an operand or the whole declared range is lost. `exceeded`: as exceeded_windows()
-    returns them.
-    """
-    return [
-        Conflict(
-            slots=(widening.slot,),
-            rules=(constraint.rule,),
-            message=f"{widening.slot.address(model)} would need a scale"
-            f" {widening.scale / (widening.tensor.label or Label(1.0, 0)).scale:.3g} times as coarse for"
-            f" {constraint.rule}, and {widening.lost} would be lost; not aligned",
-        )
-        for constraint, widening in exceeded
-        if widening.lost and widening.slot in broken
-    ]
-
-
-class Widening(Record, frozen=True):
+class _Widening(Record, frozen=True):
     """The scale that the output `slot` of a violated window would need. `lost`: the values for
     which it would be too coarse, as text; "" if there are none.
     """
@@ -217,13 +246,7 @@ class Widening(Record, frozen=True):
     lost: str
 
 
-def exceeded_windows(bound: Bound) -> list[tuple[Window, Widening]]:
-    """Each window whose upper limit is exceeded, with the widening that would satisfy it."""
-    pairs = ((w, _widening(bound.model, _sides(bound.model, w))) for w in bound.of(Window))
-    return [(window, widening) for window, widening in pairs if widening is not None]
-
-
-def _widening(model: Model, sides: _Sides) -> Widening | None:
+def _widening(model: Model, sides: _Sides) -> _Widening | None:
     """The widening for a window; None if it is not exceeded, or has several outputs."""
     constraint = sides.constraint
     if len(constraint.denominator) != 1:
@@ -243,37 +266,7 @@ def _widening(model: Model, sides: _Sides) -> Widening | None:
         loss = "all values within its range"
     elif loses_operands(constraint, scale, wider, [*sides.numerator]):
         loss = "its finest operand"
-    return Widening(slot, tensor, wider, loss)
-
-
-def passed_windows(
-    bound: Bound, labels_seen: Mapping[Slot, Label], source: Mapping[TensorId, Label]
-) -> list[Window]:
-    """The windows that hold with the declared labels and would be violated with the decided ones.
-    `labels_seen`: decided label by reading slot; `source`: by written tensor.
-    """
-
-    def decided(slot: Slot) -> Label | None:
-        """The decided label of a slot; None if it keeps the declared one."""
-        return labels_seen.get(slot) or source.get(slot.tensor_id(bound.model))
-
-    def moved(slot: Slot, extent: Extent) -> Extent:
-        """The (least, greatest) scale of a slot after the decision; `extent`: before it."""
-        label = decided(slot)
-        return (label.scale, label.scale) if label is not None else extent
-
-    windows = []
-    for constraint in bound.of(Window):
-        if not any(map(decided, (*constraint.numerator, *constraint.denominator))):
-            continue
-        sides = _sides(bound.model, constraint)
-        if not sides.sound or sides.ratios()[1] >= constraint.source.high:
-            continue
-        numerator = tuple(map(moved, constraint.numerator, sides.numerator))
-        denominator = tuple(map(moved, constraint.denominator, sides.denominator))
-        if window_ratios(constraint, numerator, denominator)[1] >= constraint.source.high:
-            windows.append(constraint)
-    return windows
+    return _Widening(slot, tensor, wider, loss)
 
 
 def _same(first: Label, second: Label) -> bool:

@@ -57,7 +57,7 @@ def region_of(bound: Bound, broken: Iterable[Slot], options: SolverOptions) -> R
                 for constraint in bound.constraints
                 # Only constraints of calls and variables have slots of several operators.
                 if constraint.slots[0][:2] in operators
-                or (isinstance(constraint, Same) and any(map(near, constraint.slots)))
+                or (type(constraint) is Same and any(map(near, constraint.slots)))
             ]
         ),
         flows=tuple([flow for flow in bound.flows if any(map(near, flow.inputs))]),

@@ -15,13 +15,7 @@ from ..numerics import Label, label_range
 from ..record import Record, replace
 from .conflicts import forced_conflict, minimal_conflict
 from .cost_tables import FORBIDDEN, Answer
-from .label_limits import (
-    Limits,
-    exceeded_windows,
-    passed_windows,
-    too_coarse,
-    window_labels,
-)
+from .label_limits import Limits
 from .prepare import Posed, pose_each, solve_each
 from .problem import build_problems, contradictory
 from .problem_records import (
@@ -66,19 +60,17 @@ def solve_and_keep(
     region = region_of(bound, broken, options)
     bound = region.bound
     values = value_flow(bound, options.observed, region.tensors)
-    widenings = exceeded_windows(bound)
-    widened = window_labels(widenings)
+    limits = Limits(bound)
+    widened = limits.window_labels()
     values = replace(values, saturations=saturations(bound, widened, values.labels))
     problems = build_problems(bound, values, options, broken, widened)
-    limits = Limits(bound)
     solutions, solved = _decided(bound, values, options, limits, problems)
-    passed = passed_windows(bound, solutions.seen, solutions.source)
+    passed = limits.passed_windows(solutions.seen, solutions.source)
     if passed:
-        limits = Limits(bound, passed)
-        joint, again = _decided(bound, values, options, limits, problems)
+        joint, again = _decided(bound, values, options, Limits(bound, passed), problems)
         if len(joint.conflicts) <= len(solutions.conflicts):
             solutions, solved = joint, again
-    loss = too_coarse(bound.model, widenings, frozenset(broken))
+    loss = limits.too_coarse(frozenset(broken))
     return replace(
         solutions, conflicts=(*solutions.conflicts, *loss)
     ) if loss else solutions, solved
