@@ -166,11 +166,11 @@ def _said(_: Model, constraint: WellFormed | Supported) -> Iterator[Fault]:
 def _same(model: Model, constraint: Same) -> Iterator[Fault]:
     """A fault for each slot with another label than the constraint's reference slot."""
     expected = quant_of(model, constraint.reference).label
-    name = _relative(constraint.reference, constraint.slots[0], model)
     for slot in constraint.slots:
         actual = quant_of(model, slot).label
         if actual == expected:
             continue
+        name = _relative(constraint.reference, constraint.slots[0], model)
         if actual.scale != expected.scale:
             sentence = f"scale {actual.scale:.9g} differs from {name}'s {expected.scale:.9g}"
         else:

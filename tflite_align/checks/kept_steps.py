@@ -40,7 +40,7 @@ def few_steps(collector: Collector, sound: Sound = _NOTHING) -> Iterator[WellFor
             continue
         makers: dict[int, Operator] = {}
         left = {operator.index for operator in sound.operators_left(graph)}
-        changed = _changed(graph, left)
+        changed = _changed(graph, left) if len(left) < len(graph.operators) else set()
         for operator in joining:
             # What can arrive at operands is searched behind them, at other operators.
             if operator.index not in left and changed.isdisjoint(operator.inputs):
