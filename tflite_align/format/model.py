@@ -301,7 +301,12 @@ def carry_origins(model: Model, state: Model) -> Model:
     graphs = []
     for graph, written in zip(model.subgraphs, state.subgraphs, strict=True):
         pairs = zip(graph.operators, written.operators, strict=True)
-        operators = tuple(replace(operator, origin=source.origin) for operator, source in pairs)
+        operators = tuple(
+            [
+                read if read.origin == was.origin else replace(read, origin=was.origin)
+                for read, was in pairs
+            ]
+        )
         graphs.append(replace(graph, operators=operators))
     return replace(model, subgraphs=tuple(graphs))
 
