@@ -31,6 +31,12 @@ def expected_bias_scales(model: Model, constraint: BiasOf) -> list[float]:
     return product_scale(first, last, constraint.source.multiplier)
 
 
+def _expected_count(model: Model, constraint: BiasOf) -> int:
+    """The number of scales that the bias must have."""
+    several = len(constraint.factors) > 1
+    return len(quant_of(model, constraint.factors[-1]).scale) if several else 1
+
+
 def bias_faults(model: Model, constraint: BiasOf) -> Iterator[Fault]:
     """Each fault of a bias: wrong type, number of scales, scale or zero point. Nothing without a
     bias.
@@ -90,10 +96,11 @@ def _compared(model: Model, constraint: BiasOf, bias: Tensor) -> Iterator[Fault]
     """The fault of a bias of zeros: any scale is right for zeros, except if the kernel compares the
     scales.
     """
-    expected = expected_bias_scales(model, constraint)
     actual = bias.quant.scale if bias.quant is not None else ()
-    if len(expected) != 1 or not only_zeros(model, constraint.slot.subgraph, bias):
+    several = _expected_count(model, constraint) != 1
+    if several or not only_zeros(model, constraint.slot.subgraph, bias):
         return
+    expected = expected_bias_scales(model, constraint)
     if actual and abs(actual[0] - expected[0]) > _most_apart(model, constraint):
         right, actual_text = f"{expected[0]:.9g}", f"{actual[0]:.9g}"
         sentence = f"bias scale {actual_text} differs from input scale x weight scale = {right}"
@@ -105,9 +112,10 @@ def _unscaled(model: Model, constraint: BiasOf, bias: Tensor, *, fixable: bool) 
     refuses a product of input and weight scale that is too far from 0. `fixable`: the bias is a
     constant.
     """
-    expected = expected_bias_scales(model, constraint)
-    if len(expected) != 1 or (bias.quant is not None and bias.quant.scale):
+    several = _expected_count(model, constraint) != 1
+    if several or (bias.quant is not None and bias.quant.scale):
         return
+    expected = expected_bias_scales(model, constraint)
     if expected[0] > _most_apart(model, constraint):
         right = f"{expected[0]:.9g}"
         sentence = f"bias without a scale; input scale x weight scale = {right}"
@@ -132,7 +140,7 @@ def _bias_count(
     constant, which a repair can rewrite.
     """
     actual = len(bias.quant.scale) if bias.quant is not None else 0
-    expected = len(expected_bias_scales(model, constraint))
+    expected = _expected_count(model, constraint)
     if actual not in (0, expected):
         sentence = f"{_scales(actual)} of the bias, but {_scales(expected)} of the weights"
         repair = "scale" if fixable and 1 in (actual, expected) else ""
