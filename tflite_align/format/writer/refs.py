@@ -71,8 +71,8 @@ class References:
         """Count the objects to which one field of a group of tables refers."""
         if field.kind == "scalar":
             return
-        at = group + plan.at[field.id]
-        targets = at + self._u32(at)
+        at = group + plan.at[field.id]  # within the tables, whose ends are checked
+        targets = at + self._view.gather(at, "I")
         if field.kind not in {"table", "union"}:
             width = (
                 struct.calcsize(field.item) if field.item else 1 if field.kind == "string" else 4
