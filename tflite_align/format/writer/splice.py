@@ -21,7 +21,7 @@ from .nodes import NewTable, Node, Old, Refs
 from .patch import Patches, Written
 from .pending import PendingEdits
 from .signatures import follow
-from .tail import flatbuffer_end, move
+from .tail import absolute_offsets, flatbuffer_end, move
 
 __all__ = ["splice"]
 
@@ -51,8 +51,9 @@ def splice(data: Bytes, model: Model, edits: Sequence[Edit]) -> Written:
     root = assembly.root()
     if root is None:
         return patches.written(b"")
-    prefix = grow(root, flatbuffer_end(view, model))
-    move(view, model, patches, len(prefix), assembly.remade)
+    offsets = absolute_offsets(view, model)
+    prefix = grow(root, flatbuffer_end(view, offsets))
+    move(view, offsets, patches, len(prefix), assembly.remade)
     return patches.written(prefix)
 
 

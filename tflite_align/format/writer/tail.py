@@ -13,7 +13,7 @@ from ..model import Model
 from ..schema import TableLayout, table_layout
 from .patch import Patches
 
-__all__ = ["flatbuffer_end", "move"]
+__all__ = ["absolute_offsets", "flatbuffer_end", "move"]
 
 _BUFFER = table_layout("Buffer")
 _OPERATOR = table_layout("Operator")
@@ -39,20 +39,45 @@ class _Zip(Record, frozen=True, kw_only=True):
     places: tuple[int, ...]
 
 
-def flatbuffer_end(view: BufferReader, model: Model) -> int:
+class Offsets(Record, frozen=True, kw_only=True):
+    """The absolute offsets in a file, each as (position of the field, value): of the bytes of
+    buffers, and by (subgraph, operator) of custom options outside the FlatBuffer. `archive`: the
+    appended zip.
+    """
+
+    buffers: list[tuple[int, int]]
+    operators: dict[tuple[int, int], tuple[int, int]]
+    archive: _Zip | None
+
+
+def absolute_offsets(view: BufferReader, model: Model) -> Offsets:
+    """The absolute offsets in the file `view` with this model."""
+    tables = {
+        (graph.index, operator.index): operator.pos
+        for graph in model.subgraphs
+        for operator in graph.operators
+    }
+    large = _positions(view, _OPERATOR, list(tables.values()), _LARGE)
+    buffers = _positions(view, _BUFFER, [buffer.pos for buffer in model.buffers], _OFFSET)
+    return Offsets(
+        buffers=[offset for offset in buffers if offset is not None],
+        operators={key: at for key, at in zip(tables, large, strict=True) if at is not None},
+        archive=_appended_zip(view),
+    )
+
+
+def flatbuffer_end(view: BufferReader, offsets: Offsets) -> int:
     """The end, in the file, of the part to which FlatBuffers references may point."""
     ends = [view.size]
-    ends += [value for _, value in _buffer_offsets(view, model)]
-    ends += [value for _, value in _operator_offsets(view, model, ())]
-    archive = _appended_zip(view)
-    if archive is not None:
-        ends.append(archive.start)
+    ends += [value for _, value in (*offsets.buffers, *offsets.operators.values())]
+    if offsets.archive is not None:
+        ends.append(offsets.archive.start)
     return min(ends)
 
 
 def move(
     view: BufferReader,
-    model: Model,
+    offsets: Offsets,
     patches: Patches,
     distance: int,
     remade: Collection[tuple[int, int]],
@@ -60,12 +85,10 @@ def move(
     """Add `distance` to every absolute offset in the file, except in operators that are rebuilt
     (`remade`), whose offsets are new anyway.
     """
-    for pos, value in _buffer_offsets(view, model):
+    kept = [offset for key, offset in offsets.operators.items() if key not in remade]
+    for pos, value in (*offsets.buffers, *kept):
         patches.put(pos, struct.pack("<Q", value + distance))
-    for pos, value in _operator_offsets(view, model, remade):
-        patches.put(pos, struct.pack("<Q", value + distance))
-    archive = _appended_zip(view)
-    for pos in archive.places if archive else ():
+    for pos in offsets.archive.places if offsets.archive else ():
         value = _u32(view, pos) + distance
         if value >= _ESCAPE:
             msg = "the appended zip would move beyond the 4 GiB that its offsets can hold"
@@ -73,35 +96,16 @@ def move(
         patches.put(pos, struct.pack("<I", value))
 
 
-def _buffer_offsets(view: BufferReader, model: Model) -> list[tuple[int, int]]:
-    """(position, value) of every Buffer.offset that is a file offset."""
-    return _positions(view, _BUFFER, [buffer.pos for buffer in model.buffers], _OFFSET)
-
-
-def _operator_offsets(
-    view: BufferReader, model: Model, remade: Collection[tuple[int, int]]
-) -> list[tuple[int, int]]:
-    """(position, value) of every offset of custom options outside the FlatBuffer, except of rebuilt
-    operators. `remade`: (subgraph, operator) of rebuilt operators.
-    """
-    tables = [
-        operator.pos
-        for graph in model.subgraphs
-        for operator in graph.operators
-        if (graph.index, operator.index) not in remade
-    ]
-    return _positions(view, _OPERATOR, tables, _LARGE)
-
-
 def _positions(
     view: BufferReader, layout: TableLayout, tables: list[int], field_id: int
-) -> list[tuple[int, int]]:
-    """(position, value) of a scalar field of many tables, where its value is a file offset."""
+) -> list[tuple[int, int] | None]:
+    """(position, value) of a scalar field of each table; None where its value is no file offset."""
     values = Columns(view, layout, tables).values(field_id)
     return [
         (pos + view.table(layout, pos)[0].at[field_id], int(value))
-        for pos, value in zip(tables, values, strict=True)
         if value >= _FIRST_OFFSET
+        else None
+        for pos, value in zip(tables, values, strict=True)
     ]
 
 
