@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..format.model import Model, Operator, Tensor
+from ..format.model import Buffer, Model, Operator, Tensor
 
 __all__ = ["unchanged"]
 
@@ -22,11 +22,17 @@ def unchanged(model: Model, earlier: Model) -> list[dict[int, int]]:
 
     Both models have the same subgraphs, and a tensor has one index in both.
     """
-    same_data = _SameData(model, earlier)
+    same_buffer = _same_buffers(model, earlier)
     places = []
     for graph, before in zip(model.subgraphs, earlier.subgraphs, strict=True):
         pairs = zip(graph.tensors, before.tensors, strict=False)
-        same = [_same_tensor(tensor, was) and same_data(tensor, was) for tensor, was in pairs]
+        same = [
+            tensor.buffer == was.buffer
+            and tensor.buffer < len(same_buffer)
+            and same_buffer[tensor.buffer]
+            and _same_tensor(tensor, was)
+            for tensor, was in pairs
+        ]
         same += [False] * (len(graph.tensors) - len(same))
         same.append(True)  # an operand that is absent, -1
         found = {}
@@ -81,22 +87,21 @@ def _same_tensor(tensor: Tensor, was: Tensor) -> bool:
     )
 
 
-class _SameData:
-    """Whether two tensors have the same constant bytes, or both have none. Results are cached by
-    buffer.
+def _same_buffers(model: Model, earlier: Model) -> list[bool]:
+    """For each buffer that both models have, whether it holds the same bytes in both. The tensors of
+    a model without any buffer name buffer 0.
     """
+    if not (model.buffers or earlier.buffers):
+        return [True]
+    pairs = zip(model.buffers, earlier.buffers, strict=False)
+    return [_same_buffer(buffer, was) for buffer, was in pairs]
 
-    def __init__(self, model: Model, earlier: Model) -> None:
-        self.buffers = model.buffers
-        self.before = earlier.buffers
 
-    def __call__(self, tensor: Tensor, was: Tensor) -> bool:
-        if tensor.buffer >= len(self.buffers) or was.buffer >= len(self.before):
-            return tensor.buffer == was.buffer and not (self.buffers or self.before)
-        now, then = self.buffers[tensor.buffer], self.before[was.buffer]
-        if now.data is None or then.data is None:
-            return now.data is then.data and now.external == then.external
-        return _same_bytes(now.data, then.data)
+def _same_buffer(buffer: Buffer, was: Buffer) -> bool:
+    """Whether two buffers hold the same bytes in this file, or both hold none."""
+    if buffer.data is None or was.data is None:
+        return buffer.data is was.data and buffer.external == was.external
+    return _same_bytes(buffer.data, was.data)
 
 
 def _same_bytes(data: memoryview, earlier: memoryview) -> bool:
