@@ -9,8 +9,8 @@ from __future__ import annotations
 import importlib.machinery
 import importlib.util
 import math
-from collections.abc import Sequence
 from enum import IntEnum
+from functools import lru_cache
 from typing import Any
 
 __all__ = [
@@ -124,7 +124,8 @@ def operator_code(name: str) -> int:
     return _OPERATOR_CODES[name]
 
 
-def constant_size(shape: Sequence[int], type_name: str) -> int | None:
+@lru_cache(maxsize=4096)
+def constant_size(shape: tuple[int, ...], type_name: str) -> int | None:
     """The number of bytes of a constant with this shape and type, packed; None if they do not
     determine it.
     """

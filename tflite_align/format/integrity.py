@@ -56,7 +56,7 @@ def check_structure(model: Model) -> None:
 
 def _tensor_problem(model: Model, graph: Subgraph, tensor: Tensor) -> str:
     """The error in a tensor's buffer, shape or parameters; "" if there is none."""
-    if tensor.buffer >= max(len(model.buffers), 1):
+    if tensor.buffer and tensor.buffer >= len(model.buffers):
         return f"buffer {tensor.buffer} of {len(model.buffers)} does not exist"
     if len(tensor.shape) > _MAX_RANK:
         return f"{len(tensor.shape)} dimensions"
@@ -71,7 +71,7 @@ def _quant_problem(tensor: Tensor, quant: QuantParams) -> str:
     if quant.details:
         return ""
     scales, points = len(quant.scale), len(quant.zero_point)
-    if points not in {0, scales}:
+    if points and points != scales:
         return f"{scales} scales and {points} zero points"
     # Old converters wrote quantized_dimension 3 for rank-one biases, so any matching dimension is
     # accepted.
@@ -82,13 +82,11 @@ def _quant_problem(tensor: Tensor, quant: QuantParams) -> str:
 
 def _size_problem(model: Model, graph: Subgraph, tensor: Tensor) -> str:
     """The error if a constant's size does not match its shape and type; "" if either is unknown."""
-    if tensor.sparse:
-        return ""
-    if tensor.quant is not None and tensor.quant.details:
-        return ""
     data = model.constant(graph.index, tensor.index)
-    needed = constant_size(tensor.shape, tensor.type) if data is not None else None
-    if data is None or needed is None or len(data) == needed:
+    if data is None or tensor.sparse or (tensor.quant is not None and tensor.quant.details):
+        return ""
+    needed = constant_size(tensor.shape, tensor.type)
+    if needed is None or len(data) == needed:
         return ""
     return f"{len(data)} bytes of constant data where shape and type need {needed}"
 
