@@ -31,7 +31,6 @@ __all__ = [
     "KINDS",
     "UNGRADED",
     "general_start",
-    "general_words",
     "kinds",
     "nearest_rule",
     "number",
@@ -78,11 +77,6 @@ KINDS = frozenset({*RULE_KINDS, *(start.partition("/")[0] for start in GENERAL)}
 
 # Rules that no target grades come from users or judges and are shown unchanged.
 UNGRADED = ("lock/", "judge/", "verification", "unreadable")
-
-
-def general_words(rule_id: str) -> str:
-    """The text of a rule that is not in an operator's row; "" for an unknown id."""
-    return GENERAL.get(general_start(rule_id), "")
 
 
 def general_start(rule_id: str) -> str:
