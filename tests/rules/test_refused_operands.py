@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.models import Graph
 from tflite_align import check
-from tflite_align.verify import litert
+from tflite_align.verify import litert, tflm
 
 SECONDS = 60.0
 SHAPE = (1, 4, 4, 8)
@@ -76,3 +76,31 @@ def test_an_order_that_names_an_axis_twice_is_an_error() -> None:
     """LiteRT does not refuse it, but leaves parts of the output uninitialized."""
     findings = check(one("TRANSPOSE", [0, 1, 1, 3], None)(), targets=("litert",)).findings
     assert [(f.rule, f.severity) for f in findings] == [("shape/TRANSPOSE/operands", "error")]
+
+
+CORNERS: Options = ("ResizeBilinearOptions", {"alignCorners": True, "halfPixelCenters": True})
+# Model -> the runtimes that refuse it.
+REFUSED_BY_SOME: dict[str, tuple[Callable[[], bytes], tuple[str, ...]]] = {
+    "TRANSPOSE/axes": (one("TRANSPOSE", [0, 1, -2, -1], None), ("tflm",)),
+    "RESIZE_BILINEAR/corners": (one("RESIZE_BILINEAR", [4, 4], CORNERS), ("litert", "tflm")),
+}
+JUDGES = {"litert": litert.judge, "xnnpack": litert.judge, "tflm": tflm.judge}
+
+
+@pytest.mark.parametrize("name", REFUSED_BY_SOME)
+@pytest.mark.parametrize("target", JUDGES)
+def test_what_some_runtimes_refuse_is_an_error_for_these(name: str, target: str) -> None:
+    made, refusing = REFUSED_BY_SOME[name]
+    found = [f.rule for f in check(made(), targets=(target,)).findings if f.severity == "error"]
+    assert found == ([f"support/{name}"] if target in refusing else [])
+
+
+@pytest.mark.backends
+@pytest.mark.parametrize("name", REFUSED_BY_SOME)
+@pytest.mark.parametrize("target", JUDGES)
+def test_these_runtimes_refuse_them(name: str, target: str) -> None:
+    if target == "tflm":
+        pytest.importorskip("tflite_micro", reason="tflite-micro is not installed")
+    made, refusing = REFUSED_BY_SOME[name]
+    status = JUDGES[target](made(), target, SECONDS).status
+    assert status == ("refused" if target in refusing else "accepted")
