@@ -19,12 +19,18 @@ __all__ = ["ShapeRow", "load_shapes", "parse_shapes", "shapes_schema"]
 class ShapeRow(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The shape function of some operators. `function`: its name; `operand`: the input that it
     uses, if an operator has several.
+
+    Of the function `named sizes`: `inputs` and `outputs` name the sizes of each operand ("" if
+    nothing is known of it), and `options` the options that are such sizes.
     """
 
     function: str
     operators: tuple[str, ...]
     sources: tuple[str, ...]
     operand: f.SlotText = SlotPattern("inputs", 0, 1)
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
 
 
 class _ShapesDocument(f.TomlTable, frozen=True, kw_only=True):

@@ -110,8 +110,8 @@ CLASSES = (
     ),
     # The verifier refuses a model without an error finding, which LiteRT computes right.
     _refused(
-        operator="EMBEDDING_LOOKUP_SPARSE HASHTABLE_LOOKUP L2_POOL_2D LSH_PROJECTION REDUCE_WINDOW"
-        " SKIP_GRAM",
+        operator="BIDIRECTIONAL_SEQUENCE_RNN EMBEDDING_LOOKUP_SPARSE HASHTABLE_LOOKUP L2_POOL_2D"
+        " LSH_PROJECTION REDUCE_WINDOW RNN SKIP_GRAM",
         words="unregistered operation",
         reason="the dialect has no such operator; LiteRT has a kernel",
     ),

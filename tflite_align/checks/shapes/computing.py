@@ -1,4 +1,4 @@
-"""Shape functions of operators that compute: elementwise, products, windows over images, recurrent.
+"""Shape functions of operators that compute: elementwise, products, windows over images.
 
 Each function takes one operator (`at`: with the known shapes and values of its operands) and
 returns the shapes of its outputs, at least the first. It raises UnknownShapeError if they depend on
@@ -20,13 +20,9 @@ __all__ = [
     "depthwise",
     "fully_connected",
     "join",
-    "lstm",
     "pooling",
-    "recurrent",
     "reduce",
     "same",
-    "sequence_lstm",
-    "svdf",
     "transposed",
 ]
 
@@ -233,46 +229,3 @@ def argument(at: Scene) -> list[Shape]:
     """The output shape of ARG_MAX and ARG_MIN: the input's without the axis in the second input."""
     shape, axis = at.shape(0), at.axis(at.single(1))
     return [shape[:axis] + shape[axis + 1 :]]
-
-
-# --- recurrent -----------------------------------------------------------------------------------
-
-
-def svdf(at: Scene) -> list[Shape]:
-    """The output shape of SVDF: [batch, features / rank]."""
-    shape, features = at.ranked(0, 2), at.ranked(1, 2)
-    rank = at.option("rank")
-    if rank < 1:
-        raise UnknownShapeError
-    return [(shape[0], features[0] // rank)]
-
-
-def recurrent(at: Scene) -> list[Shape]:
-    """The output shape of a simple RNN cell or a sequence of them: the input's with the number of
-    units (rows of the weights) as the innermost size.
-    """
-    shape, weights = at.ranked(0, 2, 3), at.ranked(1, 2)
-    return [(*shape[:-1], weights[0])]
-
-
-def lstm(at: Scene) -> list[Shape]:
-    """The output shape of LSTM for one step: [batch, units]. UnknownShapeError for the basic
-    kernel, which has 5 inputs instead of at least 20.
-    """
-    if len(at.operator.inputs) < 20:
-        raise UnknownShapeError
-    return [(at.ranked(0, 2)[0], at.ranked(8, 2)[1])]
-
-
-def sequence_lstm(at: Scene) -> list[Shape]:
-    """The output shape of UNIDIRECTIONAL_SEQUENCE_LSTM: [batch, time, units], or [time, batch,
-    units] with option time_major. ContradictionError if a state (inputs[18], inputs[19]) does not
-    have a row for each element of the batch.
-    """
-    shape, (cells, outputs) = at.ranked(0, 3), at.ranked(8, 2)
-    batch = shape[1] if at.option("time_major") else shape[0]
-    for index, units in ((18, outputs), (19, cells)):
-        if at.has(index) and math.prod(at.shape(index)) != batch * units:
-            expected = f"inputs[{index}] of {batch} x {units} elements"
-            raise ContradictionError(expected, told(at.shape(index)))
-    return [(*shape[:-1], outputs)]

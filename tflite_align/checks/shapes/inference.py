@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ...format.model import Model, Operator, Subgraph
 from ...record import Record, field
 from ...rules.shape_rows import load_shapes
-from . import arranging, computing, looking_up, resizing
+from . import arranging, computing, looking_up, named_sizes, resizing
 from .folding import folded
 from .scene import ContradictionError, Scene, Shape, ShapeFunction, UnknownShapeError, told
 
@@ -23,7 +23,7 @@ _EXTENTS = 1 << 31  # a file states extents as int32
 # Function name in schema/shapes.toml -> shape function.
 FUNCTIONS: Mapping[str, ShapeFunction] = {
     name.rstrip("_").replace("_", " "): getattr(module, name)
-    for module in (arranging, computing, looking_up, resizing)
+    for module in (arranging, computing, looking_up, named_sizes, resizing)
     for name in module.__all__
     if name != "join"
 }
@@ -178,7 +178,7 @@ def _inferred(
                 model=model,
                 graph=graph,
                 operator=operator,
-                operand=row.operand,
+                row=row,
                 shapes=shapes,
                 values=values,
             )

@@ -12,6 +12,7 @@ from ...format.model import Model, Operator, Subgraph
 from ...numerics import DTYPES
 from ...record import Record, field
 from ...rules.rows import SlotPattern
+from ...rules.shape_rows import ShapeRow
 
 __all__ = [
     "ContradictionError",
@@ -47,16 +48,21 @@ class ContradictionError(Exception):
 class Scene(Record):
     """One operator of a subgraph during shape inference.
 
-    `shapes`: of the tensors known so far, by tensor index; `values`: of small integer tensors.
-    `operand`: the input that the operator's shape row names.
+    `row`: the operator's shape row. `shapes`: of the tensors known so far, by tensor index;
+    `values`: of small integer tensors.
     """
 
     model: Model
     graph: Subgraph
     operator: Operator
-    operand: SlotPattern
+    row: ShapeRow
     shapes: dict[int, Shape] = field(default_factory=dict)
     values: dict[int, NDArray[Any] | None] = field(default_factory=dict)
+
+    @property
+    def operand(self) -> SlotPattern:
+        """The input that the operator's shape row names."""
+        return self.row.operand
 
     def has(self, index: int) -> bool:
         """Whether the input at this position is present. `index`: the input's position."""
