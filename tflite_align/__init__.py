@@ -272,7 +272,7 @@ _ROOMS = {
 
 
 def __getattr__(name: str) -> Any:
-    if name == "store":  # a subpackage with public names of its own
+    if name == "store":  # a subpackage whose public names are not listed here
         return import_module(f"{__name__}.store")
     if name not in _ROOMS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -44,7 +44,7 @@ Chunks = Iterable[bytes | memoryview]
 # Windows cannot replace a mapped file and has no exclusive modes.
 _WINDOWS = os.name == "nt"
 _OPEN_FILES = "/proc/self/fd/{}"
-# Smallest chunk that gets a system call of its own.
+# Smallest chunk that is written by a separate system call, in bytes.
 _LARGE = 1 << 20
 # Bytes that any archive of arrays may unpack to, however small it is.
 _UNPACKED = 1 << 30

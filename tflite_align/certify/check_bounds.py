@@ -53,7 +53,7 @@ Array = Any
 N = TypeVar("N", int, float)
 Ends = tuple[int, int]  # the least and the greatest integer
 _SLACK = 1e-6  # LSB: bounds are rounded up to a multiple of it, and once more
-_SIX = 6e-3  # how near to 6 a range ends that states a RELU6: a quarter of a step of an 8-bit range
+_SIX = 6e-3  # how near to 6 the range of a RELU6 ends: a quarter of a step of an 8-bit range
 _FUSED = {0: "NONE", 1: "RELU", 2: "RELU_N1_TO_1", 3: "RELU6"}
 
 
@@ -109,7 +109,7 @@ class Operand:
         return (0.0 if low == 0 else -math.inf), above
 
     def rounded(self, *clipped: int) -> bool:
-        """Whether a constant is the original's, correctly rounded; `clipped`: to these integers."""
+        """Whether the constant is the original's, `clipped` to (least, greatest) and rounded."""
         if self.given.constant == self.tensor.constant:
             return True
         if not len(self.given.scale) == len(self.tensor.scale) == 1:
@@ -129,8 +129,8 @@ class Operand:
         return written, (given - self.given.zero_point[0]) * self.given.scale[0]
 
     def off(self, written: Array, real: Array) -> float:
-        """The largest error of `written` real values, in steps of the written tensor. Correct is
-        what lies between the exact results (`real`) and these clipped to `needed`.
+        """The largest error of the real values `written`, in steps (LSB) of the written tensor. Any
+        value between the exact result (`real`) and this result clipped to `needed` is correct.
         """
         clipped = np.clip(real, *self.needed)
         below, above = np.minimum(real, clipped) - written, written - np.maximum(real, clipped)
@@ -172,9 +172,9 @@ class Shown(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """An operator of the written file with its operands; `given`: the original's operator; `as_run`:
-    whether a bias is read in input scale x weight scale; `types`: of the outputs as they are stored.
-    `output`: one of `outputs`, `kernel` a row.
+    """An operator of the written file. `given`: the original's; `types`: of the outputs as they are
+    stored; `as_run`: whether a bias is read in input scale x weight scale. A bound is computed of
+    `output`, one of `outputs`, and for the row `kernel`.
     """
 
     given: ReadOperator

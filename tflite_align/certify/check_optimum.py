@@ -62,7 +62,7 @@ def check_optimum(claim: Row, after: ReadFile, matched: Sequence[Matched]) -> Ch
 def see_chosen(row: Row, after: ReadFile, matched: Sequence[Matched], address: str) -> None:
     """Raise RefutedError unless, in the written file, every slot (operand position) of a group has
     the label (scale, zero point) that the certificate's row says was chosen. `matched`: the
-    correspondence of each subgraph of both files. `place`: the component, for the message.
+    correspondence of each subgraph of both files. `address`: the component, for the message.
     """
     where = [{source: n for n, source in enumerate(one.operators)} for one in matched]
     for number, (group, pick) in enumerate(zip(row["groups"], row["chosen"], strict=True)):

@@ -32,7 +32,7 @@ class GraphPair:
     written file. `arrives`: (least, greatest) integer that can occur; `needed`: (least, greatest) real
     value that readers distinguish, None where that is the whole declared range. `as_run`: whether
     biases are read as kernels read them, in input scale x weight scale. `through`: operators that assign
-    or read a variable whose values all have one reading.
+    or read a variable whose values all have the same type, scale and zero point.
     """
 
     original: ReadGraph
@@ -113,8 +113,8 @@ class GraphPair:
                 demand(off <= 1, f"{where} of the original", what)
 
     def most(self, index: int) -> float:
-        """The largest error that the certified operator `index` may have, in steps of its written
-        output.
+        """The largest error that a certificate may state for the written operator `index`, in steps
+        (LSB) of its output.
         """
         types = [self.written.tensors[i].type for i in self.written.operators[index].outputs]
         return max(_MOST.get(name, 1.0) for name in types)
@@ -172,10 +172,12 @@ class GraphPair:
         declared = self.declared(index)
         if declared is None or index in self.written.outputs:
             return declared
-        told = [self._told(*reader, declared) for reader in self.readers.get(index, ())]
-        return hull(told or [declared])
+        intervals = [
+            self._distinguished(*reader, declared) for reader in self.readers.get(index, ())
+        ]
+        return hull(intervals or [declared])
 
-    def _told(self, number: int, slot: int, declared: Interval) -> Interval:
+    def _distinguished(self, number: int, slot: int, declared: Interval) -> Interval:
         """The interval of real values that one reader distinguishes: the whole declared range or,
         for an operator that copies, what the readers of its outputs distinguish. `number`: the
         reading operator; `slot`: its input; `declared`: the tensor's range.

@@ -119,7 +119,7 @@ class OperatorCase(Record, frozen=True, kw_only=True):
         tensor = self.operand(role, index)
         label, limits = tensor.label, INTEGER_LIMITS.get(tensor.type)
         if label is None or limits is None or not 0 < label.scale < math.inf:
-            raise UnknownHereError(f"{role}[{index}] has no scale of its own")
+            raise UnknownHereError(f"{role}[{index}] does not have exactly one scale")
         return Affine(label.scale, label.zero_point, *limits)
 
     def integers(self, role: str, index: int) -> Array:

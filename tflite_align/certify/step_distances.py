@@ -126,8 +126,9 @@ def apart_on(kernels: Sequence[Kernel], *cases: Array) -> Distances:
 def _distances(
     kernels: Sequence[Kernel], cases: tuple[Array, ...], lengths: Array, names: tuple[Array, Array]
 ) -> Distances:
-    """Compare kernels on cases; `lengths`: how many inputs each case stands for; `names`: the two
-    numbers of a witness, by case.
+    """The distances between all pairs of kernels. `cases`: arrays of the functions' arguments; by
+    case: `lengths`, the number of inputs that it stands for, and `names`, the two numbers that
+    identify it as a witness (see Apart).
     """
     answers = [np.stack([function(*cases) for function in kernel]) for kernel in kernels]
     ends = [(integers.min(axis=0), integers.max(axis=0)) for integers in answers]

@@ -235,8 +235,8 @@ class _Causes:
                 self.at.setdefault(key, []).append(index)
 
     def causes(self, index: int, finding: Finding) -> Iterator[tuple[int, _Follows]]:
-        """(index, row of the table) of each finding that this one follows from; none if it is a
-        fault of its own. If two follow from each other, only the earlier counts as the cause.
+        """(index, row of the table) of each finding that this one follows from; none if it is an
+        independent fault. If two follow from each other, only the earlier counts as the cause.
         """
         if named(finding.rule, "shape/*/operands"):
             return  # no kernel supports these operands, so their shapes do not matter

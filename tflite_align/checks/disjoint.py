@@ -11,7 +11,7 @@ _T = TypeVar("_T", bound=Hashable)
 
 
 class DisjointSets(Generic[_T]):
-    """Disjoint sets (union-find). Each member is a set of its own until `union` joins it with
+    """Disjoint sets (union-find). Each member is alone in a set until `union` joins it with
     another.
 
     The root, which represents a set, is its least member by the sort key `order`.

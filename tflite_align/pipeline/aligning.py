@@ -1,6 +1,6 @@
 """align(): runs the stages in order; bytes in, bytes and a report out.
 
-Each stage has a module of its own and ensures what the next requires: `prepare` reads, checks and
+Each stage is a module and ensures what the next requires: `prepare` reads, checks and
 converts, `ask` selects what to repair, `decide` solves and plans, `settle` writes and checks,
 `carry_out` verifies, `build_report` reports.
 """

@@ -129,7 +129,7 @@ def _record(record: Any, defs: dict[str, Any]) -> dict[str, Any]:
 
 
 def _first_paragraph(record: Any) -> str:
-    """The first paragraph of a record's docstring; "" where it has no docstring of its own."""
+    """The first paragraph of a record's docstring; "" where it has none but the generated one."""
     text = inspect.cleandoc(vars(record).get("__doc__") or "")
     if text.startswith(f"{record.__name__}("):
         return ""

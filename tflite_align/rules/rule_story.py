@@ -84,7 +84,7 @@ def rule_page(rule_id: str) -> str:
 
 
 def rule_ids() -> list[str]:
-    """Every rule that has an id of its own in the tables."""
+    """The ids of all rules in the tables."""
     return [*_operator_rules(), *(one for one in GENERAL if not one.endswith("/")), *_supported()]
 
 

@@ -107,7 +107,7 @@ class _Alignment:
                 node.wanted = self._wanted(node_index)
 
     def _wanted(self, node_index: int) -> tuple[Label, ...]:
-        """The labels that policies allow for a node, the label of its own operator's policy first;
+        """The labels that policies allow for a node, that of its operator's policy first;
         empty if no policy decides it.
         """
         if node_index not in self.label and node_index not in self.master:

@@ -173,8 +173,8 @@ class Reads:
         return below
 
     def _strict(self, read: Read, slot: Slot) -> bool:
-        """Whether clipping what the slot needs has a cost of its own. In front of an average it has
-        not, as the effect on the mean is counted; for observed values it always has.
+        """Whether `weights.clip` applies to the clipping of values that the slot needs. In front of an
+        average it does not, as the effect on the mean is counted; for observed values it always does.
         """
         return slot not in self.values.averaged or read.value.key in self.values.observed
 

@@ -126,7 +126,7 @@ def run_forms(
 
 
 def _groups(forms: Sequence[Form], *, separate: bool) -> list[list[Form]]:
-    """The variants in groups that share a process. TFLM has one of its own, as it writes its
+    """The variants in groups that share a process. TFLM has a separate one, as it writes its
     reasons and its arena's size to the process's log. `forms`: the variants. `separate`: one
     process for each variant.
     """

@@ -1,7 +1,8 @@
-"""Cases of a named function that contain its extremes: what to look at to speak of every input.
+"""Inputs of a named integer function among which its largest error is found, so that a bound holds
+for every input.
 
-Each function yields `Cases` for parameters alone; it knows no files. tests/certify/test_cases.py compares
-the extremes with those of all inputs.
+Each function takes parameters of operands, no files, and yields `Cases`.
+tests/certify/test_cases.py compares the extremes with those of all inputs.
 """
 
 from __future__ import annotations
@@ -41,8 +42,9 @@ _PAIRS = 2**17  # most pairs of integers that are enumerated
 
 
 class Cases(NamedTuple):
-    """The integers that the kernel writes, the real results that are meant, and by how many steps of the
-    output more both may differ. `total`: the accumulator's least and greatest integer.
+    """Results at some inputs of an operator: the integers that the kernel writes, and the exact
+    real results of the original operator. `more`: an error (steps of the output) to add to their
+    largest difference. `total`: (least, greatest) accumulator.
     """
 
     written: Array
@@ -52,8 +54,9 @@ class Cases(NamedTuple):
 
 
 class SummedChannel(NamedTuple):
-    """One channel of an accumulator: scales of data and weights, least and greatest integer, the part of
-    it that is bias, the bias's real value, and by how much (real value) rounded weights put it off.
+    """One channel of a sum of products. `data_scale`, `weight_scale`: real value per step. `low`,
+    `high`: least and greatest accumulator, with the bias; `bias`: its integer. `offset`: real value
+    of the original's bias. `drift`: largest error, real value, caused by rounded weights.
     """
 
     data_scale: float
@@ -76,7 +79,9 @@ def _real(integers: Array, by: Affine) -> Array:
 
 
 def _near(value: Any, output: Affine) -> None:
-    """Whether float64 says enough of a value."""
+    """Raise DomainError if a real value exceeds LARGEST steps of the output, as float64 is too
+    imprecise for a bound there. `value`: a number or an array, not negative.
+    """
     if not np.all(value <= LARGEST * output.scale):
         raise DomainError("the scales differ too much for a bound")
 
@@ -120,11 +125,13 @@ def pair_cases(
     *,
     meant: tuple[Values | None, Values | None] = (None, None),
 ) -> Iterator[Cases]:
-    """`meant`: integers and real values of an operand that stands for other values than it has, as a
-    constant that was clipped; the operator is then one of SUMMANDS.
+    """The cases of a function of two operands: every pair of integers, if they are at most
+    `_PAIRS`. Else for ADD, SUB and MUL: the values of the one integer on which the output depends;
+    for MAXIMUM and MINIMUM of equal parameters: every integer of either operand.
 
-    Of 16-bit operands: by the only integer that the output depends on; of the larger or smaller, by
-    the integers that either can be.
+    `function`: name of the integer function. `meant`: for an operand of one of SUMMANDS that is a
+    clipped constant, its integers with the original's real values, which can lie outside its range;
+    None for any other operand. Raises DomainError where no cases are known.
     """
     if (first.high - first.low) * (second.high - second.low) <= _PAIRS:
         own = [(_all(by), _real(_all(by), by)) for by in (first, second)]
@@ -183,8 +190,9 @@ def position_cases(
 def accumulator_cases(
     function: str, channels: Iterator[SummedChannel], output: Affine
 ) -> Iterator[Cases]:
-    """The output is a monotone function of one accumulator per channel, and the real result is linear in
-    it: the error is largest at an end of an interval of accumulators with the same output.
+    """The cases of each channel: accumulators between which the output does not change. The output
+    is monotone in the accumulator and the real result linear in it, so that the largest error is at
+    one of them. `function`: name of the integer function.
     """
     for channel in channels:
         scales = channel.data_scale, channel.weight_scale
@@ -205,7 +213,9 @@ def accumulator_cases(
 def product_channel(
     first: Affine, second: Affine, depth: int, output: Affine
 ) -> Iterator[SummedChannel]:
-    """The accumulator of a product of two activations: depth x any product of their integers."""
+    """The accumulator of a matrix product of two activations: any sum of `depth` products of their
+    integers less the zero points. DomainError for values too large for a bound.
+    """
     low, high = product_reach(first, second, depth)
     _near(first.scale * second.scale * max(-low, high), output)
     yield SummedChannel(first.scale, second.scale, low, high)
@@ -218,8 +228,9 @@ def weighted_channels(
     output: Affine,
 ) -> Iterator[SummedChannel]:
     """The accumulators of constant weights and a bias. `weights`: integers less zero points, shape
-    [channels, taps], their scale by channel, and the real values that are meant; `bias`: integers and
-    real values by channel.
+    [channels, taps], their scale by channel, and the real values of the original's weights; `bias`:
+    integers, and the real values of the original's bias, by channel. DomainError for a bias of
+    another length, a negative scale, or values too large for a bound.
     """
     (centred, scale, meant), (added, offset) = weights, bias
     if added.shape != scale.shape:

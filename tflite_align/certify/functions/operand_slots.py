@@ -1,6 +1,6 @@
-"""Which operands of an operator hold what: weights and biases, data that is copied.
+"""Positions of operands by content: weights and biases, data that an operator copies.
 
-tests/certify/test_operand_slots.py holds both tables against kernels.
+tests/certify/test_operand_slots.py compares both tables with the kernels.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ COPIED: Mapping[str, slice] = {
     "MINIMUM": slice(0, 2),
 }  # fmt: skip
 
-# Operators whose bound holds for other real values of a constant than it has.
+# Operators that have a bound where a constant operand was clipped to its type's range.
 SUMMANDS = frozenset({"ADD", "SUB"})
 
 # Operators that write the index of the largest or smallest of their first operand.

@@ -23,8 +23,8 @@ Array = NDArray[np.int64]
 
 
 class Parted(NamedTuple):
-    """A function of one integer in `low`..`high`: `last` gives the output integer for it, monotone.
-    The integer times `unit` is the real result, with an error of at most `off` (real value).
+    """A function of one integer from `low` to `high`: `last` maps it to the output integer and is
+    monotone. The integer times `unit` is the exact real result but for at most `off` (real value).
     """
 
     low: int

@@ -18,8 +18,9 @@ Constant = tuple[NDArray[Any], float, int]  # integers, scale, zero point
 def is_rounded(
     given: Constant, written: Constant, low: float = -math.inf, high: float = math.inf
 ) -> bool:
-    """Whether each written integer is one nearest to the given one's real value, in exact fractions, or to
-    it clipped to what the integers `low` and `high` stand for.
+    """Whether each written integer is a nearest one to the real value of the given integer in its
+    place. `low`, `high`: integers of the written constant to which that value may be clipped first.
+    Computed in exact fractions; False for unequal shapes or a written scale that is not positive.
     """
     (before, scale, zero_point), (after, step, zero) = given, written
     if before.shape != after.shape or step <= 0:

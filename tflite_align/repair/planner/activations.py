@@ -124,7 +124,7 @@ def _plan_empty(draft: Draft, key: TensorId, labels: list[Label], producer: Slot
 
 def _apart(slots: list[Slot]) -> list[list[Slot]]:
     """The slots in groups that can read one QUANTIZE: all together, except that every further graph
-    output needs a QUANTIZE of its own.
+    output needs a separate QUANTIZE.
 
     LiteRT's IF returns only the last of two outputs that are the same computed tensor; it copies
     the same input twice.

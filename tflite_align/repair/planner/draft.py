@@ -30,7 +30,7 @@ _VERSIONS = {
 
 
 def relabelled(tensor: Tensor, label: Label) -> QuantParams:
-    """The tensor's quantization parameters with this label in place of its own.
+    """The tensor's quantization parameters with this label in place of the declared one.
 
     Recorded min and max, if there are any, become the range of the new label.
     """
