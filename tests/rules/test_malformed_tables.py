@@ -139,6 +139,13 @@ BAD_TARGETS = {
             " did you mean 'stride_h', 'strides' or 'stride_w'?"
         ),
     ),
+    "a float option that is none": (
+        TARGET + LEVEL + SUPPORT + "limits.options_within = { bta = [0, 1] }",
+        (
+            "here.toml:12: support[0].limits.options_within: there is no option 'bta';"
+            " did you mean 'beta'?"
+        ),
+    ),
     "two rows that say the same": (
         TARGET + LEVEL + SUPPORT + SUPPORT,
         "here.toml:18: support[1]: repeats support[0]; remove one of them",

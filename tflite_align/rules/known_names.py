@@ -32,6 +32,7 @@ _OPTION_KEYS = (
     "options",
     "options_at_most",
     "options_at_least",
+    "options_within",
     "distinct_outputs",
     "carried_in_order",
 )
