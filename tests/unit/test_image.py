@@ -41,7 +41,7 @@ def both(data: bytes, *edits: Any) -> tuple[Written, Image, Model, Model]:
     """
     found = read(data)
     written = splice(data, found, edits)
-    image = written.image(data, found)
+    image = written.image(found)
     assert isinstance(image, Image)
     return written, image, read(image), read(written.join())
 

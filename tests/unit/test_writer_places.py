@@ -8,6 +8,7 @@ import struct
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
@@ -114,7 +115,7 @@ def test_constants_side_by_side_are_kept_apart() -> None:
         (SetData(subgraph=0, tensor=0, data=bytes([9]) * LONG), [1, 3]),
         (SetQuant(subgraph=0, tensor=3, quant=QUANTIZED), [1, 2, 3]),
     ):
-        image = splice(data, model, [edit]).image(data, model)
+        image = splice(data, model, [edit]).image(model)
         assert isinstance(image, Image)
         assert [view[0] for _, _, view in image.apart] == apart
         # The constant is not copied: the image has zeros in its place.
@@ -124,6 +125,24 @@ def test_constants_side_by_side_are_kept_apart() -> None:
             bytes([number if number in apart else 9]) for number in (1, 2, 3)
         ]
         assert {len(held) for held in kept} == {LONG}
+
+
+@pytest.mark.parametrize("second", [(LONG - 50, LONG), (LONG - 50, 100), (8, 100)])
+def test_constants_that_overlap_are_read_as_they_were(second: tuple[int, int]) -> None:
+    places = [(0, LONG), second]
+    made = load(behind(*places))
+    for index, (_, size) in zip((2, 0), places, strict=True):
+        made.subgraphs[0].tensors[index].shape = [size]
+    content = np.arange(LONG // 2, dtype=np.uint32).tobytes()
+    data = pack(placed(made, places, len(pack(made)))) + content
+    model = read(data)
+    for edit in (
+        SetData(subgraph=0, tensor=0, data=bytes([9]) * second[1]),
+        SetQuant(subgraph=0, tensor=3, quant=QUANTIZED),
+    ):
+        written = splice(data, model, [edit])
+        seen, joined = read(written.image(model)), read(written.join())
+        assert [one.data for one in seen.buffers] == [one.data for one in joined.buffers]
 
 
 def test_an_offset_beyond_two_gigabytes_is_supported() -> None:

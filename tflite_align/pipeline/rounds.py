@@ -66,7 +66,7 @@ def _write(prepared: Prepared, decision: Decision) -> SettledFile | None:
     # Judges need the joined file; the checker alone does not, which saves a copy of large
     # constants.
     data = written.join() if session.options.verify else b""
-    model = session.read(data or written.image(prepared.original, original))
+    model = session.read(data or written.image(original))
     model = carry_origins(model, state)
     return SettledFile(
         chunks=written.chunks,

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...errors import UnsupportedError
 from ...record import Record
-from ..flatbuffer import BufferReader, Bytes, Image
+from ..flatbuffer import BufferReader, Image
 from ..model import Model
 
 __all__ = ["Patches", "Written"]
@@ -32,13 +32,13 @@ class Written(Record, frozen=True, kw_only=True):
         """The file's bytes."""
         return b"".join(self.chunks)
 
-    def image(self, data: Bytes, model: Model) -> bytes | Image:
+    def image(self, model: Model) -> bytes | Image:
         """The output for reading back, without a second copy of long constants.
 
-        `data` and `model` are the original. Everything is copied except unchanged constants of
-        `_LONG` bytes or more, which are views of the original.
+        `model` is that of the original. Everything is copied except unchanged constants of `_LONG`
+        bytes or more, which are views of the original.
         """
-        constants = list(self._kept(data, model))
+        constants = list(self._kept(model))
         if not constants:
             return self.join()
         # Memory pages of zeros that are never written take no memory.
@@ -54,26 +54,27 @@ class Written(Record, frozen=True, kw_only=True):
             whole[at:end] = np.frombuffer(chunk, np.uint8)[at - start :]
         return Image(whole.data, tuple(constants))
 
-    def _kept(self, data: Bytes, model: Model) -> Iterator[tuple[int, int, memoryview]]:
-        """(first byte in the output, end, bytes) of long constants that no patch overwrites."""
-        base = _address(data)
+    def _kept(self, model: Model) -> Iterator[tuple[int, int, memoryview]]:
+        """(first byte in the output, end, bytes) of long constants that no patch overwrites and
+        that overlap no other constant, except those within them.
+        """
         constants = {
-            (_address(buffer.data) - base, len(buffer.data)): buffer.data
+            (buffer.start, buffer.start + len(buffer.data)): buffer.data
             for buffer in model.buffers
-            if buffer.data is not None and len(buffer.data) >= _LONG
+            if buffer.data is not None
         }
-        free = 0
-        for first, count in sorted(constants):
-            touched = any(pos < first + count and pos + size > first for pos, size in self.patches)
-            if first >= free and not touched:
-                free = first + count
-                yield self.prefix + first, self.prefix + free, constants[first, count]
-
-
-def _address(data: Bytes) -> int:
-    """The address of the first byte in memory."""
-    address: int = np.frombuffer(data, np.uint8).__array_interface__["data"][0]
-    return address
+        joined: list[tuple[int, int]] = []  # ranges of constants that overlap
+        for first, end in sorted(constants):
+            if joined and first < joined[-1][1]:
+                begun, reached = joined.pop()
+                joined.append((begun, max(reached, end)))
+            else:
+                joined.append((first, end))
+        for first, end in joined:
+            data = constants.get((first, end))
+            touched = any(pos < end and pos + size > first for pos, size in self.patches)
+            if data is not None and len(data) >= _LONG and not touched:
+                yield self.prefix + first, self.prefix + end, data
 
 
 class Patches:
