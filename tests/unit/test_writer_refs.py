@@ -18,6 +18,7 @@ from tests.rules.operators.cases import satisfied
 from tests.support.object_api import chain, pack
 from tflite_align.errors import FormatError
 from tflite_align.format.flatbuffer import BufferReader
+from tflite_align.format.reader import read
 from tflite_align.format.schema import OPTIONS, OPTIONS2, table_layout
 from tflite_align.format.writer.refs import References
 from tflite_align.rules.operator_rows import load_operators
@@ -41,8 +42,6 @@ def extents(data: bytes) -> list[tuple[int, int]]:
     while todo:
         name, pos = todo.pop()
         layout = table_layout(name)
-        if not layout.fields:
-            continue
         vtable = pos - word(data, pos, "<i")
         length, size = struct.unpack_from("<2H", data, vtable)
         found.append((pos, pos + size))
@@ -53,8 +52,9 @@ def extents(data: bytes) -> list[tuple[int, int]]:
                 continue
             target = pos + at + word(data, pos + at)
             if entry.kind == "union":
-                kind = data[pos + word(data, vtable + 4 + 2 * (number - 1), "<H")]
-                todo.append((KINDS[entry.name].get(kind, ""), target))
+                kind_at = word(data, vtable + 4 + 2 * (number - 1), "<H")
+                kind = KINDS[entry.name].get(data[pos + kind_at]) if kind_at else None
+                todo += [(kind, target)] if kind else []
             elif entry.kind == "table":
                 todo.append((entry.target, target))
             else:
@@ -98,6 +98,21 @@ def rare() -> bytes:
     newer.builtinOptions2 = schema.StablehloConcatenateOptionsT()
     newer.builtinOptions2.dimension = 3
     return pack(made)
+
+
+def plain(*, kind: bool) -> bytes:
+    """The chain with a table of options that has no fields; without `kind`, nothing says which."""
+    made = chain()
+    made.subgraphs[0].operators[0].builtinOptionsType = schema.BuiltinOptions.AbsOptions
+    made.subgraphs[0].operators[0].builtinOptions = schema.AbsOptionsT()
+    made.subgraphs[0].operators[0].debugMetadataIndex = 1  # with a vtable of its own
+    data = pack(made)
+    if kind:
+        return data
+    pos = read(data).subgraphs[0].operators[0].pos
+    number = table_layout("Operator").by_name["builtin_options_type"].id
+    place = pos - word(data, pos, "<i") + 4 + 2 * number
+    return data[:place] + bytes(2) + data[place + 2 :]
 
 
 def merged(made: Any, *, every: bool) -> bytes:
@@ -151,6 +166,8 @@ ROWS = load_operators()
 FILES: dict[str, Callable[[], bytes]] = {
     "chain": lambda: pack(chain()),
     "rare": rare,
+    "options without fields": lambda: plain(kind=True),
+    "options of no kind": lambda: plain(kind=False),
     "shared": lambda: merged(chain(), every=False),
     # For both tables, position plus the stored distance to the vtable gives the same sum.
     "apart": lambda: bytes(buffers((48, 56), (64, 80), 72)),

@@ -52,8 +52,6 @@ class References:
     def _tables(self, name: str, positions: Positions) -> None:
         """Count the objects to which the tables of layout `name` at `positions` refer."""
         layout = table_layout(name)
-        if not layout.fields:
-            return
         vtables = positions - self._u32(positions).astype(np.int32)
         for members in groups(vtables):
             group = positions[members]
