@@ -204,7 +204,7 @@ class PendingTensors:
         for buffer in self.model.buffers:
             if buffer.data is None:
                 return buffer.index
-        return self._add_buffer(None) if self.model.buffers else 0
+        return self._add_buffer(None)
 
     def _add_buffer(self, data: bytes | None) -> int:
         """Add a buffer with these bytes (None: no data); returns its index."""

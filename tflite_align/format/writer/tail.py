@@ -124,7 +124,7 @@ def _appended_zip(view: BufferReader) -> _Zip | None:
     end = tail_start + at
     _, _, _, _, count, size, offset, _ = _END.unpack_from(view.buf, end)
     locator = end - _LOCATOR_SIZE
-    if locator >= 0 and view.buf[locator : locator + 4] == _LOCATOR_MAGIC:
+    if view.buf[locator : locator + 4] == _LOCATOR_MAGIC:
         msg = "the file carries an appended zip64 archive, whose offsets cannot be moved"
         raise UnsupportedError(msg)
     directory = end - size
