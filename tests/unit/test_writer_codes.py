@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tests.support.object_api import chain, load, pack
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+
+from tests.support.object_api import chain, code, load, operator, pack, tensor
+from tflite_align.errors import UnsupportedError
 from tflite_align.format.reader import read
 from tflite_align.format.writer.edits import AddOperator, Edit, RemoveOperator, SetVersion
 from tflite_align.format.writer.patch import Written
@@ -20,7 +24,7 @@ def written(edits: Sequence[Edit]) -> Written:
 def versions(found: Written) -> tuple[list[int], list[int]]:
     """(versions of the operator codes, version of each operator) in the written file."""
     made = load(found.join())
-    codes = [code.version for code in made.operatorCodes]
+    codes = [one.version for one in made.operatorCodes]
     return codes, [codes[one.opcodeIndex] for one in made.subgraphs[0].operators]
 
 
@@ -65,3 +69,29 @@ def test_different_versions_are_different_codes() -> None:
     before, _ = versions(written([]))
     assert codes == [*before, 5, 7]
     assert (operators[0], operators[2]) == (5, 7)
+
+
+def test_a_code_that_takes_another_version_is_not_taken_for_its_old_one() -> None:
+    made = chain()
+    made.operatorCodes.append(code(schema.BuiltinOperator.RESHAPE, version=3))
+    made.subgraphs[0].tensors.append(tensor("last"))
+    made.subgraphs[0].operators[2].opcodeIndex = 2
+    made.subgraphs[0].operators.append(operator(2, [4], [5]))
+    data = pack(made)
+    edits = [*raised(0), *raised(2, version=1)]
+    codes, operators = versions(splice(data, read(data), edits))
+    assert codes == [5, 2, 3, 1]
+    assert operators == [5, 2, 1, 3]
+
+
+def test_a_custom_operator_does_not_take_the_code_of_another() -> None:
+    made = chain()
+    for name, version in (("Mine", 1), ("Yours", 5)):
+        made.operatorCodes.append(code(schema.BuiltinOperator.CUSTOM, version))
+        made.operatorCodes[-1].customCode = name
+    for index in (0, 2):
+        made.subgraphs[0].operators[index].opcodeIndex = 2
+    data = pack(made)
+    with pytest.raises(UnsupportedError, match=r"^a custom operator cannot be added$"):
+        splice(data, read(data), raised(0))
+    assert versions(splice(data, read(data), raised(0, 2)))[1] == [5, 2, 5]

@@ -6,8 +6,9 @@ import copy
 import struct
 
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 
-from tests.support.object_api import chain, load, pack
+from tests.support.object_api import buffer, chain, entry, load, pack
 from tflite_align.errors import UnsupportedError, UsageError
 from tflite_align.format.flatbuffer import BufferReader
 from tflite_align.format.model import Model, QuantParams
@@ -19,6 +20,7 @@ from tflite_align.format.writer.edits import (
     Edit,
     SetGraphIO,
     SetName,
+    SetOperand,
     SetOption,
     SetQuant,
     SetType,
@@ -148,6 +150,17 @@ def test_an_option_that_the_operator_lacks_is_refused() -> None:
         )
 
 
+def test_a_table_of_other_options_is_not_replaced() -> None:
+    """An ADD with the options of another operator: what they say would be lost."""
+    made = chain()
+    made.subgraphs[0].operators[1].builtinOptionsType = schema.BuiltinOptions.SoftmaxOptions
+    made.subgraphs[0].operators[1].builtinOptions = schema.SoftmaxOptionsT()
+    data = pack(made)
+    edit = SetOption(subgraph=0, operator=1, field="fused_activation_function", value=1)
+    with pytest.raises(UnsupportedError, match=r"ADD: its options have no field"):
+        splice(data, read(data), [edit])
+
+
 # --- shared tables -----------------------------------------------------------------------------
 
 
@@ -243,6 +256,39 @@ def test_a_plan_that_fits_no_subgraph_is_refused(content: bytes, why: str) -> No
         memory_plan(twin(), content, {0: 1}, ())
 
 
+def test_tensors_of_an_added_input_get_another_place() -> None:
+    """The tensor is read later than planned."""
+    made = chain()
+    made.buffers.append(buffer(plan(0, 10, 11, 12, 13, 14)))
+    made.metadata[0].name, made.metadata[0].buffer = "OfflineMemoryAllocation", 3
+    data = pack(made)
+    edit = SetOperand(subgraph=0, operator=2, kind="inputs", index=1, tensor=1)
+    out = load(splice(data, read(data), [edit]).join())
+    content = bytes(bytearray(out.buffers[out.metadata[0].buffer].data))
+    assert content == plan(0, 10, -1, 12, 13, 14)
+
+
+HARMLESS = [
+    "CONVERSION_METADATA",
+    "TFLITE_METADATA",
+    "buffer_location",
+    "keep_stablehlo_constant",
+    "min_runtime_version",
+    "odml.infra.proto.LlmParameters",
+    "reduced_precision_support",
+    "spm_vocab_model",
+]
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_metadata_that_counts_nothing_does_not_hinder_an_addition(name: str) -> None:
+    made = chain()
+    made.metadata[0].name = name
+    data = pack(made)
+    edit = AddTensor(subgraph=0, index=5, like=1, name="new", type="int8", quant=None)
+    assert splice(data, read(data), [edit]).prefix > 0
+
+
 # --- signatures --------------------------------------------------------------------------------
 
 
@@ -253,3 +299,15 @@ def test_a_signature_entry_follows_the_graph_input_or_output() -> None:
     assert renamed_entries("s", [4, 4], [4, 4], [8, 9]) == [8, 9]
     with pytest.raises(UnsupportedError, match=r"^signature 's': tensor 4 is named by several"):
         renamed_entries("s", [4], [4, 4], [8, 9])
+
+
+def test_other_entries_of_a_rebuilt_signature_stay() -> None:
+    """Tensor 0 is a default and not stored: its entry is made anew, between two that are kept."""
+    made = chain()
+    made.subgraphs[0].inputs = [1, 0, 2]
+    made.signatureDefs[0].inputs = [entry("b", 1), entry("a", 0), entry("c", 2)]
+    data = pack(made)
+    edit = SetGraphIO(subgraph=0, kind="inputs", index=1, tensor=3)
+    out = read(splice(data, read(data), [edit]).join())
+    assert out.signatures[0].inputs == (("b", 1), ("a", 3), ("c", 2))
+    assert out.signatures[0].outputs == (("z", 4),)

@@ -65,6 +65,8 @@ def test_two_inputs_are_added_in_order_alone() -> None:
     assert found.subgraphs[0].operators[0].inputs[2:] == (0, 1)
     with pytest.raises(UsageError, match=r"has no inputs\[3\]"):
         splice(data, model, edits[1:])
+    with pytest.raises(UsageError, match=r"^subgraph\[0\] has no tensor 9$"):
+        splice(data, model, [replace(edits[0], tensor=9)])
     with pytest.raises(UsageError, match=r"has no outputs\[1\]"):
         splice(data, model, [replace(edits[0], kind="outputs", index=1)])
 
@@ -88,5 +90,8 @@ def test_a_tensor_like_an_added_one_has_its_shape() -> None:
         subgraph=0, index=count, like=1, name="a", type="int32", quant=None, shape=(2,)
     )
     second = replace(first, index=count + 1, like=count, name="b", shape=None)
-    found = read(splice(data, model, [first, second]).join())
-    assert [tensor.shape for tensor in found.subgraphs[0].tensors[-2:]] == [(2,), (2,)]
+    third = replace(second, index=count + 2, name="c", shape=(5,))
+    fourth = replace(second, index=count + 3, like=count + 2, name="d")
+    found = read(splice(data, model, [first, second, third, fourth]).join())
+    shapes = [tensor.shape for tensor in found.subgraphs[0].tensors[count:]]
+    assert shapes == [(2,), (2,), (5,), (5,)]

@@ -124,6 +124,7 @@ def test_an_invalid_zip_directory_is_unchanged() -> None:
         zipped[len(data) : -22] + end_of_zip(3, size, directory + 1),
         zipped[len(data) : -22] + end_of_zip(4, size, directory),
         zipped[len(data) : -22].replace(b"PK\3\4", b"PK\3\5") + end_of_zip(3, size, directory),
+        zipped[len(data) : -22].replace(b"PK\1\2", b"PK\1\3") + end_of_zip(3, size, directory),
         b"PK\1\2" + end_of_zip(1, 4, len(data)),
         b"PK\1\2" + bytes(41) + end_of_zip(1, 45, len(data)),
     ):
