@@ -5,7 +5,7 @@ Declared real values are preserved up to rounding: the only difference is one ro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Literal
 
 from ...checks.binder.bound import CUT, Bound
@@ -185,23 +185,23 @@ def _concerned(graph: Subgraph, scope: Scope, before: Bound) -> bool:
     wiring = links_at(
         graph, [tensor for operator in near for tensor in (*operator.inputs, *operator.outputs)]
     )
-    ruled = _ruled_outputs(graph, before) if scope.fold else set()
+    ruled = _ruled_outputs(graph, wiring.producer.values(), before) if scope.fold else set()
     return any(_concerns(graph, wiring, operator, scope, ruled) for operator in near)
 
 
-def _ruled_outputs(graph: Subgraph, before: Bound) -> set[Slot]:
-    """The outputs of a subgraph's operators whose parameters a rule held already in the model
-    `before` the plan. A plan changes neither types nor wiring of these operators, so that the rule
-    still applies.
+def _ruled_outputs(graph: Subgraph, producers: Iterable[Slot], before: Bound) -> set[Slot]:
+    """Those of the slots `producers` whose parameters a rule held already in the model `before` the
+    plan. A plan changes neither types nor wiring of their operators, so that the rule still applies.
     """
     operators = before.model.subgraphs[graph.index].operators
-    origins = {operator.origin: operator.index for operator in graph.operators}
+    places = {operator.origin: operator.index for operator in operators}
+    held = _ruled(before)
     ruled = set()
-    for slot in _ruled(before):
-        if slot.subgraph == graph.index and slot.operator >= 0 and slot.kind == "outputs":
-            origin = operators[slot.operator].origin
-            if origin is not None and origin in origins:
-                ruled.add(slot._replace(operator=origins[origin]))
+    for slot in producers:
+        origin = graph.operators[slot.operator].origin if slot.operator >= 0 else None
+        place = None if origin is None else places.get(origin)
+        if place is not None and slot._replace(operator=place) in held:
+            ruled.add(slot)
     return ruled
 
 
