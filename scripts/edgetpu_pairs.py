@@ -103,8 +103,10 @@ def compare(name: str, original: Model, compiled: Model) -> Comparison:
         real=frozenset(real),
         unmatched=left.total(),
         first=(
-            _told(graph.operators, None if predicted.first is None else predicted.first.operator),
-            _told(graph.operators, _first(graph.operators, real, before)),
+            _operator_text(
+                graph.operators, None if predicted.first is None else predicted.first.operator
+            ),
+            _operator_text(graph.operators, _first(graph.operators, real, before)),
         ),
     )
 
@@ -124,7 +126,7 @@ def _first(operators: Sequence[Operator], real: set[int], before: set[int]) -> i
     return behind[0] if behind else None
 
 
-def _told(operators: Sequence[Operator], index: int | None) -> str:
+def _operator_text(operators: Sequence[Operator], index: int | None) -> str:
     """The operator with its index as text; `-` for None."""
     return "-" if index is None else f"[{index}] {operators[index].name}"
 

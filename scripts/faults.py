@@ -33,13 +33,13 @@ _Edits = Iterator[Edit]
 
 class Fault(Record, frozen=True, kw_only=True):
     """One fault. `fix`: id of the repair for it; `base`: name of the fixture
-    (scripts/make_fixtures.py) into which it is inserted; `told`: a description; `edits`: function
+    (scripts/make_fixtures.py) into which it is inserted; `description`: of what is wrong; `edits`: function
     that makes the changes, None if the fixture already has the fault.
     """
 
     fix: str
     base: str
-    told: str
+    description: str
     edits: Callable[[Model], _Edits] | None = None  # None: the fixture has the fault already
 
     def broken(self, data: bytes) -> bytes:
@@ -233,79 +233,92 @@ FAULTS = (
     Fault(
         fix="float-noise",
         base="classifier_int8",
-        told="SOFTMAX's 1/256 as 0.00390623",
+        description="SOFTMAX's 1/256 as 0.00390623",
         edits=_noise,
     ),
     Fault(
         fix="types",
         base="residual_int8",
-        told="outputs of convolutions as uint8",
+        description="outputs of convolutions as uint8",
         edits=_other_type,
     ),
     Fault(
         fix="registered-version",
         base="residual_int8",
-        told="convolutions at version 99",
+        description="convolutions at version 99",
         edits=_late_version,
     ),
-    Fault(fix="tied", base="inception_int8_dealigned", told="every tensor calibrated alone"),
+    Fault(fix="tied", base="inception_int8_dealigned", description="every tensor calibrated alone"),
     Fault(
         fix="fixed-output",
         base="classifier_int8_dealigned_fixed",
-        told="fixed outputs calibrated too",
+        description="fixed outputs calibrated too",
     ),
     Fault(
         fix="bias-scale",
         base="classifier_int8",
-        told="biases at 1.5 times the product",
+        description="biases at 1.5 times the product",
         edits=_stale_bias,
     ),
     Fault(
-        fix="bias-type", base="classifier_int16x8", told="16x8 biases as int32", edits=_narrow_bias
+        fix="bias-type",
+        base="classifier_int16x8",
+        description="16x8 biases as int32",
+        edits=_narrow_bias,
     ),
     Fault(
         fix="bias-overflow",
         base="classifier_int8",
-        told="a channel's weight scale of 1e-9",
+        description="a channel's weight scale of 1e-9",
         edits=_heavy_bias,
     ),
     Fault(
         fix="weight-zero-point",
         base="residual_int8",
-        told="weights at zero_point 9",
+        description="weights at zero_point 9",
         edits=_shifted,
     ),
-    Fault(fix="weight-axis", base="residual_int8", told="scales along the inputs", edits=_turned),
-    Fault(fix="weight-minimum", base="residual_int8", told="-128 for -127", edits=_lowest),
-    Fault(fix="parameter-axis", base="residual_int8", told="quantized_dimension 7", edits=_no_axis),
+    Fault(
+        fix="weight-axis",
+        base="residual_int8",
+        description="scales along the inputs",
+        edits=_turned,
+    ),
+    Fault(fix="weight-minimum", base="residual_int8", description="-128 for -127", edits=_lowest),
+    Fault(
+        fix="parameter-axis",
+        base="residual_int8",
+        description="quantized_dimension 7",
+        edits=_no_axis,
+    ),
     Fault(
         fix="missing-parameters",
         base="inception_int8",
-        told="pooling outputs without parameters",
+        description="pooling outputs without parameters",
         edits=_bare,
     ),
     Fault(
         fix="int16-zero-point",
         base="classifier_int16x8",
-        told="zero_point 3 on int16",
+        description="zero_point 3 on int16",
         edits=_off_zero,
     ),
     Fault(
         fix="names",
         base="residual_int8",
-        told="every convolution's output is 'conv'",
+        description="every convolution's output is 'conv'",
         edits=_one_name,
     ),
     Fault(
         fix="shapes",
         base="residual_int8",
-        told="every convolution's output one row high",
+        description="every convolution's output one row high",
         edits=_one_row,
     ),
     Fault(
         fix="versions",
         base="residual_int8",
-        told="every operator at version 1",
+        description="every operator at version 1",
         edits=_first_version,
     ),
 )

@@ -93,11 +93,18 @@ def worst(report: Report) -> tuple[float | None, float | None]:
 def row(fault: Fault, report: Report) -> str:
     """The table row of one fault."""
     judges = report.verification.judges if report.verification is not None else ()
-    told = "<br>".join(f"{j.judge} {j.before.status} -> {j.after.status}" for j in judges)
+    acceptances = "<br>".join(f"{j.judge} {j.before.status} -> {j.after.status}" for j in judges)
     levels = " | ".join("-" if level is None else f"{level:.1f}" for level in worst(report))
     word = report.verification.word if report.verification is not None else "-"
     found = f"{len(report.findings)} -> {len(report.remaining)}"
-    cells = (f"`{fault.fix}`", f"`{fault.base}`: {fault.told}", found, told, levels, word)
+    cells = (
+        f"`{fault.fix}`",
+        f"`{fault.base}`: {fault.description}",
+        found,
+        acceptances,
+        levels,
+        word,
+    )
     return f"| {' | '.join(cells)} |"
 
 

@@ -209,8 +209,8 @@ def support(target: Target, placed: set[str]) -> Iterator[str]:
         note = f". {row.note}" if row.note else ""
         sources = ", ".join(map(cited, row.sources))
         limit = f"{operands}{tell_limits(row.limits)}{when}{note}"
-        told = f"{severity}: {row.behaviour}"
-        yield f"| {new_places(row, placed)}{names} | {row.part} | {limit} | {told}<br>{sources} |"
+        consequence = f"{severity}: {row.behaviour}"
+        yield f"| {new_places(row, placed)}{names} | {row.part} | {limit} | {consequence}<br>{sources} |"
     yield ""
 
 

@@ -160,8 +160,8 @@ def _licence(name: str) -> dict[str, Any]:
     known = [_CLASSIFIED[one] for one in found if one in _CLASSIFIED]
     if known:
         return {"license": {"id": known[0]}}
-    told = said["License"].partition("\n")[0].strip() if "License" in said else ""
-    return {"license": {"name": told or "not stated"}}
+    license_name = said["License"].partition("\n")[0].strip() if "License" in said else ""
+    return {"license": {"name": license_name or "not stated"}}
 
 
 # --- the scripts of the HTML report -------------------------------------------------------------

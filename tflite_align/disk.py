@@ -191,8 +191,8 @@ def _check_unpacked_size(members: Iterable[zipfile.ZipInfo], size: int) -> None:
     """Raise OSError for an archive of `size` bytes that claims to unpack to many times its size."""
     unpacked, most = sum(member.file_size for member in members), _UNPACKED + 8 * size
     if unpacked > most:
-        told = f"its arrays unpack to {unpacked:,} bytes, above the {most:,} allowed for its size"
-        raise OSError(errno.EFBIG, f"{told}: give fewer samples, or a .npy file")
+        excess = f"its arrays unpack to {unpacked:,} bytes, above the {most:,} allowed for its size"
+        raise OSError(errno.EFBIG, f"{excess}: give fewer samples, or a .npy file")
 
 
 # --- writing -----------------------------------------------------------------------------------

@@ -69,7 +69,7 @@ class Stopper:
         self._tries = 0
         self._removed = False
         self._before: dict[int, Any] = {}
-        self._told: Any = None
+        self._earlier_hook: Any = None
         self._installed = threading.Lock()  # held while no alarm may be sent
 
     @property
@@ -83,7 +83,7 @@ class Stopper:
             self._before[number] = signal.signal(number, self._stop)
         if _ALARM is not None:
             self._before[_ALARM] = signal.signal(_ALARM, self._again)
-        self._told, sys.unraisablehook = sys.unraisablehook, self._lost
+        self._earlier_hook, sys.unraisablehook = sys.unraisablehook, self._lost
         _installed.append(self)
 
     def raise_put_off(self) -> None:
@@ -104,7 +104,7 @@ class Stopper:
         for number, handler in self._before.items():
             # None: the handler was not set by Python and cannot be restored
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
-        sys.unraisablehook = self._told
+        sys.unraisablehook = self._earlier_hook
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         """Handler of the signals: note the first one."""
@@ -124,12 +124,12 @@ class Stopper:
         self._raised = self._actions[self._number]()
         raise self._raised
 
-    def _lost(self, told: Any) -> None:
+    def _lost(self, unraisable: Any) -> None:
         """Hook for exceptions that Python discards in destructors and callbacks: if it is ours,
         raise it again later.
         """
-        if self._raised is None or told.exc_value is not self._raised:
-            self._told(told)
+        if self._raised is None or unraisable.exc_value is not self._raised:
+            self._earlier_hook(unraisable)
         elif _ALARM is not None:
             self._raised = None
             self._soon()

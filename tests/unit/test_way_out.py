@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tflite_align.pipeline.way_out import _is_all, _told, _Tried, _unavoidable
+from tflite_align.pipeline.way_out import _is_all, _option_sentence, _Tried, _unavoidable
 from tflite_align.verdicts import OutputScore, Verification, Word
 
 
@@ -38,11 +38,11 @@ def tried(*scores: OutputScore) -> _Tried:
     ],
 )
 def test_the_reason_says_whether_io_free_avoids_the_loss(freed: float, told: str) -> None:
-    assert _told([score(50.0, 40.0)], tried(score(50.0, freed))) == told
+    assert _option_sentence([score(50.0, 40.0)], tried(score(50.0, freed))) == told
 
 
 def test_an_unknown_loss_gets_no_advice() -> None:
-    assert _told([score(50.0, 40.0, part="a")], tried(score(50.0, 50.0))) == ""
+    assert _option_sentence([score(50.0, 40.0, part="a")], tried(score(50.0, 50.0))) == ""
 
 
 @pytest.mark.parametrize(("least", "unavoidable"), [(40.5, True), (44.0, False), (49.5, False)])

@@ -111,8 +111,8 @@ def _tensor(pair: GraphPair, index: int, observed: Mapping[int, Row], location: 
         untold = claim is None and needed is None
         demand(untold, location, "the range of integers in a tensor of this type is not computed")
         return
-    told = claim is not None and claim[0] <= claim[1]
-    demand(told, location, "the certificate has no range of integers for it")
+    is_claimed = claim is not None and claim[0] <= claim[1]
+    demand(is_claimed, location, "the certificate has no range of integers for it")
     is_input = index in pair.written.inputs
     if tensor.data and tensor.integers().size:
         _inside((int(tensor.integers().min()), int(tensor.integers().max())), claim, location)

@@ -194,14 +194,14 @@ def _fixed(model: Model, constraint: Fixed) -> Iterator[Fault]:
     quant = quant_of(model, constraint.slot)
     if quant.per_tensor and constraint.keeps(quant.label):
         return
-    expected, actual = _told(constraint, constraint.labels[0]), f"{len(quant.scale)} scales"
+    expected, actual = _label_text(constraint, constraint.labels[0]), f"{len(quant.scale)} scales"
     if quant.per_tensor:
-        actual = _told(constraint, quant.label)
+        actual = _label_text(constraint, quant.label)
     sentence = f"declares {actual}, but the kernel always writes with {expected}"
     yield constraint.slot, expected, actual, sentence, _fixed_fault(quant, constraint.labels[0])
 
 
-def _told(constraint: Fixed, label: Label) -> str:
+def _label_text(constraint: Fixed, label: Label) -> str:
     """The label in words, or only the part of it (scale or zero point) that the rule prescribes."""
     parts = {"scale": f"scale {label.scale:.9g}", "zero_point": f"zero_point {label.zero_point}"}
     return parts.get(constraint.source.held, label.in_words)

@@ -56,7 +56,7 @@ def few_steps(collector: Collector, sound: Sound = _NOTHING) -> Iterator[WellFor
                     # Different scales are reported by the rule same/.
                     if tensor is not None and tensor.label == shared and _usable(tensor):
                         makers = makers or producers(graph)
-                        yield from _told(collector, makers, slot, tensor, shared)
+                        yield from _violations(collector, makers, slot, tensor, shared)
 
 
 def _changed(graph: Subgraph, left: set[int]) -> set[int]:
@@ -80,7 +80,7 @@ def _copies(row: OperatorRow | None) -> bool:
     return row is not None and row.flow is not None and row.flow.kind == "copy"
 
 
-def _told(
+def _violations(
     collector: Collector,
     makers: Mapping[int, Operator],
     slot: Slot,

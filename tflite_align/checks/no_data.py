@@ -35,7 +35,7 @@ def faults_of_data(collector: Collector) -> Iterator[WellFormed]:
         faults = _faults(graph, full)
         for slot, index in _read(graph) if faults else ():
             if index in faults:
-                yield from _told(collector, faults[index], slot, graph.tensors[index])
+                yield from _violations(collector, faults[index], slot, graph.tensors[index])
 
 
 def _faults(graph: Subgraph, full: Collection[int]) -> dict[int, str]:
@@ -65,7 +65,9 @@ def _read(graph: Subgraph) -> Iterator[tuple[Slot, int]]:
         yield Slot(graph.index, -1, "outputs", place), index
 
 
-def _told(collector: Collector, rule: str, slot: Slot, tensor: Tensor) -> Iterator[WellFormed]:
+def _violations(
+    collector: Collector, rule: str, slot: Slot, tensor: Tensor
+) -> Iterator[WellFormed]:
     """The violated constraint, on the targets that have the rule."""
     expected, actual = _WORDS[rule]
     yield from collector.faults(rule, slot, tensor.type, expected=expected, actual=actual)

@@ -72,8 +72,8 @@ class Override(Record, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         named = (("tensor", self.tensor), ("operator", self.operator), ("slot", self.slot))
-        told = ", ".join(f'{what} "{text}"' for what, text in named if text)
-        return f"{self.origin} ({told})"
+        patterns = ", ".join(f'{what} "{text}"' for what, text in named if text)
+        return f"{self.origin} ({patterns})"
 
 
 def _matches(name: str, pattern: str) -> bool:

@@ -35,7 +35,7 @@ def several_scales(collector: Collector) -> Iterator[WellFormed]:
         passed = _alike(collector, operator, rows[operator.name], slots)
         for slot in slots:
             if slot not in passed:
-                yield from _told(collector, slot, operator, collector.operand(slot))
+                yield from _violations(collector, slot, operator, collector.operand(slot))
 
 
 def read_by_one(graph: Subgraph, operator: Operator, row: OperatorRow) -> list[Slot]:
@@ -103,7 +103,7 @@ def _held_by(rule: BiasRule | WeightRule) -> Iterable[str]:
     return rule.types if isinstance(rule, WeightRule) else ACTIVATION_TYPES
 
 
-def _told(
+def _violations(
     collector: Collector, slot: Slot, operator: Operator, tensor: Tensor
 ) -> Iterator[WellFormed]:
     """The violated constraint at this operand, on the targets that have the rule."""

@@ -24,7 +24,7 @@ class Pace:
 
     def __init__(self, total: int, *, spoken: bool) -> None:
         self._total, self._spoken = total, spoken
-        self._begin = self._told = time.monotonic()
+        self._begin = self._last_report = time.monotonic()
         self._done = self._failed = self._fresh = 0
 
     def add(self, line: BatchLine) -> None:
@@ -33,8 +33,8 @@ class Pace:
         self._failed += line.exit_status == 2
         self._fresh += not line.resumed
         now = time.monotonic()
-        if now - self._told >= _EVERY or self._done == self._total:
-            last, self._told = self._done == self._total, now
+        if now - self._last_report >= _EVERY or self._done == self._total:
+            last, self._last_report = self._done == self._total, now
             _LOG.info("%s", self.text())
             if self._spoken and not last:
                 say(f"tflite_align: {self.text()}", err=True)

@@ -68,7 +68,7 @@ def with_way_out(
         attempts.append(tried("--prefer precision", replace(bare, prefer="precision")))
     if options.io == "keep":
         attempts.append(tried("--io free", replace(bare, io="free")))
-    sentences = [_told(losing, attempt) for attempt in attempts]
+    sentences = [_option_sentence(losing, attempt) for attempt in attempts]
     why = "; ".join([verification.why, *filter(None, sentences)])
     word = verification.word
     if _own_choice(options) and _is_all(verification, losing) and _unavoidable(losing, attempts[0]):
@@ -123,7 +123,7 @@ def _unavoidable(losing: list[OutputScore], attempt: _Tried) -> bool:
     return max(_lost_db(score) for score in attempt.scores) >= worst - _LOST_DB
 
 
-def _told(losing: list[OutputScore], attempt: _Tried) -> str:
+def _option_sentence(losing: list[OutputScore], attempt: _Tried) -> str:
     """A sentence on the worst output under the tried option; "" if it was not measured. `losing`:
     outputs with a loss.
     """

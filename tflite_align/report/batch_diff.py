@@ -121,10 +121,10 @@ def _rank(outcome: _Entry) -> tuple[int, int]:
 
 def _turn(earlier: _Entry, two: _Entry) -> str:
     """`aligned, verified -> not aligned`: a model's outcome in both reports."""
-    return f"{_told(earlier)} -> {_told(two)}"
+    return f"{_outcome_text(earlier)} -> {_outcome_text(two)}"
 
 
-def _told(outcome: _Entry) -> str:
+def _outcome_text(outcome: _Entry) -> str:
     """The outcome and the verification's word of one model, as text."""
     return f"{outcome.outcome}, {outcome.word}" if outcome.word else outcome.outcome
 

@@ -203,10 +203,10 @@ def _row(line: BatchLine) -> Row:
     failed = line.exit_status == 2
     counted = ("", "") if failed else (f"{line.findings_before:,}", f"{line.findings_after:,}")
     inserted = f"{line.quantize:+d}" if line.quantize else ""
-    return tuple(map(printable, (line.path, *counted, inserted, _told(line))))
+    return tuple(map(printable, (line.path, *counted, inserted, _outcome_cell(line))))
 
 
-def _told(line: BatchLine) -> str:
+def _outcome_cell(line: BatchLine) -> str:
     """The last cell of a row: the outcome, and the reason where the exit status is not 0."""
     if line.exit_status == 2:
         return f"{line.outcome}: {line.message}"

@@ -72,8 +72,8 @@ def overview(bound: Bound, solution: Solution, findings: Sequence[Finding]) -> O
         by_key.setdefault(finding.tensor_id, []).append(finding.message)
     stories = []
     for component in solution.components:
-        told = [text for key in component.tensors for text in by_key.pop(key, [])]
-        stories.append(_story(bound, solution, component, tuple(told)))
+        messages = [text for key in component.tensors for text in by_key.pop(key, [])]
+        stories.append(_story(bound, solution, component, tuple(messages)))
     left = [text for texts in by_key.values() for text in texts]
     return Overview(
         components=tuple(stories), conflicts=solution.conflicts, elsewhere=(*left, *unsupported)

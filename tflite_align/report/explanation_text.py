@@ -268,17 +268,20 @@ def _story(story: Story, index: int, rows: int | None) -> list[str]:
         lines.append(f"{plural(len(story.findings), 'finding')} in it:")
         lines += _few(list(story.findings), rows)
     reasons = Counter((move.after, move.why) for move in story.moved)
-    told = [
+    tensor_lines = [
         f"{move.name!r} {_show(move.before)} gets {_show(move.after)}: {move.why}"
         for move in story.moved
     ]
-    if rows is not None and len(told) > rows:
-        told = [
+    if rows is not None and len(tensor_lines) > rows:
+        tensor_lines = [
             f"{plural(count, 'tensor')} get {_show(label)}: {why}"
             for (label, why), count in reasons.most_common()
         ]
-    if told:
-        lines += [f"{plural(len(story.moved), 'tensor')} with new parameters:", *_few(told, rows)]
+    if tensor_lines:
+        lines += [
+            f"{plural(len(story.moved), 'tensor')} with new parameters:",
+            *_few(tensor_lines, rows),
+        ]
     cuts = [
         f"a QUANTIZE to {cut.label} behind {cut.name!r} for {cut.readers}"
         f" ({', '.join(cut.because)})"

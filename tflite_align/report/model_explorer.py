@@ -52,8 +52,8 @@ def _graph(report: Report, graph: SubgraphView) -> dict[str, Any]:
         str(operator): {"value": round(level, 2)} for operator, level in sorted(levels.items())
     }
     for operator, colour in _colours(report, graph).items():
-        told = results.setdefault(str(operator), {"value": 0 if levels else 1})
-        told |= {"bgColor": colour, "textColor": _INK}
+        node = results.setdefault(str(operator), {"value": 0 if levels else 1})
+        node |= {"bgColor": colour, "textColor": _INK}
     thresholds = [{"value": at, "bgColor": colour, "textColor": _INK} for at, colour in _LEVELS]
     return {
         "name": "tflite_align: SQNR, dB" if levels else "tflite_align: findings",

@@ -68,13 +68,13 @@ def sections(report: Report, *, rows: int | None = None) -> tuple[Section, ...]:
         found.append(_findings(report, view, "Findings left", report.remaining))
     found.append(_operators(report, view))
     for mapping in report.mappings:
-        told = mapping_section(mapping)
-        found.append(view.table(told.title, told.head, told.rows, told.lines))
+        section = mapping_section(mapping)
+        found.append(view.table(section.title, section.head, section.rows, section.lines))
     if report.portability is not None:
-        told = portability_section(report.portability)
-        found.append(view.table(told.title, told.head, told.rows, told.lines))
-    for told in verification_sections(report, full=rows is None):
-        found.append(view.table(told.title, told.head, told.rows, told.lines))
+        section = portability_section(report.portability)
+        found.append(view.table(section.title, section.head, section.rows, section.lines))
+    for section in verification_sections(report, full=rows is None):
+        found.append(view.table(section.title, section.head, section.rows, section.lines))
     found.append(Section(title="", lines=tuple(view.cell(line) for line in _remarks(report))))
     found.append(glance(report))
     return tuple(section for section in found if section.rows or section.lines)
@@ -93,8 +93,8 @@ def _head(report: Report) -> Section:
     name = report.name or "model"
     targets = f"target{'s' if len(report.targets) > 1 else ''} {', '.join(report.targets)}"
     rules = Counter(finding.rule for finding in report.findings)
-    told = ", ".join(f"{rule} ({count})" for rule, count in sorted(rules.items()))
-    found = counts(report.findings) + (f": {told}" if told else "")
+    rule_counts = ", ".join(f"{rule} ({count})" for rule, count in sorted(rules.items()))
+    found = counts(report.findings) + (f": {rule_counts}" if rule_counts else "")
     lines = (f"{name}: {', '.join(held)}; {targets}", f"found: {found}")
     # A file's name is never shortened, so that it can be copied.
     return Section(title="", lines=tuple(printable(line) for line in lines))
@@ -125,10 +125,10 @@ def _finding_rows(finding: Finding, off: Sequence[str], *, several: bool) -> Ite
 
     With `several` targets there is a column of their names.
     """
-    told = f"{finding.message}{_hint(finding, off)}"
+    message = f"{finding.message}{_hint(finding, off)}"
     happens = _by_target(finding)
     for number, (behaviour, whom) in enumerate(happens):
-        first = (finding.severity, told) if not number else ("", "")
+        first = (finding.severity, message) if not number else ("", "")
         yield (*first, behaviour, whom) if several else (*first, behaviour)
     for note in finding.notes:
         yield ("note", note, *([""] * (2 if several else 1)))
@@ -142,8 +142,8 @@ def _by_target(finding: Finding) -> list[tuple[str, str]]:
     alike = len({grade.severity for grade in finding.grades}) < 2
     found: dict[str, list[str]] = {finding.behaviour: []}
     for grade in sorted(finding.grades, key=lambda grade: grade.severity != "error"):
-        told = grade.target if alike else f"{grade.target} ({grade.severity})"
-        found.setdefault(grade.behaviour, []).append(told)
+        target = grade.target if alike else f"{grade.target} ({grade.severity})"
+        found.setdefault(grade.behaviour, []).append(target)
     if not finding.grades:
         return [(finding.behaviour, ", ".join(finding.targets))]
     return [(behaviour, ", ".join(names)) for behaviour, names in found.items() if names]
@@ -301,8 +301,8 @@ def _some_took(report: Report) -> bool:
 def _briefly(report: Report, reason: str) -> str:
     """A reason without the text that the verification line already shows."""
     why = report.verification.why if report.verification is not None else ""
-    told = reason.removesuffix(why).rstrip(": ") if why else reason
-    return told or reason.partition(": ")[0]
+    shortened = reason.removesuffix(why).rstrip(": ") if why else reason
+    return shortened or reason.partition(": ")[0]
 
 
 # --- closing line -------------------------------------------------------------------------------
@@ -327,13 +327,13 @@ _DONE = (
 def done(report: Report) -> list[str]:
     """Counts of changes by kind, such as `2 tensors moved`, `1 QUANTIZE inserted`."""
     kinds: Counter[str] = Counter(change.kind for change in report.changes)
-    told = []
+    counts_by_kind = []
     for names, noun, verb in _DONE:
         count = sum(kinds[name] for name in names)
         if count:
             ending = {"bias": "biases", "QUANTIZE": "QUANTIZE"}.get(noun, f"{noun}s")
-            told.append(f"{count:,} {noun if count == 1 else ending} {verb}")
-    return told
+            counts_by_kind.append(f"{count:,} {noun if count == 1 else ending} {verb}")
+    return counts_by_kind
 
 
 def _passed(report: Report) -> str:
@@ -345,15 +345,15 @@ def closing(report: Report, *, out: str = "", dry_run: bool = False, written: bo
     """The closing line. `out`: name of the destination; `written`: whether it was written.
     `dry_run`: nothing is written.
     """
-    told = _checked(report) if report.command == "check" else _ending(report, dry_run=dry_run)
-    told = shorten(printable(told), 100)
+    line = _checked(report) if report.command == "check" else _ending(report, dry_run=dry_run)
+    line = shorten(printable(line), 100)
     if report.command == "check":
-        return told
+        return line
     if dry_run:
-        return f"{told} (dry run: nothing written)"
+        return f"{line} (dry run: nothing written)"
     if not out:
-        return told
-    return f"{told} -> {printable(out)}" if written else f"{told}; {printable(out)} is not written"
+        return line
+    return f"{line} -> {printable(out)}" if written else f"{line}; {printable(out)} is not written"
 
 
 def _checked(report: Report) -> str:

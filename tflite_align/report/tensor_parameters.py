@@ -52,10 +52,10 @@ def parameters_of(
         if 0 <= finding.slot.operator < len(operators):
             operands = operators[finding.slot.operator].named
             keys |= {TensorId(finding.slot.subgraph, index) for index in operands}
-    return tuple(_told(key, before, after) for key in sorted(keys))
+    return tuple(_both_states(key, before, after) for key in sorted(keys))
 
 
-def _told(key: TensorId, before: Model, after: Model) -> TensorParameters:
+def _both_states(key: TensorId, before: Model, after: Model) -> TensorParameters:
     """The record of one tensor's parameters in both models."""
     graph, index = key
     states = [_parameters(model, graph, index) for model in (before, after)]

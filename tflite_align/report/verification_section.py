@@ -175,8 +175,8 @@ def _estimates(verification: Verification) -> Iterator[Section]:
 
 def _acceptance(found: Acceptance, *, full: bool) -> str:
     """Whether a judge accepts a file, as text. `full`: with its message."""
-    told = f"{found.status} at {found.place}" if found.place else found.status
-    return f"{told}: {found.reason}" if full and found.reason else told
+    status = f"{found.status} at {found.place}" if found.place else found.status
+    return f"{status}: {found.reason}" if full and found.reason else status
 
 
 def decibels(value: float | None, absent: str = "-") -> str:
@@ -251,13 +251,13 @@ def _steps(verification: Verification) -> Section:
     steps = verification.steps
     if steps is None:
         return Section(title="")
-    told = f"{steps.checked} operators compared, {len(steps.beyond)} beyond tolerance"
+    heading = f"{steps.checked} operators compared, {len(steps.beyond)} beyond tolerance"
     if steps.not_judged:
-        told += f", {len(steps.not_judged)} not judged"
+        heading += f", {len(steps.not_judged)} not judged"
     if not steps.beyond:
-        return Section(title="", lines=(f"operator by operator: {told}",))
+        return Section(title="", lines=(f"operator by operator: {heading}",))
     return Section(
-        title=f"Operator by operator: {told}",
+        title=f"Operator by operator: {heading}",
         head=("operator", "steps off", "tolerance", "before", "edited, or within tolerance before"),
         rows=tuple(
             (
@@ -278,8 +278,8 @@ def _word(verification: Verification) -> Row:
     ran = (
         ", ".join((*verification.runtimes, verification.processor)) if verification.runtimes else ""
     )
-    told = "; ".join(filter(None, (inputs, ran)))
+    details = "; ".join(filter(None, (inputs, ran)))
     return (
-        f"verification: {verification_word(verification)}{f' ({told})' if told else ''}",
+        f"verification: {verification_word(verification)}{f' ({details})' if details else ''}",
         *(f"note: {note}" for note in verification.notes),
     )

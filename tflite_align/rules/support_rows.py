@@ -260,15 +260,15 @@ def _check_names(values: dict[str, Any], where: str) -> None:
 def tell_limits(limits: Mapping[str, Any]) -> str:
     """Limits as text, in the row's order: `types int8, uint8; large dimensions 3`."""
     return "; ".join(
-        key.replace("_", " ") + ("" if value is True else f" {_told(value)}")
+        key.replace("_", " ") + ("" if value is True else f" {_value_text(value)}")
         for key, value in limits.items()
     )
 
 
-def _told(value: Any) -> str:
+def _value_text(value: Any) -> str:
     """A limit's value as text."""
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_told(item)}" for key, item in value.items())
+        return ", ".join(f"{key} {_value_text(item)}" for key, item in value.items())
     if isinstance(value, tuple):
-        return ", ".join(_told(item) for item in value)
+        return ", ".join(_value_text(item) for item in value)
     return f"{value:g}" if isinstance(value, float) else str(value)

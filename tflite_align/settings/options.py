@@ -144,7 +144,7 @@ class AlignOptions(Record, frozen=True, kw_only=True):
         """The options that differ from the defaults."""
         usual = type(self).__struct_defaults__
         settings = [
-            f"{name}={_told(getattr(self, name))}"
+            f"{name}={_value_text(getattr(self, name))}"
             for name, default in zip(self.__struct_fields__, usual, strict=True)
             if not _usual(getattr(self, name), default)
         ]
@@ -182,10 +182,10 @@ def _usual(value: object, default: object) -> bool:
     return value is None or value == default
 
 
-def _told(value: object) -> str:
+def _value_text(value: object) -> str:
     """An option's value for `repr`; an array is shown by its shape."""
     if isinstance(value, Mapping):
-        items = (f"{key!r}: {_told(item)}" for key, item in value.items())
+        items = (f"{key!r}: {_value_text(item)}" for key, item in value.items())
         return f"{{{', '.join(items)}}}"
     shape = getattr(value, "shape", None)
     return repr(value) if shape is None else f"array{list(shape)}"

@@ -134,7 +134,7 @@ def _conflict(
         named = (item,) if isinstance(item, Slot) else item.label_slots
         slots.update(dict.fromkeys(slot for slot in named if slot in inside))
     rules = {_rule(bound, item) for item in items}
-    sentence = "; ".join(_told(bound, values, item) for item in items)
+    sentence = "; ".join(_requirement_text(bound, values, item) for item in items)
     if any(isinstance(item, Slot) and _border(bound, item) for item in items):
         sentence += " (--io free allows new parameters for graph inputs and outputs)"
     return Conflict(
@@ -157,7 +157,7 @@ def _rule(bound: Bound, item: _Item) -> str:
     return item.rule
 
 
-def _told(bound: Bound, values: Values, item: _Item) -> str:
+def _requirement_text(bound: Bound, values: Values, item: _Item) -> str:
     """One requirement as a sentence, with the addresses of its slots and, for a rigid slot, its
     label.
     """

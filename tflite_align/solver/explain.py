@@ -62,7 +62,7 @@ def explain(
     if problem is None:
         return replace(explanation, remark="nothing ties it to other tensors")
     case = AnsweredComponent(bound, values, options, pose(bound, values, options, limits, problem))
-    return _Story(case, key).told(explanation, slot, clean=faulty is None)
+    return _Story(case, key).completed(explanation, slot, clean=faulty is None)
 
 
 def explain_each(
@@ -85,7 +85,7 @@ def explain_each(
             tensor = bound.model.subgraphs[key[0]].tensors[key[1]]
             explanation = Explanation(key=key, name=tensor.name, type=tensor.type, status="outside")
             story = _Story(case, key, priced=False)
-            overviews.append(story.told(_needs(explanation, bound, values), None, clean=False))
+            overviews.append(story.completed(_needs(explanation, bound, values), None, clean=False))
     return tuple(overviews)
 
 
@@ -160,7 +160,7 @@ class _Story:
         self.own = self.values.labels[key]
         self.priced = priced
 
-    def told(self, explanation: Explanation, slot: Slot | None, *, clean: bool) -> Explanation:
+    def completed(self, explanation: Explanation, slot: Slot | None, *, clean: bool) -> Explanation:
         """The completed explanation. `slot`: the slot asked about; `clean`: no rule is violated."""
         problem = self.posed.problem
         explanation = replace(

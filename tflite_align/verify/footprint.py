@@ -28,7 +28,7 @@ class Footprint(Record, frozen=True, kw_only=True):
     stored: int
     floats: int
 
-    def told(self, size: int, memory: int) -> str:
+    def refusal(self, size: int, memory: int) -> str:
         """The message for a model that needs `size` bytes, more than `memory`, and is therefore not
         run.
         """
@@ -42,7 +42,7 @@ def hold_to(memory: int, model: Any) -> None:
     """
     largest = footprint(model)
     if largest.floats > memory:
-        raise UnsupportedError(largest.told(largest.floats, memory))
+        raise UnsupportedError(largest.refusal(largest.floats, memory))
 
 
 def footprint(model: Any) -> Footprint:

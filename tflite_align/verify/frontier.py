@@ -141,7 +141,7 @@ class _Walk:
         self.seen: set[int] = set()
         # Tensors that probes refer to, before any QUANTIZE: of all probes, and of those before a
         # jump.
-        self.told: set[int] = set()
+        self.covered: set[int] = set()
         self.fed: set[int] = set()
 
     def output(self, position: int, tensor: int) -> None:
@@ -167,7 +167,7 @@ class _Walk:
                 waiting.extend(reversed([t for t in self.writer[current].inputs if t >= 0]))
                 continue
             current = self._requantized(current)
-            if current in self.real and current in self.writer and current not in self.told:
+            if current in self.real and current in self.writer and current not in self.covered:
                 self.fed.add(current)
                 self._probe(current, None, is_behind=False)
 
@@ -198,7 +198,7 @@ class _Walk:
         """
         if not is_behind and (tensor in self.seen or (output is not None and self._fed(tensor))):
             return
-        self.told.add(self._requantized(tensor))
+        self.covered.add(self._requantized(tensor))
         source = None if is_behind else self._saturated(tensor)
         self.probes.append(
             Probe(

@@ -116,7 +116,7 @@ def _run(order: Order, case: Case, samples: Samples, folder: Path) -> Gathered:
     original = _original(order, case, inputs) if order.figures and not order.same else None
     if prepared is not None and original is not None:
         prepared = prepared.moved_from(original)
-    ran, beside = run_forms(
+    ran, companion_end = run_forms(
         case.forms,
         samples,
         records,
@@ -140,7 +140,7 @@ def _run(order: Order, case: Case, samples: Samples, folder: Path) -> Gathered:
     )
     steps: Steps = None, why
     if prepared is not None:
-        steps = _steps(order, case, prepared.read(beside), (inputs, original))
+        steps = _steps(order, case, prepared.read(companion_end), (inputs, original))
     return Gathered(evidence=evidence, steps=steps)
 
 

@@ -105,7 +105,7 @@ def _larger(data: bytes | memoryview, memory: int) -> str:
         found = footprint(parse(data))
     except AlignError:
         return ""
-    return found.told(found.stored, memory) if found.stored > memory else ""
+    return found.refusal(found.stored, memory) if found.stored > memory else ""
 
 
 def placed(found: Acceptance, data: bytes | memoryview) -> Acceptance:
@@ -142,10 +142,10 @@ def _unregistered(model: Any, names: Sequence[str], found: Acceptance) -> str:
         custom = {names[found.operator]}
     else:  # TFLM does not report which one
         custom = {operator_name(model, op) for graph in model.subgraphs for op in graph.operators}
-    told = [name.removeprefix(CUSTOM) for name in sorted(custom) if name.startswith(CUSTOM)]
-    if not told:
+    custom_names = [name.removeprefix(CUSTOM) for name in sorted(custom) if name.startswith(CUSTOM)]
+    if not custom_names:
         return ""
-    return f"custom operator {' or '.join(told)} is not registered here"
+    return f"custom operator {' or '.join(custom_names)} is not registered here"
 
 
 def require_known(judges: Iterable[str]) -> None:

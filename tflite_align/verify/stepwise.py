@@ -103,8 +103,8 @@ class PreparedSteps(Record, frozen=True, kw_only=True):
             return replace(nothing, why=f"{found.status}: {found.reason}")
         lsb: dict[int, float] = {}
         figures: dict[int, tuple[OutputFigure, ...]] = {}
-        told = zip(plan.checks, ended.answer["worst"], ended.answer["figures"], strict=True)
-        for check, worst, sums in told:
+        results = zip(plan.checks, ended.answer["worst"], ended.answer["figures"], strict=True)
+        for check, worst, sums in results:
             operator = check["operator"]
             lsb[operator] = max(lsb.get(operator, 0.0), float(worst))
             mine = _output_figure(check, float(worst), sums)

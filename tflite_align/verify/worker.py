@@ -247,7 +247,7 @@ def _observe(request: dict[str, Any], answer: dict[str, Any], save: Any) -> None
     engine = open_engine(request["model"], request["kernels"], threads=request["threads"])
     low = np.full(engine.output_count, np.inf)
     high = -low
-    told = time.monotonic()
+    last_saved = time.monotonic()
     for sample in range(request["count"]):
         for index, spec in enumerate(engine.inputs):
             engine.feed(index, samples[index].value(sample, spec))
@@ -257,8 +257,8 @@ def _observe(request: dict[str, Any], answer: dict[str, Any], save: Any) -> None
             if values.size:  # NaN stays NaN, and is detected by the caller
                 low[index] = np.minimum(low[index], values.min())
                 high[index] = np.maximum(high[index], values.max())
-        if time.monotonic() - told > _TELL_SECONDS:
-            told = time.monotonic()
+        if time.monotonic() - last_saved > _TELL_SECONDS:
+            last_saved = time.monotonic()
             answer["done"] = sample + 1
             save()
     answer |= {"status": "accepted", "low": low.tolist(), "high": high.tolist()}
@@ -291,8 +291,8 @@ def _stepwise(request: dict[str, Any], answer: dict[str, Any], save: Any) -> Non
                 expected = again.output(check["output"])
                 worst[number] = max(worst[number], _deviation(actual, expected, check))
                 figures[number].take(actual, expected)
-    told = [one.told() for one in figures]
-    answer |= {"status": "accepted", "worst": worst, "figures": told}
+    sums = [one.as_json() for one in figures]
+    answer |= {"status": "accepted", "worst": worst, "figures": sums}
     save()
 
 
@@ -338,7 +338,7 @@ class _Arriving:
         inside = real[~(below | above)].clip(self.low, self.high)
         self.counts += np.histogram(inside, _BINS, (self.low, self.high))[0]
 
-    def told(self) -> list[Any]:
+    def as_json(self) -> list[Any]:
         """[low, high, count below, count above, counts of the bins]."""
         return [self.low, self.high, self.below, self.above, self.counts.tolist()]
 
@@ -369,10 +369,10 @@ class _Figures:
         for one in self.arriving:
             one.take(real)
 
-    def told(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         """The figures as JSON. `arrives`: low, high, counts below and above, and counts of the
         bins.
         """
-        arrives = [one.told() for one in self.arriving]
+        arrives = [one.as_json() for one in self.arriving]
         sums = {"signal": self.signal, "noise": self.noise, "largest": self.largest}
         return {**sums, "arrives": arrives}

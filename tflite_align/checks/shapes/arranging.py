@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from .scene import ContradictionError, Scene, Shape, UnknownShapeError, axis_of, told
+from .scene import ContradictionError, Scene, Shape, UnknownShapeError, axis_of, shape_text
 from .slicing import sliced_axes
 
 __all__ = [
@@ -52,7 +52,7 @@ def sized(at: Scene) -> list[Shape]:
     """
     sizes = at.listed(at.operand.start)
     if min(sizes, default=0) < 0:
-        raise ContradictionError("sizes of 0 or more", told(tuple(sizes)))
+        raise ContradictionError("sizes of 0 or more", shape_text(tuple(sizes)))
     return [tuple(sizes)]
 
 
@@ -62,7 +62,7 @@ def fill(at: Scene) -> list[Shape]:
     """
     at.vector(0)
     if at.has(1) and at.shape(1):
-        raise ContradictionError("a scalar at inputs[1]", told(at.shape(1)))
+        raise ContradictionError("a scalar at inputs[1]", shape_text(at.shape(1)))
     return sized(at)
 
 
@@ -73,9 +73,9 @@ def reshape(at: Scene) -> list[Shape]:
     sizes = _new_sizes(at)
     fixed, open_ = math.prod(size for size in sizes if size != -1), sizes.count(-1)
     if open_ > 1:
-        raise ContradictionError("at most one size of -1", told(tuple(sizes)))
+        raise ContradictionError("at most one size of -1", shape_text(tuple(sizes)))
     if min(sizes, default=0) < -1:
-        raise ContradictionError("sizes of 0 or more, or one of -1", told(tuple(sizes)))
+        raise ContradictionError("sizes of 0 or more, or one of -1", shape_text(tuple(sizes)))
     shape = at.shape(0)
     elements = math.prod(shape)
     if open_:
@@ -83,10 +83,10 @@ def reshape(at: Scene) -> list[Shape]:
             raise UnknownShapeError
         if fixed == 0 or elements % fixed:
             expected = f"a multiple of {fixed} elements" if fixed else "no elements"
-            raise ContradictionError(expected, told(shape))
+            raise ContradictionError(expected, shape_text(shape))
         sizes = [elements // fixed if size == -1 else size for size in sizes]
     elif fixed != elements:
-        raise ContradictionError(f"{fixed} elements for {sizes}", told(shape))
+        raise ContradictionError(f"{fixed} elements for {sizes}", shape_text(shape))
     return [tuple(sizes)]
 
 
@@ -109,7 +109,7 @@ def squeeze(at: Scene) -> list[Shape]:
     named = {axis_of(axis, len(shape)) for axis in at.operator.numbers}
     axes = named or {index for index, size in enumerate(shape) if size == 1}
     if any(shape[axis] != 1 for axis in axes):
-        raise ContradictionError(f"sizes of 1 along axes {sorted(axes)}", told(shape))
+        raise ContradictionError(f"sizes of 1 along axes {sorted(axes)}", shape_text(shape))
     return [tuple(size for index, size in enumerate(shape) if index not in axes)]
 
 
@@ -132,7 +132,7 @@ def expand_dims(at: Scene) -> list[Shape]:
     """
     shape, axes = at.shape(0), at.listed(1)
     if len(axes) != 1:
-        raise ContradictionError("one axis", told(tuple(axes)))
+        raise ContradictionError("one axis", shape_text(tuple(axes)))
     axis = axis_of(axes[0], len(shape) + 1)
     return [(*shape[:axis], 1, *shape[axis:])]
 
@@ -143,10 +143,10 @@ def transpose(at: Scene) -> list[Shape]:
     """
     shape, order = at.shape(0), at.listed(1)
     if len(order) != len(shape):
-        raise ContradictionError(f"{len(order)} axes, one per permuted axis", told(shape))
+        raise ContradictionError(f"{len(order)} axes, one per permuted axis", shape_text(shape))
     axes = [axis_of(axis, len(shape)) for axis in order]
     if sorted(axes) != list(range(len(shape))):
-        raise ContradictionError("an order that names each axis once", told(tuple(order)))
+        raise ContradictionError("an order that names each axis once", shape_text(tuple(order)))
     return [tuple(shape[axis] for axis in axes)]
 
 
@@ -173,7 +173,7 @@ def concatenation(at: Scene) -> list[Shape]:
     axis = at.axis(at.option("axis"))
     around = {(len(part), part[:axis], part[axis + 1 :]) for part in parts}
     if len(around) > 1:
-        raise ContradictionError(f"shapes that differ only along axis {axis}", told(*parts))
+        raise ContradictionError(f"shapes that differ only along axis {axis}", shape_text(*parts))
     return [(*first[:axis], sum(part[axis] for part in parts), *first[axis + 1 :])]
 
 
@@ -184,7 +184,7 @@ def pack(at: Scene) -> list[Shape]:
     first = at.shape(0)
     parts = [at.shape(index) for index in range(len(at.operator.inputs))]
     if len(set(parts)) > 1:
-        raise ContradictionError("one shape", told(*parts))
+        raise ContradictionError("one shape", shape_text(*parts))
     axis = axis_of(at.option("axis"), len(first) + 1)
     return [(*first[:axis], len(parts), *first[axis:])]
 
@@ -196,7 +196,9 @@ def unpack(at: Scene) -> list[Shape]:
     shape, axis = at.shape(0), at.axis(at.option("axis"))
     parts = len(at.operator.outputs)
     if shape[axis] != parts:
-        raise ContradictionError(f"{parts} along axis {axis}, as many as outputs", told(shape))
+        raise ContradictionError(
+            f"{parts} along axis {axis}, as many as outputs", shape_text(shape)
+        )
     return [shape[:axis] + shape[axis + 1 :]] * parts
 
 
@@ -210,7 +212,7 @@ def split(at: Scene) -> list[Shape]:
     if not parts:
         return []
     if shape[axis] % parts:
-        raise ContradictionError(f"a multiple of {parts} along axis {axis}", told(shape))
+        raise ContradictionError(f"a multiple of {parts} along axis {axis}", shape_text(shape))
     return [(*shape[:axis], shape[axis] // parts, *shape[axis + 1 :])] * parts
 
 
@@ -225,7 +227,7 @@ def split_v(at: Scene) -> list[Shape]:
         sizes = [rest if size == -1 else size for size in sizes]
     if min(sizes, default=0) < 0 or sum(sizes) != shape[axis]:
         raise ContradictionError(
-            f"size {sum(sizes)} (the sum of the parts) along axis {axis}", told(shape)
+            f"size {sum(sizes)} (the sum of the parts) along axis {axis}", shape_text(shape)
         )
     return [(*shape[:axis], size, *shape[axis + 1 :]) for size in sizes]
 
@@ -236,18 +238,18 @@ def slice_(at: Scene) -> list[Shape]:
     """
     begin, size = at.listed(1), at.listed(2)
     if min(size, default=0) < -1:
-        raise ContradictionError("sizes of 0 or more, or -1", told(tuple(size)))
+        raise ContradictionError("sizes of 0 or more, or -1", shape_text(tuple(size)))
     shape = at.shape(0)
     if not len(shape) == len(begin) == len(size):
         counted = f"{len(begin)} axes, one for each begin and size"
-        raise ContradictionError(counted, told(shape))
+        raise ContradictionError(counted, shape_text(shape))
     rows = list(zip(shape, begin, size, strict=True))
     sizes_found = tuple(full - start if size == -1 else size for full, start, size in rows)
     if any(
         start < 0 or got < 0 or start + got > full
         for (full, start, _), got in zip(rows, sizes_found, strict=True)
     ):
-        raise ContradictionError(f"sizes {list(sizes_found)} with begin {begin}", told(shape))
+        raise ContradictionError(f"sizes {list(sizes_found)} with begin {begin}", shape_text(shape))
     return [sizes_found]
 
 
@@ -267,8 +269,8 @@ def tile(at: Scene) -> list[Shape]:
     """
     times = at.listed(1)
     if min(times, default=0) < 0:
-        raise ContradictionError("multiples of 0 or more", told(tuple(times)))
+        raise ContradictionError("multiples of 0 or more", shape_text(tuple(times)))
     shape = at.shape(0)
     if len(shape) != len(times):
-        raise ContradictionError(f"{len(times)} axes, one for each multiple", told(shape))
+        raise ContradictionError(f"{len(times)} axes, one for each multiple", shape_text(shape))
     return [tuple(size * count for size, count in zip(shape, times, strict=True))]

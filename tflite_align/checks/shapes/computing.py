@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from .scene import ContradictionError, Scene, Shape, UnknownShapeError, axis_of, told
+from .scene import ContradictionError, Scene, Shape, UnknownShapeError, axis_of, shape_text
 
 __all__ = [
     "argument",
@@ -46,7 +46,7 @@ def join(*shapes: Shape) -> Shape:
     for sizes in zip(*padded, strict=True):
         wide = {size for size in sizes if size != 1}
         if len(wide) > 1:
-            raise ContradictionError("shapes that broadcast", told(*shapes))
+            raise ContradictionError("shapes that broadcast", shape_text(*shapes))
         found.append(wide.pop() if wide else 1)
     return tuple(found)
 
@@ -70,11 +70,11 @@ def fully_connected(at: Scene) -> list[Shape]:
         if not shape:
             raise UnknownShapeError
         if shape[-1] != depth:
-            raise ContradictionError(f"an innermost size of {depth}", told(shape))
+            raise ContradictionError(f"an innermost size of {depth}", shape_text(shape))
         return [(*shape[:-1], units)]
     count = math.prod(shape)
     if depth == 0 or count % depth:
-        raise ContradictionError(f"a multiple of {depth} elements", told(shape))
+        raise ContradictionError(f"a multiple of {depth} elements", shape_text(shape))
     return [(count // depth, units)]
 
 
@@ -86,11 +86,11 @@ def batch_matmul(at: Scene) -> list[Shape]:
     if not left or not right:
         raise UnknownShapeError  # a shape may have been left out of the file
     if len(left) < 2 or len(right) < 2:
-        raise ContradictionError("operands of 2 dimensions or more", told(left, right))
+        raise ContradictionError("operands of 2 dimensions or more", shape_text(left, right))
     rows, inner = (left[-1], left[-2]) if at.option("adj_x") else left[-2:]
     other, columns = (right[-1], right[-2]) if at.option("adj_y") else right[-2:]
     if inner != other:
-        raise ContradictionError("inner sizes that agree", told(left, right))
+        raise ContradictionError("inner sizes that agree", shape_text(left, right))
     return [(*join(left[:-2], right[:-2]), rows, columns)]
 
 
@@ -141,7 +141,7 @@ def convolution(at: Scene) -> list[Shape]:
     flat = len(shape) == 4
     depth, depth_out = (weights[3], weights[0]) if flat else (weights[3], weights[4])
     if depth < 1 or (shape[-1] % depth if flat else shape[-1] != depth):
-        raise ContradictionError(f"a multiple of {depth} channels", told(shape))
+        raise ContradictionError(f"a multiple of {depth} channels", shape_text(shape))
     windows = weights[1:3] if flat else weights[:3]
     _biased(at, 2, depth_out)
     return [(shape[0], *_fitting(at, shape, windows), depth_out)]
@@ -154,7 +154,9 @@ def depthwise(at: Scene) -> list[Shape]:
     """
     shape, weights = at.ranked(0, 4), at.ranked(1, 4)
     if shape[3] < 1 or weights[3] % shape[3]:
-        raise ContradictionError(f"a number of channels that divides {weights[3]}", told(shape))
+        raise ContradictionError(
+            f"a number of channels that divides {weights[3]}", shape_text(shape)
+        )
     _biased(at, 2, weights[3])
     return [(shape[0], *_fitting(at, shape, weights[1:3]), weights[3])]
 
@@ -167,7 +169,7 @@ def transposed(at: Scene) -> list[Shape]:
     if len(sizes) != 4 or min(sizes) < 0:
         raise UnknownShapeError
     if shape[3] != weights[3]:
-        raise ContradictionError(f"{weights[3]} channels", told(shape))
+        raise ContradictionError(f"{weights[3]} channels", shape_text(shape))
     _biased(at, 3, weights[0])
     return [tuple(sizes)]
 
@@ -187,7 +189,7 @@ def _fitting(at: Scene, shape: Shape, windows: Shape) -> Shape:
         return _windows(at, shape, windows)
     except _TooLargeError:
         raise ContradictionError(
-            f"an image of at least the window's size {list(windows)}", told(shape)
+            f"an image of at least the window's size {list(windows)}", shape_text(shape)
         ) from None
 
 
@@ -220,7 +222,7 @@ def cumulative(at: Scene) -> list[Shape]:
     """
     axes = at.listed(1)
     if len(axes) != 1:
-        raise ContradictionError("one axis", told(tuple(axes)))
+        raise ContradictionError("one axis", shape_text(tuple(axes)))
     at.axis(axes[0])
     return [at.shape(0)]
 

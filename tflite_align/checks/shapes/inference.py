@@ -14,7 +14,7 @@ from ...record import Record, field
 from ...rules.shape_rows import load_shapes
 from . import arranging, computing, looking_up, named_sizes, resizing
 from .folding import folded
-from .scene import ContradictionError, Scene, Shape, ShapeFunction, UnknownShapeError, told
+from .scene import ContradictionError, Scene, Shape, ShapeFunction, UnknownShapeError, shape_text
 
 __all__ = ["FUNCTIONS", "Clash", "EarlierState", "Inferred", "inferred", "settled"]
 
@@ -204,7 +204,7 @@ def _made(at: Scene, function: ShapeFunction) -> dict[int, Shape]:
     made = {tensor: shape for tensor, shape in pairs if tensor >= 0}
     for shape in made.values():
         if max(shape, default=0) >= _EXTENTS:
-            raise ContradictionError(f"extents below {_EXTENTS}", told(shape))
+            raise ContradictionError(f"extents below {_EXTENTS}", shape_text(shape))
     at.shapes.update(made)
     if shapes_of_outputs and at.counts:
         integers = folded(at, shapes_of_outputs[0])

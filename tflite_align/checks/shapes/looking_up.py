@@ -5,7 +5,7 @@ Arguments, results and errors are those of the functions in `arranging`.
 
 from __future__ import annotations
 
-from .scene import ContradictionError, Scene, Shape, UnknownShapeError, axis_of, told
+from .scene import ContradictionError, Scene, Shape, UnknownShapeError, axis_of, shape_text
 
 __all__ = [
     "count",
@@ -56,7 +56,7 @@ def gather_nd(at: Scene) -> list[Shape]:
         raise UnknownShapeError  # a shape may have been left out of the file
     if not 1 <= places[-1] <= len(shape):
         expected = f"indices of 1 to {len(shape)} axes"
-        raise ContradictionError(expected, told(places))
+        raise ContradictionError(expected, shape_text(places))
     return [(*places[:-1], *shape[places[-1] :])]
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from .scene import ContradictionError, Scene, Shape, UnknownShapeError, told
+from .scene import ContradictionError, Scene, Shape, UnknownShapeError, shape_text
 
 __all__ = ["named_sizes"]
 
@@ -48,10 +48,10 @@ def _compare(at: Scene, index: int, text: str, sizes: dict[str, int]) -> None:
     axes = [text.removeprefix(_ELEMENTS)] if text.startswith(_ELEMENTS) else _axes(at, text)
     extents = (math.prod(shape),) if text.startswith(_ELEMENTS) else shape
     if len(axes) != len(extents):
-        raise ContradictionError(f"inputs[{index}] of {len(axes)} dimensions", told(shape))
+        raise ContradictionError(f"inputs[{index}] of {len(axes)} dimensions", shape_text(shape))
     for product, extent in zip(axes, extents, strict=True):
         if not _agrees(product, extent, sizes):
-            raise ContradictionError(f"inputs[{index}] of {_words(axes, sizes)}", told(shape))
+            raise ContradictionError(f"inputs[{index}] of {_words(axes, sizes)}", shape_text(shape))
 
 
 def _output(at: Scene, text: str, sizes: dict[str, int]) -> Shape:

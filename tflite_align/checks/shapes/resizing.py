@@ -9,7 +9,7 @@ import math
 
 from .arranging import sized
 from .computing import join
-from .scene import ContradictionError, Scene, Shape, UnknownShapeError, told
+from .scene import ContradictionError, Scene, Shape, UnknownShapeError, shape_text
 
 __all__ = [
     "batch_to_space",
@@ -34,7 +34,9 @@ def pad(at: Scene) -> list[Shape]:
         raise ContradictionError("paddings of 0 or more", f"{min(border)}")
     shape = at.shape(0)
     if len(border) != 2 * len(shape):
-        raise ContradictionError(f"{len(border) // 2} axes, one per pair of paddings", told(shape))
+        raise ContradictionError(
+            f"{len(border) // 2} axes, one per pair of paddings", shape_text(shape)
+        )
     return [
         tuple(
             size + before + after
@@ -61,7 +63,9 @@ def broadcast_to(at: Scene) -> list[Shape]:
     """
     (resized,) = sized(at)
     if join(at.shape(0), resized) != resized:
-        raise ContradictionError(f"a shape that broadcasts to {list(resized)}", told(at.shape(0)))
+        raise ContradictionError(
+            f"a shape that broadcasts to {list(resized)}", shape_text(at.shape(0))
+        )
     return [resized]
 
 
@@ -73,9 +77,9 @@ def space_to_batch(at: Scene) -> list[Shape]:
     inner = shape[1:-1]
     full = [s + border[2 * i] + border[2 * i + 1] for i, s in enumerate(inner)]
     if min(full) < 0:
-        raise ContradictionError("padded sizes of 0 or more", told(tuple(full)))
+        raise ContradictionError("padded sizes of 0 or more", shape_text(tuple(full)))
     if any(size % block for size, block in zip(full, blocks, strict=True)):
-        raise ContradictionError(f"padded sizes that are multiples of {blocks}", told(shape))
+        raise ContradictionError(f"padded sizes that are multiples of {blocks}", shape_text(shape))
     sizes = (size // block for size, block in zip(full, blocks, strict=True))
     return [(shape[0] * math.prod(blocks), *sizes, shape[-1])]
 
@@ -89,7 +93,9 @@ def batch_to_space(at: Scene) -> list[Shape]:
         raise ContradictionError("crops of 0 or more", f"{min(at.listed(2))}")
     shape, blocks, crops = _blocks(at)
     if shape[0] % math.prod(blocks):
-        raise ContradictionError(f"a batch that is a multiple of {math.prod(blocks)}", told(shape))
+        raise ContradictionError(
+            f"a batch that is a multiple of {math.prod(blocks)}", shape_text(shape)
+        )
     full = [size * block for size, block in zip(shape[1:-1], blocks, strict=True)]
     sizes = tuple(size - crops[2 * i] - crops[2 * i + 1] for i, size in enumerate(full))
     if min(sizes) < 0:
@@ -121,7 +127,9 @@ def space_to_depth(at: Scene) -> list[Shape]:
     if block < 1:
         raise ContradictionError("blocks of 1 or more", f"blocks of {block}")
     if shape[1] % block or shape[2] % block:
-        raise ContradictionError(f"a height and a width that are multiples of {block}", told(shape))
+        raise ContradictionError(
+            f"a height and a width that are multiples of {block}", shape_text(shape)
+        )
     return [(shape[0], shape[1] // block, shape[2] // block, shape[3] * block * block)]
 
 
@@ -133,7 +141,7 @@ def depth_to_space(at: Scene) -> list[Shape]:
     if block < 1:
         raise ContradictionError("blocks of 1 or more", f"blocks of {block}")
     if shape[3] % (block * block):
-        raise ContradictionError(f"a multiple of {block * block} channels", told(shape))
+        raise ContradictionError(f"a multiple of {block * block} channels", shape_text(shape))
     return [(shape[0], shape[1] * block, shape[2] * block, shape[3] // (block * block))]
 
 
@@ -144,7 +152,7 @@ def resize(at: Scene) -> list[Shape]:
     """
     shape, sizes = at.ranked(0, 4), at.listed(1)
     if len(sizes) != 2 or min(sizes) < 1:
-        raise ContradictionError("a height and a width of 1 or more", told(tuple(sizes)))
+        raise ContradictionError("a height and a width of 1 or more", shape_text(tuple(sizes)))
     return [(shape[0], *sizes, shape[3])]
 
 

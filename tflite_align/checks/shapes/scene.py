@@ -21,7 +21,7 @@ __all__ = [
     "ShapeFunction",
     "UnknownShapeError",
     "axis_of",
-    "told",
+    "shape_text",
 ]
 
 Shape = tuple[int, ...]
@@ -88,7 +88,9 @@ class Scene(Record):
             raise UnknownShapeError
         if len(shape) not in ranks:
             dimensions = " or ".join(map(str, ranks))
-            raise ContradictionError(f"inputs[{index}] of {dimensions} dimensions", told(shape))
+            raise ContradictionError(
+                f"inputs[{index}] of {dimensions} dimensions", shape_text(shape)
+            )
         return shape
 
     def certain(self, index: int) -> bool:
@@ -115,7 +117,7 @@ class Scene(Record):
         """
         items = self.value(index)
         if items.ndim != 1:
-            raise ContradictionError(f"a vector at inputs[{index}]", told(items.shape))
+            raise ContradictionError(f"a vector at inputs[{index}]", shape_text(items.shape))
         return self.listed(index)
 
     def option(self, name: str) -> int:
@@ -181,7 +183,7 @@ class Scene(Record):
 ShapeFunction = Callable[[Scene], Sequence[Shape]]
 
 
-def told(*shapes: Shape) -> str:
+def shape_text(*shapes: Shape) -> str:
     """Shapes as text, joined by `and`."""
     return " and ".join(str(list(shape)) for shape in shapes)
 

@@ -10,7 +10,7 @@ from ...format.model import Model, Slot, Subgraph
 from ...rules.targets import Requirement
 from ..constraints import WellFormed
 from .inference import EarlierState, inferred
-from .scene import told
+from .scene import shape_text
 
 __all__ = ["stale_shapes"]
 
@@ -61,7 +61,7 @@ def _stale(
                     type=tensor.type,
                     requirements=graded,
                     slot=Slot(graph.index, operator.index, "outputs", position),
-                    expected=f"shape {told(shapes[index])}",
-                    actual=f"shape {told(tensor.shape)}",
+                    expected=f"shape {shape_text(shapes[index])}",
+                    actual=f"shape {shape_text(tensor.shape)}",
                     fixable=True,
                 )

@@ -120,11 +120,11 @@ def same_parameters(subject: Subject, value: Sequence[Any]) -> _Mismatch:
     for label in labels[1:]:
         first = labels[0]
         if first != label:
-            told = (
+            texts = (
                 f"scale {label_of_operand.scale:.9g}, zero point {label_of_operand.zero_point}"
                 for label_of_operand in (first, label)
             )
-            return "equal scales and zero points", " and ".join(told)
+            return "equal scales and zero points", " and ".join(texts)
     return None
 
 
@@ -226,7 +226,7 @@ def around(subject: Subject, value: Sequence[str]) -> _Mismatch:
     operators = subject.model.subgraphs[subject.subgraph].operators
     ahead = operator.name == "SPACE_TO_BATCH_ND"
 
-    def beside(operator: Operator) -> Operator | None:
+    def next_operator(operator: Operator) -> Operator | None:
         """The next operator along the data, toward the counterpart; None unless there is exactly
         one.
         """
@@ -235,10 +235,10 @@ def around(subject: Subject, value: Sequence[str]) -> _Mismatch:
         return neighbours[0] if len(neighbours) == 1 else None
 
     def behind(operator: Operator | None) -> Operator | None:
-        """As `beside`, skipping operators that only change a tensor's shape."""
-        neighbour = beside(operator) if operator is not None else None
+        """As `next_operator`, skipping operators that only change a tensor's shape."""
+        neighbour = next_operator(operator) if operator is not None else None
         while neighbour is not None and neighbour.name in _RESHAPING:
-            neighbour = beside(neighbour) if neighbour.inputs and neighbour.outputs else None
+            neighbour = next_operator(neighbour) if neighbour.inputs and neighbour.outputs else None
         return (
             neighbour if neighbour is not None and neighbour.inputs and neighbour.outputs else None
         )

@@ -46,10 +46,13 @@ def registered_codes(subject: Subject, value: str) -> _Words:
     for code in model.operator_codes:
         if (code.name, code.custom_code, code.version) in used or _registered(code, value):
             continue
-        told = f"{code.name} version {code.version}"
+        code_text = f"{code.name} version {code.version}"
         if code.name == _CUSTOM:
-            told = f"{_CUSTOM} without a custom_code"
-        return "registered operator codes only", f"operator_codes[{code.index}], unused: {told}"
+            code_text = f"{_CUSTOM} without a custom_code"
+        return (
+            "registered operator codes only",
+            f"operator_codes[{code.index}], unused: {code_text}",
+        )
     return None
 
 

@@ -38,10 +38,12 @@ def fold_sizes(draft: Draft, subgraph: int, *, resized: bool) -> None:
             before = f"computed by {operator.name}"
             why = "the same in every run: it is computed from fixed shapes"
             key = TensorId(subgraph, tensor)
-            draft.note("folded", key, before, _told(value.flat), why=why, readers=remaining)
+            draft.note(
+                "folded", key, before, _integers_text(value.flat), why=why, readers=remaining
+            )
 
 
-def _told(values: Iterable[int]) -> str:
+def _integers_text(values: Iterable[int]) -> str:
     """The first integers of an array, as text."""
     shown = [str(int(value)) for value in values]
     return f"[{', '.join(shown[:_MOST])}{', ...' if len(shown) > _MOST else ''}]"

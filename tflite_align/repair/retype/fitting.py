@@ -109,8 +109,8 @@ def _repair(
         return True
     return any(
         fit(draft, slot.subgraph, operator, types, targets)
-        for beside in (operand_types, *_other_biases(operator, operand_types))
-        for types in fitting_types(operator, beside, targets)
+        for variant_types in (operand_types, *_other_biases(operator, operand_types))
+        for types in fitting_types(operator, variant_types, targets)
     )
 
 

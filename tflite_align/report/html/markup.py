@@ -39,13 +39,13 @@ def element(name: str, *content: str, **attributes: str | bool) -> Markup:
     `class_` becomes `class`, `aria_label` becomes `aria-label`; True makes an attribute without a
     value, False leaves the attribute out.
     """
-    told = ""
+    attribute_text = ""
     for key, value in attributes.items():
         if value is False:
             continue
         written = key.rstrip("_").replace("_", "-")
-        told += f" {written}" if value is True else f' {written}="{text(str(value))}"'
-    return Markup(f"<{name}{told}>{joined(content)}</{name}>")
+        attribute_text += f" {written}" if value is True else f' {written}="{text(str(value))}"'
+    return Markup(f"<{name}{attribute_text}>{joined(content)}</{name}>")
 
 
 def named(name: str, index: int) -> Markup:
