@@ -116,7 +116,9 @@ def _with_bias_scale(case: TypedCase) -> TypedCase:
             assert quant is not None
             scales = scales * np.asarray(quant.scale)
         scale = tuple(float(np.float32(value)) for value in scales)
-        bias = replace(case.inputs[place], quant=Quant(scale=scale, zero_point=(0,) * len(scale)))
+        given = case.inputs[place]
+        quant = Quant(scale=scale, zero_point=(0,) * len(scale))
+        bias = filled(replace(given, quant=quant), given.real())
         inputs = (*case.inputs[:place], bias, *case.inputs[place + 1 :])
         return replace(case, inputs=inputs)
     return case

@@ -147,7 +147,8 @@ def _svdf(kind: str) -> Form:
         inputs=(
             data(1, 4),
             weight(6, 4),
-            Operand(role="weight", shape=(6, 3), span=(-1.0, 1.0), type="int16"),
+            # Wide enough for integers other than 0, which no kernel may read as floats.
+            Operand(role="weight", shape=(6, 3), span=(-3.0, 3.0), type="int16"),
             bias(6, "int32"),
             Operand(
                 role="state",

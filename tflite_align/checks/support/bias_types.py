@@ -40,7 +40,7 @@ def _speaks(
 ) -> bool:
     """Whether the target requires the rule and it applies to these operands: its conditions hold,
     the input has a type of the rule, and either the bias is missing (PresentRule) or it has a
-    readable type and the weights are quantized (BiasRule).
+    readable type that the rule does not allow, and the weights are quantized (BiasRule).
     """
 
     def type_at(place: SlotPattern) -> str:
@@ -54,7 +54,9 @@ def _speaks(
     if isinstance(rule, PresentRule):
         concerned = bias == ABSENT
     else:
-        concerned = bias in READABLE_BIAS_TYPES and not {*FLOATS, ABSENT} & {*others}
+        allowed = rule.bias_types.get(activation, ())
+        readable = bias in READABLE_BIAS_TYPES and bias not in allowed
+        concerned = readable and not {*FLOATS, ABSENT} & {*others}
     if rule.when is not None:
         concerned = concerned and type_at(rule.when) != ABSENT
     if rule.unless is not None:
