@@ -56,10 +56,10 @@ def render(known: Mapping[str, Any]) -> str:
 
 
 _HEADER = """\
-# Operand types, and versions, that the kernels of each builtin operator take: see docs/targets.md.
-# takes: computed rightly; wrong: run, with wrong values; anything else is refused.
-# `T T int32|-|~ > T: int8 uint8` names inputs, then outputs; `-` is an operand that is left out.
-# Made by scripts/kernel_rows.py from what the runtime does; the tests hold it there."""
+# Operand types and versions that the kernels of each builtin operator support (docs/targets.md).
+# takes: computed correctly; wrong: the kernel runs with wrong values; all other types are refused.
+# `T T int32|-|~ > T: int8 uint8`: inputs, then outputs; `-` is an operand that is left out.
+# Made by scripts/kernel_rows.py from runs of the runtime; the tests repeat them."""
 
 
 def _text(value: str) -> str:
