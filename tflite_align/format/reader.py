@@ -144,9 +144,10 @@ def _buffers(view: BufferReader, positions: list[int]) -> list[Buffer]:
     rows = zip(positions, columns.targets(_B["data"]), spans, strict=True)
     for index, (pos, target, (offset, size)) in enumerate(rows):
         data, start = view.blob(target), target + 4
-        _check_span(view, f"buffer[{index}]", offset, size, pos)
-        if not data and offset >= _FIRST_OFFSET:
-            data, start = view.content(offset, size), offset
+        if offset >= _FIRST_OFFSET:
+            _check_span(view, f"buffer[{index}]", offset, size, pos)
+            if not data:
+                data, start = view.content(offset, size), offset
         graphs.append(Buffer(index=index, data=data or None, pos=pos, start=start if data else 0))
     return graphs
 
@@ -155,7 +156,7 @@ def _check_span(view: BufferReader, what: str, offset: int, size: int, pos: int)
     """Raise FormatError at table `pos` if a byte range, given by its offset in the file, exceeds
     the file. `what`: its name. `offset`, `size`: in bytes.
     """
-    if offset >= _FIRST_OFFSET and offset + size > view.size:
+    if offset + size > view.size:
         msg = f"{what} names bytes {offset} to {offset + size}, beyond the file's end"
         raise FormatError(msg, offset=pos)
 
@@ -269,8 +270,9 @@ def _operators(
         raise FormatError(msg, offset=positions[wrong])
     spans = zip(columns.values(_O[_LARGE]), columns.values(_O[_LARGE_SIZE]), strict=True)
     for index, (offset, size) in enumerate(spans):
-        what = f"subgraph[{subgraph}]/operator[{index}] {_LARGE}"
-        _check_span(view, what, offset, size, positions[index])
+        if offset >= _FIRST_OFFSET:
+            what = f"subgraph[{subgraph}]/operator[{index}] {_LARGE}"
+            _check_span(view, what, offset, size, positions[index])
     options: list[dict[str, Any]] = [{} for _ in positions]
     lists: dict[int, tuple[int, ...]] = {}
     for kinds, targets, layouts in (
