@@ -64,7 +64,6 @@ _TRUE = "around a zero point of 0 every integer but 0 reads as true; other zero 
 _SMALL = (
     "the values at hand are so few, or so small, that reading them as another type does no harm"
 )
-_NO_SHAPE = "a projection of no dimensions, which a file may have left out"
 _UNFED = "the binding cannot feed this type"
 MODELS_OTHERWISE: dict[str, str] = {
     **{
@@ -86,8 +85,6 @@ MODELS_OTHERWISE: dict[str, str] = {
     "BITCAST-int32-o0-int32": "the output's type says what is meant, the model's name another",
     "EMBEDDING_LOOKUP-float16-i1-int4-zero": _SMALL,
     "FULLY_CONNECTED-int8-i2-int64": _SMALL,
-    "LSTM-float32-i16-float32": _NO_SHAPE,
-    "LSTM-float32-with-int8-i16-int8*": _NO_SHAPE,
     "LSTM-float32-with-int8-i8-*": _FIRST_STEP,
     "MEAN-int8-i0-uint8": _SMALL,
     "PRELU-uint8-i1-int8-zero": _SMALL,
@@ -97,8 +94,6 @@ MODELS_OTHERWISE: dict[str, str] = {
     "STABLEHLO_ADD-uint64-o0-int64": _UNSIGNED,
     "TRANSPOSE_CONV-int16-i3-int16": _SMALL,
     "TRANSPOSE_CONV-int8-i3-uint8": _SMALL,
-    "UNIDIRECTIONAL_SEQUENCE_LSTM-float32-i16-float32": _NO_SHAPE,
-    "UNIDIRECTIONAL_SEQUENCE_LSTM-float32-with-int8-i16-int8*": _NO_SHAPE,
     "WHERE-int8-i0-uint8": "no value lies where zero points differ",
     "ZEROS_LIKE-*": _LUCK,
 }
