@@ -146,6 +146,13 @@ BAD_TARGETS = {
             " did you mean 'beta'?"
         ),
     ),
+    "a limit of operands for the model": (
+        TARGET + LEVEL + SUPPORT.replace('"ADD"', '"MODEL"'),
+        (
+            "here.toml:12: support[0]: 'types' is a limit of operators, not of MODEL;"
+            " known: any_type, border_types, registered_codes, stated_sizes"
+        ),
+    ),
     "two rows that say the same": (
         TARGET + LEVEL + SUPPORT + SUPPORT,
         "here.toml:18: support[1]: repeats support[0]; remove one of them",

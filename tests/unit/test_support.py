@@ -364,7 +364,7 @@ BAD: dict[str, tuple[str, str]] = {
     ),
     "no limit": (
         "operators = ['ADD']\nlimits = {}",
-        "here.toml:12: support[0]: a row needs operators and limits",
+        "here.toml:12: support[0]: expected at least one operator and one limit",
     ),
     "axes from nowhere": (
         "operators = ['ADD']\nlimits = { axes = { of = 'inputs[0]', innermost = 3 } }",

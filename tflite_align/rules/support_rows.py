@@ -208,6 +208,8 @@ class SupportLimits(f.TomlTable, frozen=True, kw_only=True):
 
 
 LIMITS = SupportLimits.__struct_fields__
+# Limits that can hold for the model as a whole.
+_OF_THE_MODEL = ("any_type", "border_types", "registered_codes", "stated_sizes")
 
 
 class SupportTable(f.TomlTable, frozen=True, kw_only=True):
@@ -232,7 +234,7 @@ def parse_support(values: dict[str, Any], where: str) -> SupportRow:
     place for messages.
     """
     if not values["operators"] or not values["limits"]:
-        raise RuleError(f"{where}: a row needs operators and limits")
+        raise RuleError(f"{where}: expected at least one operator and one limit")
     axes = [
         table["axes"] for table in (values["limits"], values.get("when", {})) if "axes" in table
     ]
@@ -240,6 +242,14 @@ def parse_support(values: dict[str, Any], where: str) -> SupportRow:
         raise RuleError(f"{where}: axes must be given by an option or by a slot")
     if WHOLE_MODEL in values["operators"] and len(values["operators"]) > 1:
         raise RuleError(f"{where}: {WHOLE_MODEL} must be the only operator of its row")
+    if WHOLE_MODEL in values["operators"]:
+        given = (*values["limits"], *values.get("when", {}))
+        for limit in given:
+            if limit not in _OF_THE_MODEL:
+                known = ", ".join(_OF_THE_MODEL)
+                raise RuleError(
+                    f"{where}: {limit!r} is a limit of operators, not of {WHOLE_MODEL}; known: {known}"
+                )
     _check_names(values, where)
     return SupportRow(**values)
 

@@ -107,7 +107,9 @@ class Target(Record, frozen=True, kw_only=True):
                 continue
             if any(named(rule_id, pattern) for pattern in entry.rules):
                 return entry
-        raise RuleError(f"target {self.name}: no level covers rule {rule_id}")
+        raise RuleError(
+            f'target {self.name}: no level covers rule {rule_id}; add one, such as rules = ["*"]'
+        )
 
     def graded(self, rule_id: str, level: Requirement) -> Requirement:
         """The requirement with the user's severity."""
