@@ -85,6 +85,19 @@ def test_an_oversized_problem_has_a_valid_cost_and_lower_bound(
     assert not answer.optimal or answer.cost == pytest.approx(least)
 
 
+def test_an_elimination_of_too_many_entries_is_given_up() -> None:
+    """Each table is small, all together are not: no table is kept, and the answer stays valid."""
+    sizes = [3] * 12
+    tables = [Table((v, v + 1), np.eye(3) + 1) for v in range(11)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exact, "_entries_allowed", lambda _: 50)
+        patch.setattr(exact, "solve_integer", lambda *_: None)
+        answer = minimise(sizes, tables)
+    assert not answer.optimal
+    assert answer.cost == total_cost(answer.choice, tables, ())
+    assert minimise(sizes, tables).optimal
+
+
 def test_very_many_neighbours_without_a_choice() -> None:
     """200 groups with one candidate each share tables with one group, like the inputs of a wide
     CONCATENATION; a NumPy array cannot have that many axes.

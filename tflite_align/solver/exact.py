@@ -23,6 +23,9 @@ from .integer import solve_integer
 __all__ = ["minimise", "minimise_each"]
 
 _TABLE_LIMIT = 2_000_000
+# Largest number of entries of all tables of sharings, and of all joint tables of an elimination: the
+# first, and the second for each variable.
+_ALL_TABLES, _ALL_TABLES_A_VARIABLE = 10_000_000, 10_000
 _TOGETHER = 256  # largest number of components of equal structure that are solved at once
 _MOST_AXES = 32  # largest number of axes of a table; NumPy allows 64
 _ENDLESS = 10**300  # largest size of a table that is computed as a float
@@ -77,7 +80,7 @@ def _answers(posed: Sequence[Posed]) -> list[Answer]:
             Table(table.scope, np.array([member[1][table_index].costs for member in posed]))
             for table_index, table in enumerate(tables)
         ]
-        stacks += _expanded([member[2] for member in posed], len(posed))
+        stacks += _expanded([member[2] for member in posed], len(posed), len(sizes))
         choices = _eliminate(sizes, stacks, len(posed))
     except _TooWideError:
         if len(posed) > 1:
@@ -101,15 +104,22 @@ def _total(choices: NDArray[np.intp], stacks: Sequence[Table]) -> Floats:
     return total
 
 
-def _expanded(sharings: Sequence[Sequence[Sharing]], count: int) -> list[Table]:
+def _entries_allowed(variables: int) -> int:
+    """The largest number of entries of all tables together, for this number of variables."""
+    return _ALL_TABLES + _ALL_TABLES_A_VARIABLE * variables
+
+
+def _expanded(sharings: Sequence[Sequence[Sharing]], count: int, variables: int) -> list[Table]:
     """The sharings of `count` components that differ only in costs, each as a table with a first
-    axis for the components. Raises _TooWideError if one is too large.
+    axis for the components. Raises _TooWideError if one is too large, or all together.
     """
     stacks = []
+    left_entries = _entries_allowed(variables)
     for matching in zip(*sharings, strict=True):
         around = {matching[0].source, *matching[0].readers}
         entries = count * math.prod(len(matching[0].labels[v]) for v in around)
-        if entries > _TABLE_LIMIT or len(around) >= _MOST_AXES:
+        left_entries -= entries
+        if entries > _TABLE_LIMIT or left_entries < 0 or len(around) >= _MOST_AXES:
             raise _TooWideError
         stacks.append(expanded(matching))
     return stacks
@@ -135,7 +145,9 @@ def _residue(sizes: Sequence[int], tables: Sequence[Table], sharings: Sequence[S
 
 
 class _TooWideError(Exception):
-    """The joint table of a variable's neighbours would have more than `_TABLE_LIMIT` entries."""
+    """The joint table of a variable's neighbours would have more than `_TABLE_LIMIT` entries, or all
+    joint tables together would have too many.
+    """
 
 
 def _joint(stacks: Sequence[Table], sizes: Sequence[int], count: int, variable: int) -> Table:
@@ -161,15 +173,17 @@ def _joint(stacks: Sequence[Table], sizes: Sequence[int], count: int, variable: 
 def _eliminate(sizes: Sequence[int], stacks: Sequence[Table], count: int) -> NDArray[np.intp]:
     """The best choice of each of `count` components that differ only in costs; shape [components,
     variables]. `stacks`: tables with a first axis for the components. `sizes`: number of choices of
-    each variable.
+    each variable. Raises _TooWideError for tables that would take too much memory.
     """
-    tables = list(stacks)
+    tables: list[Any] = list(stacks)
+    left_entries = _entries_allowed(len(sizes))
+    least: Any = np.min_scalar_type(max(sizes, default=1))
     of: list[set[int]] = [set() for _ in sizes]
     for table_index, table in enumerate(tables):
         for variable in table.scope:
             of[variable].add(table_index)
     left = set(range(len(sizes)))
-    trail: list[tuple[int, tuple[int, ...], NDArray[np.intp]]] = []
+    trail: list[tuple[int, tuple[int, ...], NDArray[Any]]] = []
 
     def width(variable: int) -> float:
         """The number of entries of the joint table around a variable."""
@@ -188,11 +202,15 @@ def _eliminate(sizes: Sequence[int], stacks: Sequence[Table], count: int) -> NDA
             joint = Table((variable,), np.zeros((count, sizes[variable])))
         axis = joint.scope.index(variable)
         rest = joint.scope[:axis] + joint.scope[axis + 1 :]
-        trail.append((variable, rest, joint.costs.argmin(axis=axis + 1)))
+        left_entries -= joint.costs.size
+        if left_entries < 0:
+            raise _TooWideError
+        trail.append((variable, rest, joint.costs.argmin(axis=axis + 1).astype(least)))
         for table_index in of[variable]:
             for neighbour in tables[table_index].scope:
                 if neighbour != variable:
                     of[neighbour].discard(table_index)
+            tables[table_index] = None  # it is in the joint table now
         tables.append(Table(rest, joint.costs.min(axis=axis + 1)))
         for neighbour in rest:
             of[neighbour].add(len(tables) - 1)

@@ -20,7 +20,9 @@ from .cost_tables import Sharing, Table
 __all__ = ["solve_integer"]
 
 _NODES = 2000  # branch-and-bound nodes; most components need none
-_ENTRIES = 400_000  # largest number of pair variables; larger programs are solved by descent
+# Largest number of pair variables; HiGHS takes 5 KB of memory for each. Larger programs are solved by
+# descent.
+_ENTRIES = 80_000
 
 
 class _Program:
