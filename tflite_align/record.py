@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, ClassVar, TypeVar
 
-from msgspec import Struct, field
+from msgspec import Struct, field, msgpack
 from msgspec import to_builtins as plain
 from msgspec.structs import force_setattr
 from msgspec.structs import replace as _replace
@@ -22,9 +22,11 @@ __all__ = [
     "compared",
     "field",
     "is_record",
+    "packed",
     "plain",
     "remember",
     "replace",
+    "unpacked",
     "values",
 ]
 
@@ -93,6 +95,18 @@ def replace(record: _R, /, **changes: Any) -> _R:
         fresh = {name: start() for name, start in record.caches.items()}
         return _replace(record, **{**fresh, **changes})
     return _replace(record, **changes)
+
+
+def packed(record: Struct) -> bytes:
+    """The record as bytes (MessagePack), which hold values only."""
+    return msgpack.encode(record)
+
+
+def unpacked(kind: type[_R], data: bytes) -> _R:
+    """The record of type `kind` in the bytes of packed(). Raises msgspec's errors, which are
+    ValueErrors, for other bytes.
+    """
+    return msgpack.decode(data, type=kind)
 
 
 def remember(record: Struct, name: str, value: object) -> None:

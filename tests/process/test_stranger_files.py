@@ -8,7 +8,6 @@ import ast
 import io
 import json
 import os
-import random
 import struct
 import subprocess
 import sys
@@ -20,7 +19,8 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from tests.support.damage import damaged
-from tests.support.models import Graph, concat_example
+from tests.support.model_rings import ring
+from tests.support.models import concat_example
 from tests.support.object_api import load, pack
 from tflite_align.cli import main as cli
 
@@ -179,27 +179,6 @@ def test_memory_follows_the_size_of_the_file(folder: Path) -> None:
         (folder / f"{number}.tflite").write_bytes(data)
     names = [f"{number}.tflite" for number in range(len(made))]
     assert run(MEASURED, folder, "in.tflite", *names) * 1024 < 100 * MIB
-
-
-def ring(count: int, labels: int) -> bytes:
-    """A ring of tensors with random scales of a few kinds; each is read with four others."""
-    chance = random.Random(0)  # noqa: S311 - not for secrets
-    graph = Graph()
-
-    def activation(name: str) -> str:
-        return graph.activation(name, 2.0 ** -chance.randint(1, labels), shape=(1, 4))
-
-    activation("x")
-    names = [activation(f"p{number}") for number in range(count)]
-    ends = []
-    for name in names:
-        graph.add("ABS", ["x"], [name])
-    for number, name in enumerate(names):
-        for step in (1, 2):
-            ends.append(activation(f"{name}_{step}"))
-            operands = [name, names[(number + step) % count]]
-            graph.add("MAXIMUM", operands, ends[-1:], ("MaximumMinimumOptions", {}))
-    return graph.bytes(["x"], ends)
 
 
 @pytest.mark.promise(

@@ -112,7 +112,6 @@ _ALLOW_REFUSED = _names(
     "Report a refusal by this judge without exit status 1; repeatable.",
     judge_names,
 )
-_MEMORY_MIB = MEMORY >> 20
 _JUDGE_SECONDS = click.option(
     "--judge-seconds",
     type=click.FloatRange(0, min_open=True),
@@ -123,9 +122,9 @@ _MEMORY = click.option(
     "--memory",
     type=click.IntRange(1),
     metavar="MIB",
-    default=_MEMORY_MIB,
+    default=MEMORY >> 20,
     show_default=True,
-    help="Memory for the inputs and for running the model; a larger model is skipped.",
+    help="Memory for the inputs, for running the model and for `explain`; what is larger is skipped.",
 )
 _FAIL_ON = _choice(
     "--fail-on",
@@ -250,6 +249,7 @@ _EXPLAIN: tuple[_Decorator, ...] = (
     *_DECIDE,
     *_FIXES,
     _BIAS,
+    _MEMORY,
     click.option("--json", "as_json", is_flag=True, help="Print JSON."),
     _VERBOSE,
 )
@@ -358,7 +358,7 @@ def settings(values: dict[str, Any]) -> AlignOptions:
         require=() if dry_run else tuple(dict.fromkeys(values.get("require", ()))),
         judges=tuple(dict.fromkeys(values.get("judge", ()))),
         unasked=values.get("unasked", ()),
-        memory=values.get("memory", _MEMORY_MIB) << 20,
+        memory=values.get("memory", MEMORY >> 20) << 20,
         certificate=values.get("certificate") is not None,
         board=board_of(values),
         view=any(path.lower().endswith((".html", ".me.json")) for path in reports),

@@ -23,7 +23,7 @@ from ..report.model_view import (
     TensorView,
     Why,
 )
-from ..solver.explain import explain_each
+from ..solver.explain_each import explain_each
 from ..solver.problem_records import Solution, SolverOptions
 from ..solver.solve import Solved
 

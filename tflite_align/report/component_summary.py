@@ -59,6 +59,7 @@ class Overview(Record, frozen=True, kw_only=True):
     components: tuple[Story, ...]
     conflicts: tuple[Conflict, ...]
     elsewhere: tuple[str, ...]
+    skipped: str = ""  # why the components were not solved
 
 
 def overview(bound: Bound, solution: Solution, findings: Sequence[Finding]) -> Overview:

@@ -25,6 +25,9 @@ def explanation_lines(explanation: Explanation, *, alternatives: bool = True) ->
     if explanation.status == "outside":
         lines.append(f"It keeps its parameters: {explanation.remark}.")
         return [printable(line) for line in lines]
+    if explanation.status == "skipped":
+        lines.append(f"It is not explained: skipped: {explanation.skipped}.")
+        return [printable(line) for line in lines]
     lines += _needs(explanation)
     if explanation.status == "clean":
         lines.append("It keeps its parameters: nothing in its component is broken.")
@@ -34,9 +37,12 @@ def explanation_lines(explanation: Explanation, *, alternatives: bool = True) ->
         lines += [*_ties(explanation), f"Its component: {_members(explanation)}."]
     else:
         lines += [*_label(explanation), *_ties(explanation)]
+        alternatives = alternatives and not explanation.skipped
         cuts = [_cut(explanation, cut, priced=alternatives) for cut in explanation.cuts]
         lines += cuts or ["No QUANTIZE is inserted behind it."]
         lines += [*(_alternatives(explanation) if alternatives else ()), *_price(explanation)]
+    if explanation.skipped:
+        lines.append(f"Costs of alternatives: skipped: {explanation.skipped}.")
     return [printable(line) for line in lines]
 
 
@@ -49,6 +55,8 @@ def overview_lines(model: Model, overview: Overview, *, rows: int | None = None)
         [f"Conflict at {conflict.slots[0].address(model)}: {_conflict(conflict)}."]
         for conflict in overview.conflicts
     ]
+    if overview.skipped:
+        blocks.append([f"The components are not explained: skipped: {overview.skipped}."])
     if overview.elsewhere:
         head = f"{plural(len(overview.elsewhere), 'finding')} outside these components:"
         blocks.append([head, *_few(list(overview.elsewhere), rows)])

@@ -210,7 +210,10 @@ def _settings() -> Mapping[str, Any]:
         "require": _key(f.Words, "Judges, `numbers`, `certified`: skipped is a failure."),
         "judge": _key(f.Words, "Judges that `check` runs on the file."),
         "judge-seconds": _key(_Seconds, "Seconds after which a judge's process is ended."),
-        "memory": _key(f.AtLeastOne, "Memory in MiB for the inputs and for running the model."),
+        "memory": _key(
+            f.AtLeastOne,
+            "Memory in MiB for the inputs, for running the model and for explaining it.",
+        ),
         **_board(),
         "samples": _key(f.AtLeastOne, "The number of inputs to verify with."),
         "seed": _key(f.Natural, "The seed of the random inputs."),

@@ -5,10 +5,10 @@ what alternatives cost.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from ..checks.binder.bound import Bound
-from ..checks.constraints import Anchored, BiasOf, Constraint, Weight
+from ..checks.constraints import Anchored, BiasOf, Weight
 from ..format.enums import Activation
 from ..format.model import Slot, TensorId
 from ..numerics import Label, label_range
@@ -24,10 +24,9 @@ from .prepare import pose
 from .problem import build_problems, contradictory
 from .problem_records import Problem, SolverOptions
 from .ranges import Values, value_flow
-from .solve import Solved
 from .tie_path import Reached, Ties
 
-__all__ = ["explain", "explain_each"]
+__all__ = ["TensorStory", "explain", "explain_in_steps", "with_ranges"]
 
 _MOST = 5  # largest number of alternatives that are listed
 
@@ -44,13 +43,28 @@ def explain(
     if any. Never raises for a tensor that the solver does not change: the explanation's status says
     so.
     """
+    *_, explanation = explain_in_steps(bound, broken, options, key, slot)
+    return explanation
+
+
+def explain_in_steps(
+    bound: Bound,
+    broken: Iterable[Slot],
+    options: SolverOptions,
+    key: TensorId,
+    slot: Slot | None = None,
+) -> Iterator[Explanation]:
+    """explain(), preceded by the explanation without the costs of alternatives, for which the
+    component is solved once for each.
+    """
     values = value_flow(bound, options.observed)
     tensor = bound.model.subgraphs[key[0]].tensors[key[1]]
     explanation = Explanation(key=key, name=tensor.name, type=tensor.type, status="outside")
     if slot is not None:
         explanation = replace(explanation, slot=slot.address(bound.model))
     if key not in values.labels:
-        return replace(explanation, remark=_outside(bound, key))
+        yield replace(explanation, remark=_outside(bound, key))
+        return
     limits = Limits(bound)
     windows = limits.window_labels()
     faulty = _holding(build_problems(bound, values, options, broken, windows), key)
@@ -58,48 +72,17 @@ def explain(
     readers = [*links.readers.get(key[1], ())]
     readers += [links.producer[key[1]]] if key[1] in links.producer else []
     problem = faulty or _holding(build_problems(bound, values, options, readers, windows), key)
-    explanation = _needs(explanation, bound, values)
+    explanation = with_ranges(explanation, bound, values)
     if problem is None:
-        return replace(explanation, remark="nothing ties it to other tensors")
+        yield replace(explanation, remark="nothing ties it to other tensors")
+        return
     case = AnsweredComponent(bound, values, options, pose(bound, values, options, limits, problem))
-    return _Story(case, key).completed(explanation, slot, clean=faulty is None)
-
-
-def explain_each(
-    solved: Solved, options: SolverOptions, keys: Collection[TensorId]
-) -> tuple[Explanation, ...]:
-    """explain() for those of `keys` that are in solved components, in the components' order.
-
-    Nothing is solved again: the costs of alternatives and of leaving out a QUANTIZE are not
-    computed.
-    """
-    values = solved.values
-    keys_here = [
-        [value.key for value in posed.problem.values if value.key in keys] for posed in solved.posed
-    ]
-    overviews = []
-    for at, bound in _parts(solved, [at for at, some in enumerate(keys_here) if some]):
-        posed, answer = solved.posed[at], solved.answers[at]
-        case = AnsweredComponent(bound, values, options, posed, answer)
-        for key in keys_here[at]:
-            tensor = bound.model.subgraphs[key[0]].tensors[key[1]]
-            explanation = Explanation(key=key, name=tensor.name, type=tensor.type, status="outside")
-            story = _Story(case, key, priced=False)
-            overviews.append(story.completed(_needs(explanation, bound, values), None, clean=False))
-    return tuple(overviews)
-
-
-def _parts(solved: Solved, places: Iterable[int]) -> Iterator[tuple[int, Bound]]:
-    """(component number, bound model with only its constraints) of each component in `places`."""
-    parts: dict[int, list[Constraint]] = {at: [] for at in places}
-    owner = {
-        slot: at for at in parts for node in solved.posed[at].problem.nodes for slot in node.slots
-    }
-    for constraint in solved.bound.constraints:
-        for at in {owner[slot] for slot in constraint.slots if slot in owner}:
-            parts[at].append(constraint)
-    for at, keys_here in parts.items():
-        yield at, replace(solved.bound, constraints=tuple(keys_here))
+    unpriced = TensorStory(case, key, priced=False).completed(
+        explanation, slot, clean=faulty is None
+    )
+    yield unpriced
+    if unpriced.status == "solved":
+        yield TensorStory(case, key).completed(explanation, slot, clean=False)
 
 
 def _holding(problems: Iterable[Problem], key: TensorId) -> Problem | None:
@@ -127,7 +110,7 @@ def _outside(bound: Bound, key: TensorId) -> str:
     return "the solver does not choose its parameters"
 
 
-def _needs(explanation: Explanation, bound: Bound, values: Values) -> Explanation:
+def with_ranges(explanation: Explanation, bound: Bound, values: Values) -> Explanation:
     """The explanation with the results of range analysis for the tensor."""
     key, label = explanation.key, values.labels[explanation.key]
     producer = values.wiring[key[0]].producer.get(key[1])
@@ -145,7 +128,7 @@ def _needs(explanation: Explanation, bound: Bound, values: Values) -> Explanatio
     )
 
 
-class _Story:
+class TensorStory:
     """Explains one tensor of a solved component."""
 
     def __init__(self, case: AnsweredComponent, key: TensorId, *, priced: bool = True) -> None:

@@ -13,7 +13,7 @@ from .problem_records import Conflict
 __all__ = ["Alternative", "Anchor", "AnchorKind", "CutStory", "Explanation", "Link", "Tie"]
 
 AnchorKind = Literal["own", "kept", "fixed", "policy", "anchor", "declared", "window", "cover"]
-Status = Literal["solved", "clean", "conflict", "outside"]
+Status = Literal["solved", "clean", "conflict", "outside", "skipped"]
 
 
 class Tie(Record, frozen=True, kw_only=True):
@@ -93,6 +93,8 @@ class Explanation(Record, frozen=True, kw_only=True):
     type: str
     status: Status
     remark: str = ""  # outside: why the solver does not handle this tensor
+    # why the costs of alternatives, or with the status skipped everything, were not computed
+    skipped: str = ""
     written_by: str = ""  # address; empty for a constant
     declared: Label | None = None
     label: Label | None = None

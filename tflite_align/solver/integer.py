@@ -175,6 +175,8 @@ def _run(program: _Program, columns: list[list[int]]) -> tuple[list[int], float]
         solver.setOptionValue(name, value)
     solver.passModel(lp)
     solver.run()
+    if solver.getModelStatus() == highspy.HighsModelStatus.kMemoryLimit:
+        raise MemoryError("HiGHS ran out of memory")
     info = solver.getInfo()
     if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
         return None

@@ -186,7 +186,12 @@ def answer_so_far(folder: Path) -> Mapping[str, Any]:
 
 
 def run_tool(
-    command: Sequence[str], folder: Path, *, seconds: float, model: Path | None = None
+    command: Sequence[str],
+    folder: Path,
+    *,
+    seconds: float,
+    model: Path | None = None,
+    space: int | None = None,
 ) -> Ended:
     """Run a command with `folder` as its working directory; returns how it ended. Both its streams
     are written to `errors`.
@@ -194,7 +199,7 @@ def run_tool(
     At the time limit, or on an interrupt, it is ended with all its child processes. Its limits are
     those of `limited`, its temporary folder is `folder`, and it gets only the environment variables
     listed above. `command[0]` is a path; `model`: the file that determines the limits, by default
-    in `folder`. `seconds`: time limit.
+    in `folder`. `seconds`: time limit; `space`: address space in bytes, None for a judge's.
     """
     log = folder / "log.txt"
     code: int | None = None
@@ -204,7 +209,7 @@ def run_tool(
             with whole():
                 files = [*folder.iterdir(), *([model] if model else [])]
                 most = min(seconds, _LONGEST)
-                child = _begun(limited(command, files, seconds=most), folder, stream)
+                child = _begun(limited(command, files, seconds=most, space=space), folder, stream)
             with suppress(subprocess.TimeoutExpired):
                 code = child.wait(timeout=most)
         finally:
@@ -237,16 +242,18 @@ def _begun(command: Sequence[str], folder: Path, stream: BinaryIO) -> subprocess
     return child
 
 
-def limited(command: Sequence[str], files: Sequence[Path], *, seconds: float) -> list[str]:
+def limited(
+    command: Sequence[str], files: Sequence[Path], *, seconds: float, space: int | None = None
+) -> list[str]:
     """The command, wrapped by launch.py, with limits: address space and file size by the largest of
-    `files`, processor time by `seconds` on all cores.
+    `files`, processor time by `seconds` on all cores. `space`: another limit of the address space.
     """
     if sys.platform == "win32":
         return list(command)  # this system has no such limits; only the time limit applies
     largest = max((path.stat().st_size for path in files if path.is_file()), default=0)
     limits = (
         os.getpid(),
-        _SPACE + _SPACE_A_BYTE * largest,
+        _SPACE + _SPACE_A_BYTE * largest if space is None else space,
         math.ceil(seconds * (os.cpu_count() or 1)),
         _FILE + _SPACE_A_BYTE * largest,
     )
