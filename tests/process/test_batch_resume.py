@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -30,6 +31,31 @@ def run(*arguments: str) -> int:
 def resumed(*arguments: str) -> dict[str, bool]:
     run("-q", "--report", "again.jsonl", *arguments)
     return {line["path"]: line["resumed"] for line in lines("again.jsonl")}
+
+
+@pytest.mark.promise(
+    "The record of finished models in OUT (`.tflite_align`) is believed if the digests of input,"
+    " settings and output in it are right, also if somebody else wrote it: whoever can write to OUT"
+    " can have a model of theirs taken for the aligned one."
+)
+@pytest.mark.promise(
+    "`--isolated` reads no configuration file and no such record, so that every model is aligned"
+    " again: **use it in a folder that you do not trust.**"
+)
+def test_a_forged_record_is_believed_unless_isolated(zoo_folder: Path) -> None:
+    assert run("-q") == 0
+    honest = tree("out")
+    forged = Path("out", MODELS[0])
+    (record,) = [path for path in Path("out", RECORD).iterdir() if MODELS[0] in path.read_text()]
+    digest = hashlib.sha256(forged.read_bytes()).hexdigest()
+    forged.write_bytes(b"anything")
+    text = record.read_text().replace(digest, hashlib.sha256(b"anything").hexdigest())
+    record.write_text(text)
+    assert resumed()[MODELS[0]]
+    assert forged.read_bytes() == b"anything"
+    assert not any(resumed("--isolated").values())
+    assert tree("out") == honest
+    assert all(resumed().values())
 
 
 def test_finished_models_are_not_processed_again(

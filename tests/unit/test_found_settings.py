@@ -101,7 +101,8 @@ def test_the_command_line_overrules_an_untrusted_configuration(folder: Path) -> 
 
 
 @pytest.mark.promise(
-    "`--isolated` reads no configuration file: **use it in a folder that you do not trust.**"
+    "`--isolated` reads no configuration file and no such record, so that every model is aligned"
+    " again: **use it in a folder that you do not trust.**"
 )
 def test_isolated_reads_no_configuration(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / OWN).write_text(f"judge = ['litert']\nreport = ['r.json']\n{PASSING}")

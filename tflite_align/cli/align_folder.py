@@ -70,6 +70,7 @@ def run_folder(source: str, out: str, values: dict[str, Any]) -> int:
             options,
             executor=workers,
             shard=shard,
+            resume=not values["isolated"],
             write=not request.dry_run,
             keep_going=request.keep_going,
             accepted=lambda model: accepted_for(baseline, request.baseline, model.source),

@@ -107,7 +107,7 @@ class ConfiguredCommand(click.Command):
     """A command with --config, --isolated, --trust-config and --show-settings.
 
     Settings in the file become defaults of the command's options. `values["config"]` is the whole
-    configuration, or None.
+    configuration, or None; `values["isolated"]` is whether none may be read.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -123,7 +123,7 @@ class ConfiguredCommand(click.Command):
                 ["--isolated"],
                 is_flag=True,
                 expose_value=False,
-                help="Read no configuration file.",
+                help="Read no configuration file, and no record of finished models in OUT.",
             ),
             click.Option(
                 ["--trust-config"],
@@ -160,6 +160,7 @@ class ConfiguredCommand(click.Command):
         ctx.meta[_SHOWN] = bool(arguments.get("show_settings"))
         left = super().parse_args(ctx, args)
         ctx.params["config"] = config
+        ctx.params["isolated"] = bool(arguments.get("isolated"))
         ctx.meta[_TRUSTED] = bool(
             arguments.get("trust_config") or arguments.get("config") or is_trusted(origin)
         )

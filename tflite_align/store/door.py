@@ -42,6 +42,7 @@ def run(
     chunk: int | None = None,
     record: str | None = None,
     shard: str | Shard | None = None,
+    resume: bool = True,
     write: bool = True,
     keep_going: bool = False,
     accepted: Callable[[ModelFile], tuple[Accepted, ...]] | None = None,
@@ -54,7 +55,7 @@ def run(
     `concurrent.futures` executor, None for this process. `chunk`: number of models per task.
     `record`: a folder with finished results, from which the same call resumes after a stop; by
     default, for `align`, a folder in `output`. `shard`: "3/20", the models that the third of twenty
-    runs processes. `write`: with False nothing but reports is made. `keep_going`: models with
+    runs processes. `resume`: with False finished results are recorded, but none is read. `write`: with False nothing but reports is made. `keep_going`: models with
     remaining findings are written too. `accepted`: returns the findings that a baseline accepts in
     a model. `stdin`: reads the input `-`, in this process.
 
@@ -71,8 +72,9 @@ def run(
     if record is None:
         record = join(output, RECORD) if output is not None else ""
     with DoneRecord(record if write else "", chosen_shard) as done:
-        with about(shown(record)):
-            done.read(model.path for model in models)
+        if resume:
+            with about(shown(record)):
+                done.read(model.path for model in models)
         jobs = _jobs(models, done, accepted)
         whole = Chunk(
             verb=verb,
