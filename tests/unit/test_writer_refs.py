@@ -53,8 +53,8 @@ def extents(data: bytes) -> list[tuple[int, int]]:
             target = pos + at + word(data, pos + at)
             if entry.kind == "union":
                 kind_at = word(data, vtable + 4 + 2 * (number - 1), "<H")
-                kind = KINDS[entry.name].get(data[pos + kind_at]) if kind_at else None
-                todo += [(kind, target)] if kind else []
+                kind = data[pos + kind_at] if kind_at else 0
+                todo += [(KINDS[entry.name].get(kind, ""), target)] if kind else []
             elif entry.kind == "table":
                 todo.append((entry.target, target))
             else:
@@ -76,7 +76,7 @@ def rare() -> bytes:
     second union.
     """
     made = chain()
-    first, second = made.subgraphs[0].tensors[:2]
+    first, second, third = made.subgraphs[0].tensors[:3]
     dense, sparse = schema.DimensionMetadataT(), schema.DimensionMetadataT()
     dense.denseSize = 1
     sparse.format = schema.DimensionType.SPARSE_CSR
@@ -93,6 +93,10 @@ def rare() -> bytes:
     second.quantization.detailsType = schema.QuantizationDetails.BlockwiseQuantization
     second.quantization.details = schema.BlockwiseQuantizationT()
     second.quantization.details.blockSize = 2
+    third.quantization = schema.QuantizationParametersT()
+    third.quantization.detailsType = schema.QuantizationDetails.CustomQuantization
+    third.quantization.details = schema.CustomQuantizationT()
+    third.quantization.details.custom = [1, 2, 3]
     newer = made.subgraphs[0].operators[0]
     newer.builtinOptions2Type = schema.BuiltinOptions2.StablehloConcatenateOptions
     newer.builtinOptions2 = schema.StablehloConcatenateOptionsT()
@@ -113,6 +117,22 @@ def plain(*, kind: bool) -> bytes:
     number = table_layout("Operator").by_name["builtin_options_type"].id
     place = pos - word(data, pos, "<i") + 4 + 2 * number
     return data[:place] + bytes(2) + data[place + 2 :]
+
+
+def of_kind(kind: int) -> bytes:
+    """The chain, its ADD with options of another kind."""
+    data = pack(chain())
+    layout = table_layout("Operator")
+    pos = read(data).subgraphs[0].operators[1].pos
+    plan, _ = BufferReader(data).table(layout, pos)
+    place = pos + plan.at[layout.by_name["builtin_options_type"].id]
+    return data[:place] + bytes([kind]) + data[place + 1 :]
+
+
+def idle() -> bytes:
+    made = chain()
+    made.subgraphs[0].operators = []
+    return pack(made)
 
 
 def merged(made: Any, *, every: bool) -> bytes:
@@ -168,6 +188,9 @@ FILES: dict[str, Callable[[], bytes]] = {
     "rare": rare,
     "options without fields": lambda: plain(kind=True),
     "options of no kind": lambda: plain(kind=False),
+    "options of kind 0": lambda: of_kind(0),
+    "options of an unknown kind": lambda: of_kind(250),
+    "no operators": idle,
     "shared": lambda: merged(chain(), every=False),
     # For both tables, position plus the stored distance to the vtable gives the same sum.
     "apart": lambda: bytes(buffers((48, 56), (64, 80), 72)),

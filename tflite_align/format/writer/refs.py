@@ -91,10 +91,10 @@ class References:
         if not type_at:
             return
         kinds = self._view.gather(group + type_at, "B")
-        for type_code in sorted(set(kinds.tolist())):  # np.unique imports numpy.ma
-            name = _UNIONS[field.name].get(type_code)
-            if name is not None:
-                self._tables(name, targets[kinds == type_code])
+        for type_code in sorted({*kinds.tolist()} - {0}):  # np.unique imports numpy.ma
+            # A kind newer than the known schema: a table without known fields.
+            name = _UNIONS[field.name].get(type_code, "")
+            self._tables(name, targets[kinds == type_code])
 
     def _elements(self, vectors: Positions) -> Positions:
         """The targets of all elements of reference vectors."""
