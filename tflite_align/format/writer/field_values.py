@@ -137,7 +137,7 @@ class FieldValues:
         """
         start, count = self._vector(plan, pos, values, field_id, value)
         end = start + len(value.data)
-        if count != value.count or self.references.owners(start - 4, end) > 1:
+        if count != value.count or self.references.owners(start, end) > 1:
             return None
         return start, value.data
 
@@ -154,7 +154,7 @@ class FieldValues:
             return None
         target = self.view.target(plan, pos, values, field_id)
         start, count = self.view.vector(target, 4)
-        if len(value.items) > count or self.references.owners(target, start + 4 * count) > 1:
+        if self.references.owners(target, start + 4 * count) > 1:
             return None
         tables = [cast("Old", item).pos for item in value.items]
         distances = [table - (start + 4 * index) for index, table in enumerate(tables)]

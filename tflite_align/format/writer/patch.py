@@ -32,15 +32,13 @@ class Written(Record, frozen=True, kw_only=True):
         """The file's bytes."""
         return b"".join(self.chunks)
 
-    def image(self, model: Model) -> bytes | Image:
+    def image(self, model: Model) -> Image:
         """The output for reading back, without a second copy of long constants.
 
         `model` is that of the original. Everything is copied except unchanged constants of `_LONG`
         bytes or more, which are views of the original.
         """
         constants = list(self._kept(model))
-        if not constants:
-            return self.join()
         # Memory pages of zeros that are never written take no memory.
         whole = np.zeros(sum(len(chunk) for chunk in self.chunks), np.uint8)
         end = 0

@@ -145,7 +145,7 @@ class PendingEdits(PendingTensors):
         operands = operator.operands(edit.kind)
         key = (edit.subgraph, edit.operator, edit.kind)
         listed = self.lists.get(key, list(operands))
-        if edit.kind == "inputs" and edit.index == len(listed) >= len(operands):
+        if edit.kind == "inputs" and edit.index == len(listed):
             self._check_named(edit.subgraph, edit.tensor)
             self.lists[key] = [*listed, edit.tensor]
             self.altered.add((edit.subgraph, edit.tensor))

@@ -153,9 +153,11 @@ class PendingTensors:
             raise UsageError(f"{address}: its data has another shape")
         if bool(edit.signature) != bool(tensor.shape_signature):
             raise UsageError(f"{address}: a signature is neither added nor taken away")
-        self._want_tensor(edit.subgraph, tensor, shape=scalars("i", edit.shape))
-        if edit.signature:
-            self._want_tensor(edit.subgraph, tensor, shape_signature=scalars("i", edit.signature))
+        sizes = {
+            "shape": scalars("i", edit.shape),
+            "shape_signature": scalars("i", edit.signature),
+        }
+        self._want_tensor(edit.subgraph, tensor, **sizes)
 
     def _add_tensor(self, edit: AddTensor) -> None:
         """Add a tensor table with the edit's fields, and with the shape of the tensor `edit.like`
@@ -165,7 +167,7 @@ class PendingTensors:
         like = edit
         while (edit.subgraph, like.like) in self._added:
             like = self._added[edit.subgraph, like.like]
-            if edit.shape is None and like.shape is not None:
+            if edit.shape is None:
                 edit = replace(edit, shape=like.shape, signature=like.signature)
         model = self._tensor(edit.subgraph, like.like)
         expected = len(self.model.subgraphs[edit.subgraph].tensors) + len(added)

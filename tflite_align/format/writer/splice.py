@@ -121,7 +121,7 @@ class _Assembly:
     def _metadata(self) -> None:
         """Update metadata that counts tensors, or raise UnsupportedError."""
         intake, model = self.intake, self.model
-        grown = {graph: len(tables) for graph, tables in intake.tensors.items() if tables}
+        grown = {graph: len(tables) for graph, tables in intake.tensors.items()}
         unknown = unknown_metadata(model)
         if unknown and (grown or intake.operators or intake.removed):
             msg = (
