@@ -190,6 +190,25 @@ def test_a_shared_quantization_table_is_not_touched() -> None:
     data = _alias(data, "Tensor", tensors[4].pos, "quantization", table)
     written = _written(data, [SetQuant(subgraph=0, tensor=4, quant=HALF)])
     assert (written.prefix > 0, written.patches) == (True, ())
+    assert _written(data, [_set(tensor=4, scale=(0.5,), zero_point=(3,))]).chunks == (data,)
+
+
+def test_a_scale_vector_whose_end_is_read_as_another_is_not_touched() -> None:
+    """The bits of the second scale are a length of 1: the third is a vector of its own."""
+    made = chain()
+    quantization = made.subgraphs[0].tensors[0].quantization
+    quantization.quantizedDimension, quantization.zeroPoint = 1, [0] * 4
+    quantization.scale = [0.5, 2.0**-149, 0.125, 1.0]
+    data = pack(made)
+    tensors = read(data).subgraphs[0].tensors
+    first, last = (tensors[i].quant.pos for i in (0, 4))  # type: ignore[union-attr]
+    scale = _target(data, "QuantizationParameters", first, "scale")
+    data = _alias(data, "QuantizationParameters", last, "scale", scale + 8)
+    assert load(data).subgraphs[0].tensors[4].quantization.scale == [0.125]
+    written = _written(
+        data, [_set(tensor=0, scale=(1.0,) * 4, zero_point=(0,) * 4, quantized_dimension=1)]
+    )
+    assert (written.prefix > 0, written.patches) == (True, ())
 
 
 def test_a_shared_operand_vector_is_not_touched() -> None:
@@ -220,6 +239,8 @@ def test_a_shared_buffer_is_split() -> None:
     made.subgraphs[0].tensors[0].buffer = 1
     written = _written(pack(made), [SetData(subgraph=0, tensor=2, data=b"wxyz")])
     assert written.prefix > 0
+    same = SetData(subgraph=0, tensor=2, data=bytes([1, 2, 3, 4]))
+    assert _written(pack(made), [same]).patches == ()
     made = chain()
     made.metadata[0].buffer = 1
     assert _written(pack(made), [SetData(subgraph=0, tensor=2, data=b"wxyz")]).prefix > 0

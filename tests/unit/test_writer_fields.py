@@ -16,6 +16,7 @@ from tflite_align.format.reader import read
 from tflite_align.format.schema import table_layout
 from tflite_align.format.signature_entries import renamed_entries
 from tflite_align.format.writer.edits import (
+    AddOperator,
     AddTensor,
     Edit,
     SetGraphIO,
@@ -104,6 +105,19 @@ def test_a_renamed_tensor_changes_its_signature_entries() -> None:
     assert names == ["x", "hidden", "constant", "y", "z"]
 
 
+@pytest.mark.parametrize("length", range(1, 9))
+def test_names_end_with_a_zero(length: int) -> None:
+    """FlatBuffers' verifier asks for it; no other content may take its byte."""
+    name = "n" * length
+    edits = [
+        AddTensor(subgraph=0, index=index, like=1, name=name, type="int8", quant=None)
+        for index in (5, 6)
+    ]
+    data = pack(chain())
+    out = splice(data, read(data), edits).join()
+    assert out.count(struct.pack("<I", length) + name.encode() + b"\0") == 2
+
+
 def test_a_new_tensor_has_the_shapes_of_its_like() -> None:
     made = chain()
     made.subgraphs[0].tensors[1].shapeSignature = [-1, 4]
@@ -148,6 +162,15 @@ def test_an_option_that_the_operator_lacks_is_refused() -> None:
             f"subgraph[0]/operator[{operator}] {name}: its options have no field '{field}'"
             " that could be set"
         )
+
+
+def test_a_kind_of_options_without_a_table_gets_one() -> None:
+    made = chain()
+    made.subgraphs[0].operators[1].builtinOptions = None
+    data = pack(made)
+    edit = SetOption(subgraph=0, operator=1, field="fused_activation_function", value=1)
+    added = read(splice(data, read(data), [edit]).join()).subgraphs[0].operators[1]
+    assert added.options["fused_activation_function"] == 1
 
 
 def test_a_table_of_other_options_is_not_replaced() -> None:
@@ -256,13 +279,21 @@ def test_a_plan_that_fits_no_subgraph_is_refused(content: bytes, why: str) -> No
         memory_plan(twin(), content, {0: 1}, ())
 
 
-def test_tensors_of_an_added_input_get_another_place() -> None:
-    """The tensor is read later than planned."""
+@pytest.mark.parametrize(
+    "edit",
+    [
+        SetOperand(subgraph=0, operator=2, kind="inputs", index=1, tensor=1),
+        AddOperator(subgraph=0, before=3, name="ABS", version=1, inputs=(1,), outputs=()),
+        AddOperator(subgraph=0, before=3, name="ABS", version=1, inputs=(), outputs=(1,)),
+    ],
+)
+def test_a_tensor_that_is_used_longer_gets_another_place(edit: Edit) -> None:
     made = chain()
     made.buffers.append(buffer(plan(0, 10, 11, 12, 13, 14)))
     made.metadata[0].name, made.metadata[0].buffer = "OfflineMemoryAllocation", 3
+    if isinstance(edit, AddOperator):  # else two operators write the tensor
+        made.subgraphs[0].operators[0].outputs = []
     data = pack(made)
-    edit = SetOperand(subgraph=0, operator=2, kind="inputs", index=1, tensor=1)
     out = load(splice(data, read(data), [edit]).join())
     content = bytes(bytearray(out.buffers[out.metadata[0].buffer].data))
     assert content == plan(0, 10, -1, 12, 13, 14)

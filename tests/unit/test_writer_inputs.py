@@ -9,7 +9,15 @@ from tests.support.models import Graph
 from tflite_align.errors import UnsupportedError, UsageError
 from tflite_align.format.model import Model, QuantParams, Slot
 from tflite_align.format.reader import read
-from tflite_align.format.writer.edits import AddTensor, SetOperand
+from tflite_align.format.writer.edits import (
+    AddOperator,
+    AddTensor,
+    Edit,
+    RemoveOperator,
+    SetGraphIO,
+    SetOperand,
+    SetType,
+)
 from tflite_align.format.writer.splice import splice
 from tflite_align.format.writer.write import write
 from tflite_align.record import replace
@@ -80,6 +88,24 @@ def test_fewer_inputs_and_more_outputs_are_refused() -> None:
         changed = replace(model, subgraphs=(replace(graph, operators=operators),))
         with pytest.raises(UnsupportedError, match="the number of"):
             write(data, model, changed)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        SetOperand(subgraph=0, operator=-1, kind="inputs", index=0, tensor=0),
+        SetOperand(subgraph=0, operator=0, kind="inputs", index=-1, tensor=0),
+        SetGraphIO(subgraph=0, kind="inputs", index=-1, tensor=0),
+        RemoveOperator(subgraph=0, operator=-1),
+        SetType(subgraph=0, tensor=0, type="type#x"),
+        AddOperator(subgraph=0, before=0, name="BUILTIN#x", version=1, inputs=(0,), outputs=(0,)),
+    ],
+    ids=lambda edit: type(edit).__name__,
+)
+def test_what_is_not_there_is_refused(edit: Edit) -> None:
+    data = _bare()
+    with pytest.raises(UsageError, match=r"(has no|is not a) (operator|inputs|tensor|builtin)"):
+        splice(data, read(data), [edit])
 
 
 def test_a_tensor_like_an_added_one_has_its_shape() -> None:

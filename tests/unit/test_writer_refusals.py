@@ -43,6 +43,7 @@ ADDED = AddTensor(subgraph=0, index=5, like=1, name="new", type="int8", quant=QU
     ("edit", "message"),
     [
         (SetQuant(subgraph=1, tensor=0, quant=QUANT), "subgraph 1 does not exist"),
+        (SetQuant(subgraph=-1, tensor=0, quant=QUANT), "subgraph -1 does not exist"),
         (SetQuant(subgraph=0, tensor=5, quant=QUANT), r"subgraph\[0\] has no tensor 5"),
         (SetData(subgraph=0, tensor=-1, data=b""), r"subgraph\[0\] has no tensor -1"),
         (
@@ -74,6 +75,14 @@ ADDED = AddTensor(subgraph=0, index=5, like=1, name="new", type="int8", quant=QU
         (
             AddOperator(subgraph=0, before=4, name="ABS", version=1, inputs=(), outputs=()),
             r"subgraph\[0\]: there is no place before operator 4",
+        ),
+        (
+            AddOperator(subgraph=0, before=-1, name="ABS", version=1, inputs=(), outputs=()),
+            r"subgraph\[0\]: there is no place before operator -1",
+        ),
+        (
+            AddOperator(subgraph=0, before=0, name="ABS", version=1, inputs=(0,), outputs=(9,)),
+            r"subgraph\[0\] has no tensor 9",
         ),
         (
             AddOperator(subgraph=0, before=0, name="ABC", version=1, inputs=(), outputs=()),

@@ -72,6 +72,19 @@ def test_a_shared_vector_of_operators_is_not_touched() -> None:
     assert (written.prefix > 0, written.patches) == (True, ())
 
 
+def test_a_vector_of_operators_whose_end_is_read_as_a_name_is_not_touched() -> None:
+    data = bytearray(pack(chain()))
+    layout = table_layout("SubGraph")
+    pos = read(bytes(data)).subgraphs[0].pos
+    view = BufferReader(bytes(data))
+    plan, values = view.table(layout, pos)
+    vector = view.target(plan, pos, values, layout.by_name["operators"].id)
+    place = pos + plan.at[layout.by_name["name"].id]
+    struct.pack_into("<I", data, place, vector + 4 + 4 * 2 - place)
+    written = written_out(bytes(data), [FIRST])
+    assert (written.prefix > 0, written.patches) == (True, ())
+
+
 def test_indices_in_edits_count_removed_operators() -> None:
     edits: list[Edit] = [
         AddTensor(subgraph=0, index=5, like=3, name="new", type="int8", quant=HALF),

@@ -132,6 +132,13 @@ def test_an_invalid_zip_directory_is_unchanged() -> None:
         assert splice(whole, read(whole), [ADDED]).join().endswith(tail)
 
 
+def test_a_zip_that_is_not_at_the_end_is_left_alone() -> None:
+    """A zip's comment, after its last record, is shorter than 64 KiB."""
+    data, zipped, _ = zipped_chain()
+    whole = zipped + bytes(0xFFFF + 1)
+    assert splice(whole, read(whole), [ADDED]).join().endswith(whole[len(data) :])
+
+
 def test_a_zip_entry_without_a_name_moves() -> None:
     local = b"PK\3\4" + bytes(26)
     data = pack(chain())
@@ -161,6 +168,12 @@ def test_data_outside_references_may_move_far() -> None:
     for file in (zipped, data):
         view = BufferReader(file)
         assert flatbuffer_end(view, absolute_offsets(view, read(file))) == len(data)
+    made = chain()
+    made.subgraphs[0].operators[0].largeCustomOptionsOffset = len(data) + 64
+    made.buffers[1].data, made.buffers[1].offset, made.buffers[1].size = None, len(data) + 80, 4
+    file = pack(made).ljust(len(data) + 84, b"\0")
+    view = BufferReader(file)
+    assert flatbuffer_end(view, absolute_offsets(view, read(file))) == len(data) + 64
 
 
 @pytest.mark.parametrize("offset", [0, 1, 2, 3])

@@ -86,6 +86,14 @@ def test_a_new_tensor_has_its_own_shape_and_signature() -> None:
         assert (tensor.shape, tensor.shape_signature) == (shape, signature)
 
 
+def test_a_new_tensor_like_one_without_a_shape_has_none() -> None:
+    made = chain()
+    made.subgraphs[0].tensors[1].shape = None
+    data = pack(made)
+    out = load(write(data, read(data), added(read(data))).join())
+    assert out.subgraphs[0].tensors[5].shape is None
+
+
 def test_a_new_tensor_may_be_like_the_first_new_one() -> None:
     data = opened()
     model = read(data)
@@ -102,14 +110,26 @@ def test_a_new_tensor_may_be_like_the_first_new_one() -> None:
     assert tensors[6].shape_signature == tensors[5].shape_signature == (-1, 6)
 
 
-def test_old_ranges_are_removed_when_a_scale_is_added() -> None:
+def test_ranges_change_only_where_the_file_has_them() -> None:
+    made = chain()
+    made.subgraphs[0].tensors[1].quantization.min = [-1.0]
+    data = pack(made)
+    quant = replace(NEW, minimum=(-2.0,), maximum=(2.0,))
+    out = write(data, read(data), with_tensor(read(data), 1, quant=quant)).join()
+    after = load(out).subgraphs[0].tensors[1].quantization
+    assert (list(after.min), after.max) == ([-2.0], None)
+
+
+@pytest.mark.parametrize("ranges", [("min", "max"), ("min",), ("max",)])
+def test_old_ranges_are_removed_when_a_scale_is_added(ranges: tuple[str, ...]) -> None:
     """A tensor has min and max but no scale, and gets a scale. The old min and max do not match it
     and are removed.
     """
     made = chain()
     quantization = made.subgraphs[0].tensors[1].quantization
     quantization.scale = quantization.zeroPoint = None
-    quantization.min, quantization.max = [-7.0], [7.0]
+    for name in ranges:
+        setattr(quantization, name, [7.0])
     data = pack(made)
     out = write(data, read(data), with_tensor(read(data), 1, quant=NEW)).join()
     after = load(out).subgraphs[0].tensors[1].quantization
