@@ -42,7 +42,7 @@ def need_vela() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         (
             ["--target", "ethos-u65", "--accelerator-config", "ethos-u55-64"],
@@ -75,13 +75,13 @@ def need_vela() -> None:
     ],
 )
 def test_an_invalid_board_is_refused(
-    options: list[str], told: str, folder: Path, capsys: Capture
+    options: list[str], message: str, folder: Path, capsys: Capture
 ) -> None:
     (folder / "board.ini").write_text("[System_Config.Board]\ncore_clock = 5e8\n")
     for arguments in (["check", "net.tflite"], ["net.tflite", "out.tflite"]):
         assert cli.main([*arguments, *options]) == 2
         said = capsys.readouterr()
-        assert (said.out, said.err) == ("", f"tflite_align: {told}\n")
+        assert (said.out, said.err) == ("", f"tflite_align: {message}\n")
 
 
 def test_a_board_is_a_setting(folder: Path, capsys: Capture) -> None:
@@ -104,7 +104,7 @@ def test_the_compiler_gets_the_board(folder: Path, sample_origin: bytes, capsys:
     arguments = ["check", "net.tflite", "--target", "ethos-u55", "--judge", "ethos-u55"]
     small = ["--accelerator-config", "ethos-u55-32", "--report", "r.json"]
     assert cli.main([*arguments, *BOARD, *small]) == 0
-    told = capsys.readouterr().out
+    output = capsys.readouterr().out
     (judge,) = json.loads((folder / "r.json").read_text())["verification"]["judges"]
     facts = dict(judge["after"]["facts"])
     assert plain.verification is not None
@@ -114,7 +114,7 @@ def test_the_compiler_gets_the_board(folder: Path, sample_origin: bytes, capsys:
     assert {one["unit"] for one in operators} == {"NPU"}
     assert all(isinstance(one["cycles"], int) for one in operators)
     assert "Conv2D" in {one["operator"] for one in operators}
-    assert "ethos-u55: estimated cycles of each operator\n  operator " in told
+    assert "ethos-u55: estimated cycles of each operator\n  operator " in output
     assert facts["SRAM"].endswith(" KiB")
 
 
@@ -219,10 +219,10 @@ def test_the_header_is_of_the_file_that_is_written(folder: Path, capsys: Capture
 
 def test_the_report_lists_the_operators(folder: Path, capsys: Capture) -> None:
     assert cli.main(["check", "net.tflite", "-v", "--report", "r.json"]) == 0
-    told = json.loads((folder / "r.json").read_text())["operators"]
+    operators = json.loads((folder / "r.json").read_text())["operators"]
     model = read((folder / "net.tflite").read_bytes())
     names = [operator.name for operator in model.subgraphs[0].operators]
-    assert told == [
+    assert operators == [
         {"name": name, "count": names.count(name), "custom": False} for name in sorted(set(names))
     ]
     assert (

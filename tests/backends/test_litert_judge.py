@@ -107,8 +107,8 @@ def test_a_sound_change_is_verified() -> None:
         progress=lambda stage, fraction: stages.append((stage, fraction)),
     )
     assert (verification.word, verification.why) == ("verified", "")
-    told = "random, seed 0: 16 whole range, 16 its middle, 16 normal, 16 sparse"
-    assert (verification.samples, verification.inputs) == (64, told)
+    inputs = "random, seed 0: 16 whole range, 16 its middle, 16 normal, 16 sparse"
+    assert (verification.samples, verification.inputs) == (64, inputs)
     assert [verdict.word for verdict in verification.judges] == ["accepted", "accepted"]
     (score,) = verification.outputs
     assert score.name == "y"

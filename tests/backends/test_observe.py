@@ -110,12 +110,12 @@ def test_a_folded_relu_is_part_of_the_function() -> None:
 
 
 def test_progress_is_reported() -> None:
-    told: list[tuple[str, float]] = []
+    reports: list[tuple[str, float]] = []
     data = wide_member()
-    observe(data, calibration(data, 4), progress=lambda stage, done: told.append((stage, done)))
-    assert {stage for stage, _ in told} == {"observe calibration"}
-    assert [done for _, done in told] == sorted(done for _, done in told)
-    assert (told[0][1], told[-1][1]) == (0.0, 1.0)
+    observe(data, calibration(data, 4), progress=lambda stage, done: reports.append((stage, done)))
+    assert {stage for stage, _ in reports} == {"observe calibration"}
+    assert [done for _, done in reports] == sorted(done for _, done in reports)
+    assert (reports[0][1], reports[-1][1]) == (0.0, 1.0)
 
 
 def test_without_a_twin_there_are_no_ranges_but_a_reason(

@@ -69,10 +69,10 @@ def test_moved_tensors_have_histograms(drawn: AlignResult) -> None:
     moved = {(c.subgraph, c.name) for c in drawn.report.changes if c.kind in ("moved", "snapped")}
     steps = verified(drawn).steps
     assert steps is not None
-    told = [one for one in steps.operators if one.arrives is not None]
-    assert {(one.subgraph, one.name) for one in told} <= moved
-    assert told
-    for one in told:
+    measured = [one for one in steps.operators if one.arrives is not None]
+    assert {(one.subgraph, one.name) for one in measured} <= moved
+    assert measured
+    for one in measured:
         assert one.original_arrives is not None
         assert sum(one.original_arrives.counts) > 0
         assert (one.arrives.low, one.arrives.high) != (  # type: ignore[union-attr]

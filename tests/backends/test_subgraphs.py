@@ -180,10 +180,10 @@ def test_calls_that_litert_computes_wrongly_have_findings(
     )
     for target in ("tflite", "litert"):
         found = check(data, AlignOptions(targets=(target,), verify=False)).findings
-        told = [f.rule for f in found if f.rule in ("support/IF/outputs", "support/WHILE/carried")]
-        assert told or right, f"{target}: nothing about outputs that are wrong"
+        rules = [f.rule for f in found if f.rule in ("support/IF/outputs", "support/WHILE/carried")]
+        assert rules or right, f"{target}: nothing about outputs that are wrong"
         if (operator, form) not in BY_LUCK:
-            assert not (told and right), f"{target}: {told}"
+            assert not (rules and right), f"{target}: {rules}"
 
 
 @pytest.mark.backends

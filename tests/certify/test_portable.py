@@ -38,8 +38,8 @@ def available() -> list[str]:
     return [name for name in RUNTIMES if here or name != "tflm"]
 
 
-def place(told: OperatorPortability) -> int:
-    found = re.match(r"subgraph\[0\]/operator\[(\d+)\]", told.address)
+def place(operator: OperatorPortability) -> int:
+    found = re.match(r"subgraph\[0\]/operator\[(\d+)\]", operator.address)
     return int(found[1]) if found else -1
 
 
@@ -58,12 +58,12 @@ def distance(first: Outcome, second: Outcome) -> int:
 
 
 def unpredicted(
-    told: OperatorPortability, found: dict[str, Outcome]
+    predicted: OperatorPortability, found: dict[str, Outcome]
 ) -> Iterator[tuple[str, str, int]]:
     """(runtime, runtime, difference in integers) for each pair of runtimes that differs more than
     predicted.
     """
-    said = {(pair.first, pair.second): pair.largest for pair in told.pairs}
+    said = {(pair.first, pair.second): pair.largest for pair in predicted.pairs}
     for pair in combinations([name for name in found if found[name].outputs], 2):
         apart = distance(found[pair[0]], found[pair[1]])
         if apart > said.get(pair, 0):
@@ -77,8 +77,8 @@ def seen_beyond(models: Mapping[str, bytes], folder: Path) -> list[str]:
     rng = np.random.default_rng(7)
     cuts: dict[str, tuple[str, OperatorPortability, CutOperator]] = {}
     for model, data in models.items():
-        told = [one for one in portability(read(data)).operators if one.word != "not known"]
-        for one in told:
+        predictions = [one for one in portability(read(data)).operators if one.word != "not known"]
+        for one in predictions:
             if place(one) >= 0:
                 cut = Cutter(data).cut(place(one), "", rng)
                 for run in range(RUNS):
@@ -95,20 +95,20 @@ def seen_beyond(models: Mapping[str, bytes], folder: Path) -> list[str]:
 
 
 def witnessed(
-    told: OperatorPortability, data: bytes, name: str, rng: np.random.Generator
+    predicted: OperatorPortability, data: bytes, name: str, rng: np.random.Generator
 ) -> tuple[CutOperator, int | None] | None:
     """(the operator alone, with the inputs for which a difference is predicted; the output channel
     to compare, None: all channels). None if no difference is predicted.
     """
-    cutter, index = Cutter(data), place(told)
-    operator = told.address.rpartition(" ")[2]
+    cutter, index = Cutter(data), place(predicted)
+    operator = predicted.address.rpartition(" ")[2]
     if operator in CHANNELED:
-        channel, value = map(int, re.findall(r"-?\d+", told.witness))
+        channel, value = map(int, re.findall(r"-?\d+", predicted.witness))
         bias = CHANNELED[operator].bias
         return cutter.cut(index, name, rng, accumulator=(bias, channel, value)), channel
     cut = cutter.cut(index, name, rng)
-    values = re.findall(r"-?\d+", told.witness)
-    if "elements" in told.witness:
+    values = re.findall(r"-?\d+", predicted.witness)
+    if "elements" in predicted.witness:
         total, count = int(values[0]), int(values[1])
         for fed in cut.inputs:
             below, rest = divmod(total, count)
@@ -120,7 +120,7 @@ def witnessed(
             fed[:] = np.broadcast_to(flat.reshape(*shape[1:-1], 1), shape[1:])
         return cut, None
     if cut.inputs[0].dtype.kind == "f":
-        cut.inputs[0][:] = float(told.witness)
+        cut.inputs[0][:] = float(predicted.witness)
         return cut, None
     for fed, value in zip(cut.inputs, values, strict=False):
         fed[:] = int(value)
@@ -146,7 +146,7 @@ def not_shown(models: Mapping[str, bytes], folder: Path) -> list[str]:
         apart = int((values.max(axis=0) - values.min(axis=0)).max())
         if apart != one.largest:
             where = f"{model} {one.address} at {one.witness}"
-            wrong.append(f"{where}: {apart} LSB apart, told {one.largest}")
+            wrong.append(f"{where}: {apart} LSB apart, predicted {one.largest}")
     return wrong
 
 
@@ -154,14 +154,14 @@ def test_every_operator_of_the_rules_gives_integers_as_predicted(tmp_path: Path)
     """A model without findings for each operator and type, in all runtimes."""
     known = {}
     for case in SATISFIED.values():
-        told = portability(read(case.model())).operators
-        if len(told) == 1 and told[0].word != "not known":
-            known[case.name] = (case, told[0])
+        predicted = portability(read(case.model())).operators
+        if len(predicted) == 1 and predicted[0].word != "not known":
+            known[case.name] = (case, predicted[0])
     found = outcomes([case for case, _ in known.values()], tmp_path)
     assert [
         f"{name}: {first} and {second} are {apart} LSB apart"
-        for name, (_, told) in known.items()
-        for first, second, apart in unpredicted(told, {r: found[r][name] for r in found})
+        for name, (_, predicted) in known.items()
+        for first, second, apart in unpredicted(predicted, {r: found[r][name] for r in found})
     ] == []
     assert len(known) > MOST_CASES
 

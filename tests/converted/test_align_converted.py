@@ -23,7 +23,11 @@ def test_all_graph_inputs_and_outputs_are_converted_or_none(fixture_model: Any, 
     if found.report.reasons:
         assert found.data == data
         return
-    assert {told for side in border(found.data) for told, _ in side} <= {kind, "int32", "int64"}
+    assert {type_name for side in border(found.data) for type_name, _ in side} <= {
+        kind,
+        "int32",
+        "int64",
+    }
     assert converted(found.data, kind, kind, verify=False).data == found.data
 
 

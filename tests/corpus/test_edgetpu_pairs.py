@@ -20,8 +20,8 @@ def test_every_pair_of_the_corpus_is_explained(
     if not any(edgetpu_pairs.pairs([corpus_dir])):
         pytest.skip("the corpus holds no compiled models")
     status = edgetpu_pairs.main([str(corpus_dir)])
-    told = capsys.readouterr().out
-    assert status == 0, told
+    output = capsys.readouterr().out
+    assert status == 0, output
 
 
 def tensor(name: str) -> TensorSpec:

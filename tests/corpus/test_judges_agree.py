@@ -56,7 +56,9 @@ def test_a_disagreement_without_an_explanation_is_unexplained() -> None:
 
 def test_the_documentation_has_every_kind() -> None:
     text = (judge_table.ROOT / "docs" / "judges.md").read_text(encoding="utf-8")
-    missing = [k for k, told in judge_table.KINDS.items() if f"| {k} | {told} |" not in text]
+    missing = [
+        k for k, description in judge_table.KINDS.items() if f"| {k} | {description} |" not in text
+    ]
     assert missing == []
 
 

@@ -145,8 +145,8 @@ def test_commands_run(page: Path, tmp_path: Path) -> None:
 
 def test_every_output_stands_below_a_command() -> None:
     for page in PAGES:
-        told = sum(block.words == ("output",) for block in blocks(page))
-        assert told == sum(output is not None for _, output in in_order(page, "sh")), page.name
+        outputs = sum(block.words == ("output",) for block in blocks(page))
+        assert outputs == sum(output is not None for _, output in in_order(page, "sh")), page.name
 
 
 @pytest.mark.parametrize("page", pages_with("pycon"), ids=lambda page: page.name)

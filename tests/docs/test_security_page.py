@@ -38,8 +38,8 @@ def sentences() -> list[str]:
             rows = [line.strip("| ").split(" | ") for line in lines[2:]]
             found += [f"{what.strip()}: {limit.strip()}" for what, limit in rows]
             continue
-        told = " ".join(" ".join(lines).removeprefix("* ").split())
-        found += re.split(r"(?<=[.!?])\s+(?=[A-Z`*])|(?<=\.\*\*)\s+", told)
+        paragraph = " ".join(" ".join(lines).removeprefix("* ").split())
+        found += re.split(r"(?<=[.!?])\s+(?=[A-Z`*])|(?<=\.\*\*)\s+", paragraph)
     return found
 
 

@@ -106,10 +106,10 @@ def test_a_missing_page_or_link_fails_the_build(tmp_path: Path) -> None:
         page.write("[a](no-such-page.md) [b](solver.md#no-such-heading) [c](#nor-this-one)\n")
     done = build(folder, tmp_path / "out")
     assert done.returncode != 0
-    told = [line for line in done.stderr.splitlines() if "WARNING" in line]
+    warnings = [line for line in done.stderr.splitlines() if "WARNING" in line]
     for word in ("unlisted.md", "no-such-page.md", "no-such-heading", "nor-this-one"):
-        assert any(word in line for line in told), (word, told)
-    assert len(told) == 4
+        assert any(word in line for line in warnings), (word, warnings)
+    assert len(warnings) == 4
 
 
 def test_links_of_the_readme_lead_somewhere() -> None:

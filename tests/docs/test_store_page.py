@@ -48,9 +48,9 @@ def run(
     command: str, folder: Path, environment: dict[str, str] | None = None, *, status: int = 0
 ) -> None:
     programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    told = {**os.environ, "PYTHONPATH": str(CHECKOUT), "PATH": programs, **(environment or {})}
+    variables = {**os.environ, "PYTHONPATH": str(CHECKOUT), "PATH": programs, **(environment or {})}
     ran = subprocess.run(
-        ["bash", "-eu", "-c", command], cwd=folder, env=told, timeout=WAIT, check=False
+        ["bash", "-eu", "-c", command], cwd=folder, env=variables, timeout=WAIT, check=False
     )
     assert ran.returncode == status
 

@@ -123,8 +123,8 @@ def test_findings_fail_the_build(project: Path) -> None:
     lock.write_text(lock.read_text().replace('"type": "int8"', '"type": "uint8"'))
     run = build(project)
     assert run.returncode != 0
-    told = "type is int8, the lock has uint8 (rule lock/type)"
-    assert told in run.stdout + run.stderr
+    message = "type is int8, the lock has uint8 (rule lock/type)"
+    assert message in run.stdout + run.stderr
 
 
 def test_the_header_of_the_operators_is_an_output(project: Path) -> None:

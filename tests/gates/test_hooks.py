@@ -85,9 +85,9 @@ def test_a_file_name_is_never_an_option(
     before = sorted(tmp_path.rglob("*"))
     for arguments in (["--target", "tflm", name], ["--target", "tflm", "--", name]):
         assert hook.main(arguments) == 1, "it is a model with findings"
-        told = capsys.readouterr().out
-        assert f"{name}: 7,672 bytes" in told
-        assert "target tflm" in told
+        output = capsys.readouterr().out
+        assert f"{name}: 7,672 bytes" in output
+        assert "target tflm" in output
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -100,8 +100,8 @@ def test_an_option_that_is_also_a_file_name_is_refused(
     monkeypatch.chdir(tmp_path)
     lay(tmp_path, sample, name, "good.tflite")
     assert hook.main([name, "good.tflite"]) == 2
-    told = "is both an option and a file: rename the file"
-    assert capsys.readouterr().err == f"tflite_align: {name.strip()} {told}\n"
+    message = "is both an option and a file: rename the file"
+    assert capsys.readouterr().err == f"tflite_align: {name.strip()} {message}\n"
 
 
 @pytest.mark.pipelines

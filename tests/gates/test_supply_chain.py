@@ -32,8 +32,8 @@ def test_the_licences_are_of_everything_that_is_shipped() -> None:
     assert {path.name for path in VENDOR.iterdir()} == ours, "nobody else's file lies there"
     for path in VENDOR.glob("*.js"):
         assert f"({path.relative_to(CHECKOUT).as_posix()})" in text
-        for told in re.findall(r"/\*!.*?[Cc]opyright (.*?)\.", path.read_text(encoding="utf-8")):
-            assert told in text, "a notice that the file itself holds"
+        for owner in re.findall(r"/\*!.*?[Cc]opyright (.*?)\.", path.read_text(encoding="utf-8")):
+            assert owner in text, "a notice that the file itself holds"
 
 
 def test_the_licences_are_shipped() -> None:

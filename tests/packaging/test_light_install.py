@@ -37,5 +37,5 @@ def test_the_lines_of_the_page_install_a_gate(tmp_path: Path) -> None:
     assert "litert" not in listed
     assert "highs" not in listed
     sample = str(CHECKOUT / "tests" / "data" / "sample_dealigned.tflite")
-    told = run(python, "-P", "-m", "tflite_align", "check", sample, cwd=tmp_path, status=1)
-    assert "same/CONCATENATION" in told
+    output = run(python, "-P", "-m", "tflite_align", "check", sample, cwd=tmp_path, status=1)
+    assert "same/CONCATENATION" in output

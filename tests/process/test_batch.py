@@ -45,13 +45,13 @@ def test_results_do_not_depend_on_the_number_of_processes(
     zoo_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("--report", "one.jsonl", "--report", "one.sarif") == 0
-    told = capsys.readouterr()
+    captured = capsys.readouterr()
     alone = tree("out")
     assert (
         cli.main(["zoo", "two", FAST, "-j2", "--report", "two.jsonl", "--report", "two.sarif"]) == 0
     )
     again = capsys.readouterr()
-    assert (again.out, again.err) == (told.out.replace("-> out", "-> two"), told.err)
+    assert (again.out, again.err) == (captured.out.replace("-> out", "-> two"), captured.err)
     assert tree("two") == alone
     assert Path("one.sarif").read_bytes() == Path("two.sarif").read_bytes()
     for one, two in zip(lines("one.jsonl"), lines("two.jsonl"), strict=True):
@@ -96,7 +96,7 @@ def test_one_bad_file_does_not_stop_the_others(
         "6 models: 2 aligned, 1 nothing to align, 3 could not be done; "
     )
     assert sorted(tree("out")) == MODELS
-    assert said.out.splitlines()[1].split()[:1] == ["bad.tflite"], "what failed is told first"
+    assert said.out.splitlines()[1].split()[:1] == ["bad.tflite"], "models that failed come first"
 
 
 def test_an_unmet_requirement_gives_exit_status_1(
@@ -131,7 +131,7 @@ def test_contradictory_arguments_are_refused(
     Path("empty").mkdir()
     put("file", b"")
     Path("loop").symlink_to("loop")
-    told = {
+    messages = {
         (
             "zoo",
             "zoo",
@@ -170,7 +170,7 @@ def test_contradictory_arguments_are_refused(
             " .jsonl, .parquet, .sqlite are for many models"
         ),
     }
-    for arguments, sentence in told.items():
+    for arguments, sentence in messages.items():
         said = refused(capsys, *arguments)
         assert sentence is None or said == sentence
 
@@ -189,8 +189,8 @@ def test_an_input_folder_inside_the_output_is_not_overwritten(
     assert cli.main(["zoo/deep", ".", FAST, "-q"]) == 0
     assert Path("er/c.tflite").exists()
     put("zoo/deep/zoo/deep/er/c.tflite", concat_example())
-    told = refused(capsys, "zoo/deep", ".")
-    assert told == "zoo/deep/er/c.tflite: would overwrite zoo/deep/er/c.tflite, which is read"
+    message = refused(capsys, "zoo/deep", ".")
+    assert message == "zoo/deep/er/c.tflite: would overwrite zoo/deep/er/c.tflite, which is read"
 
 
 def test_links_to_files_are_followed_and_links_to_folders_are_not(
@@ -218,9 +218,9 @@ def test_two_models_with_one_destination_are_refused(
 ) -> None:
     Path("out").mkdir()
     Path("out/a.tflite").symlink_to(Path("out/good.tflite").absolute())
-    told = refused(capsys, "zoo", "out")
+    message = refused(capsys, "zoo", "out")
     first, second = Path("out", "a.tflite"), Path("out", "good.tflite")
-    assert told == f"{second}: two models would be written to one path: {first} too"
+    assert message == f"{second}: two models would be written to one path: {first} too"
 
 
 @pytest.mark.promise("No model of a folder is written through a link that leads out of OUT.")
@@ -234,8 +234,8 @@ def test_a_link_out_of_the_folder_is_refused(
     Path("out").mkdir()
     end = Path("elsewhere/folder" if link == "below" else "elsewhere/victim").resolve()
     Path("out", link).symlink_to(end)
-    told = refused(capsys, "zoo", "out")
-    assert told.endswith(": a symbolic link leads outside out; remove the link")
+    message = refused(capsys, "zoo", "out")
+    assert message.endswith(": a symbolic link leads outside out; remove the link")
     assert {name: data for name, data in tree("elsewhere").items() if data != b"precious"} == {}
     assert [path.name for path in Path("out").iterdir()] == [link]
 
@@ -285,9 +285,9 @@ def test_the_table_of_many_models_is_shortened(
         put(f"zoo/{count:03}.tflite", concat_example())
     put("zoo/z.tflite", b"")
     assert run() == 2
-    told = capsys.readouterr().out.splitlines()
-    assert told[1].split()[0] == "z.tflite"
-    assert told[-3] == "  ... and 14 more (-v shows them)"
+    printed_lines = capsys.readouterr().out.splitlines()
+    assert printed_lines[1].split()[0] == "z.tflite"
+    assert printed_lines[-3] == "  ... and 14 more (-v shows them)"
     assert run("-v") == 2
     shown = [line.split()[0] for line in capsys.readouterr().out.splitlines()[1:-2]]
     assert shown == sorted(shown)

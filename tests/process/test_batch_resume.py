@@ -169,7 +169,7 @@ def test_an_interrupted_batch_resumes_where_it_stopped(
             while not Path("out/more/003.tflite").exists() and time.monotonic() < end:
                 time.sleep(0.01)
             process.send_signal(signal.Signals[name])
-            _, told = process.communicate(timeout=60)
+            _, errors = process.communicate(timeout=60)
         finally:
             process.kill()
     done = len(tree("out"))
@@ -177,8 +177,8 @@ def test_an_interrupted_batch_resumes_where_it_stopped(
     assert not list(Path("out").rglob("*.tmp"))
     if name != "SIGKILL":
         assert process.returncode == 128 + signal.Signals[name]
-        assert told.count(b"\n") == 1
-        assert told.endswith(b" of 63 models are done; run the same command again to resume\n")
+        assert errors.count(b"\n") == 1
+        assert errors.endswith(b" of 63 models are done; run the same command again to resume\n")
     again = resumed("--jobs", jobs)
     assert sum(again.values()) >= done - 32, "a chunk in hand may be written and not recorded"
     written = tree("out")

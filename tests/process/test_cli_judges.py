@@ -63,13 +63,13 @@ def test_calibration_files_match_by_name_position_and_folder(folder: Path) -> No
     np.savez(folder / "name.npz", x=real, labels=np.zeros(16))
     np.savez(folder / "position.npz", real)
     assert cli.main(["wide.tflite", "plain.tflite", FAST, "-q"]) == 0
-    told = set()
+    outputs = set()
     for given in ("name.npz", "position.npz", "arrays"):
         command = ["wide.tflite", "out.tflite", "--calibration", given, FAST, "-q"]
         assert cli.main(command) == 0
-        told.add((folder / "out.tflite").read_bytes())
-    assert len(told) == 1
-    assert (folder / "plain.tflite").read_bytes() not in told
+        outputs.add((folder / "out.tflite").read_bytes())
+    assert len(outputs) == 1
+    assert (folder / "plain.tflite").read_bytes() not in outputs
 
 
 def test_check_starts_no_judge_by_default(

@@ -54,11 +54,11 @@ def shell_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return work
 
 
-def offered(told: str, case: str) -> None:
+def offered(output: str, case: str) -> None:
     wanted, unwanted = CASES[case]
-    words = set(told.split())
-    assert [word for word in wanted if word not in words] == [], told
-    assert [word for word in unwanted if word in words] == [], told
+    words = set(output.split())
+    assert [word for word in wanted if word not in words] == [], output
+    assert [word for word in unwanted if word in words] == [], output
 
 
 def said(command: list[str], text: str = "") -> str:
@@ -91,9 +91,9 @@ end
 """
 
 
-def each(told: str) -> None:
+def each(output: str) -> None:
     """Compare the printed completions, case by case, with `CASES`."""
-    for case, part in zip(CASES, told.split("==\n"), strict=False):
+    for case, part in zip(CASES, output.split("==\n"), strict=False):
         offered("\n".join(line.partition("\t")[0] for line in part.splitlines()), case)
 
 
@@ -123,13 +123,13 @@ def test_zsh_completes_commands_options_and_names(case: str, shell_folder: Path)
         os.write(terminal, f"stty -echo; {setup}; print -r READY$((1))\n".encode())
         read_until(terminal, "READY1")
         os.write(terminal, f"{case}\t".encode())
-        told = read_until(terminal, None)
+        output = read_until(terminal, None)
     finally:
         os.write(terminal, b"\x03")
         os.write(terminal, b"exit\n")
         os.close(terminal)
         os.waitpid(pid, 0)
-    offered(told, case)
+    offered(output, case)
 
 
 def read_until(terminal: int, mark: str | None) -> str:

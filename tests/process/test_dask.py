@@ -63,7 +63,7 @@ def test_workers_give_the_same_results_as_one_process(
         put(f"zoo/more/{count:02}.tflite", concat_example())
     put("zoo/bad.tflite", b"no model")
     assert cli.main(["zoo", "out", FAST, "-q", "--report", "one.jsonl"]) == 2
-    told = capsys.readouterr().err
+    errors = capsys.readouterr().err
     dask = ["--executor", f"dask:{cluster.address}"]
     with subprocess.Popen(
         [
@@ -88,7 +88,7 @@ def test_workers_give_the_same_results_as_one_process(
         os.killpg(cluster.workers[0].pid, signal.SIGKILL)
         said = run.communicate(timeout=WAIT)[1]
     assert run.returncode == 2
-    assert said == told
+    assert said == errors
     assert tree("two") == tree("out")
     assert comparable("two.jsonl") == comparable("one.jsonl")
     assert cli.main(["check", "zoo", "-q", "--report", "one.json"]) == 2

@@ -59,7 +59,7 @@ def chunks(sources: list[str], size: int, asked: list[int] | None = None) -> Ite
         yield Chunk(verb="check", jobs=jobs, options=AlignOptions(), settings="")
 
 
-def told(executor: Executor, given: Iterator[Chunk]) -> list[str]:
+def messages_of(executor: Executor, given: Iterator[Chunk]) -> list[str]:
     from tflite_align.store.settings_digest import environment
 
     here = environment(judged=False)
@@ -73,7 +73,7 @@ def told(executor: Executor, given: Iterator[Chunk]) -> list[str]:
 def test_a_model_that_kills_its_process_does_not_affect_others(tmp_path: Path, size: int) -> None:
     names = [*map(str, range(6)), "kill", *map(str, range(6, 9)), "kill"]
     with _Deadly(2) as pool:
-        said = told(pool, chunks([str(tmp_path / name) for name in names], size))
+        said = messages_of(pool, chunks([str(tmp_path / name) for name in names], size))
     assert [one == LOST for one in said] == [name == "kill" for name in names]
 
 
@@ -84,7 +84,7 @@ def test_a_model_that_kills_its_process_once_is_retried(tmp_path: Path, size: in
     expected = [LOST if name == "kill" else "No such file or directory" for name in names]
     expected[names.index("once")] = "an empty file is no model"
     with _Deadly(1) as pool:
-        said = told(pool, chunks([str(tmp_path / name) for name in names], size))
+        said = messages_of(pool, chunks([str(tmp_path / name) for name in names], size))
     assert [one == LOST for one in said] == [one == LOST for one in expected]
     assert "No such file" not in said[names.index("once")], "it was done again, and read"
 
@@ -149,7 +149,7 @@ def test_a_shut_down_executor_is_an_error() -> None:
     pool = ThreadPoolExecutor(1)
     pool.shutdown()
     with pytest.raises(Failure, match="the executor accepts no more work"):
-        told(pool, chunks(["a"], 1))
+        messages_of(pool, chunks(["a"], 1))
 
 
 def test_an_unknown_command_is_refused() -> None:

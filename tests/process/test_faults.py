@@ -300,7 +300,7 @@ def test_standard_streams_carry_the_model_and_write_no_file(folder: Path, aligne
 
 
 @pytest.mark.parametrize(
-    ("closing", "arguments", "status", "told"),
+    ("closing", "arguments", "status", "errors"),
     [
         ("<&-", "- out.tflite", 2, "tflite_align: standard input: Bad file descriptor\n"),
         (">&-", "in.tflite -", 2, "tflite_align: standard output: Bad file descriptor\n"),
@@ -316,7 +316,7 @@ def test_standard_streams_carry_the_model_and_write_no_file(folder: Path, aligne
     ],
 )
 def test_closed_standard_streams_are_handled(
-    closing: str, arguments: str, status: int, told: str, folder: Path
+    closing: str, arguments: str, status: int, errors: str, folder: Path
 ) -> None:
     """A service manager or shell may close standard streams. Files that are opened then must not
     get their descriptors.
@@ -326,7 +326,7 @@ def test_closed_standard_streams_are_handled(
     done = subprocess.run(
         ["sh", "-c", command], cwd=folder, env=BASE, capture_output=True, text=True, check=False
     )
-    assert (done.returncode, done.stderr) == (status, told)
+    assert (done.returncode, done.stderr) == (status, errors)
     assert (folder / "out.tflite").exists() == (status == 0)
 
 

@@ -123,12 +123,12 @@ run_tool([sys.executable, "-c", child], Path(sys.argv[1]), seconds=600)
 @LINUX
 def test_a_judge_does_not_outlive_a_caller_that_is_killed(tmp_path: Path) -> None:
     caller = subprocess.Popen([sys.executable, "-c", ORPHAN, str(tmp_path)], cwd=CHECKOUT)
-    told = tmp_path / "pid"
+    pid_file = tmp_path / "pid"
     for _ in range(600):
-        if told.is_file() and told.read_text():
+        if pid_file.is_file() and pid_file.read_text():
             break
         time.sleep(0.05)
-    judge = Path("/proc", told.read_text())
+    judge = Path("/proc", pid_file.read_text())
     assert judge.is_dir()
     caller.kill()
     caller.wait()
@@ -149,7 +149,7 @@ CRASHED = f"import os; os.kill(os.getpid(), {int(signal.SIGSEGV)})"
     "A judge that crashes, is killed, hangs or runs out of memory is an answer in the report (*crashed*, *timeout*, *skipped: out of memory*), and never counts as verification."
 )
 @pytest.mark.parametrize(
-    ("judge", "told"),
+    ("judge", "message"),
     [
         pytest.param(GREEDY, "skipped: out of memory:", marks=LINUX, id="out of memory"),
         pytest.param(NATIVE, "skipped: out of memory: std::bad_alloc", id="bad_alloc"),
@@ -159,7 +159,7 @@ CRASHED = f"import os; os.kill(os.getpid(), {int(signal.SIGSEGV)})"
 )
 def test_a_crashing_judge_is_reported(
     judge: str,
-    told: str,
+    message: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -176,7 +176,7 @@ def test_a_crashing_judge_is_reported(
     report = json.loads(capsys.readouterr().out)
     (verdict,) = report["verification"]["judges"]
     after = verdict["after"]
-    assert f"{after['status']}: {after['reason']}".startswith(told)
+    assert f"{after['status']}: {after['reason']}".startswith(message)
 
 
 WATCHED = """
@@ -215,7 +215,7 @@ def watched(folder: Path, *arguments: str) -> str:
     "`--no-verify`, `--dry-run`, and `check` without `--run`, `--judge` or `--require` start no judge and load no runtime: **with a file you do not trust, use those, or run inside a container.**"
 )
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "status_and_modules"),
     [
         (("in.tflite", "out.tflite", "--no-verify"), "0"),
         (("in.tflite", "out.tflite", "--no-verify", "--target", "tflm", "--io", "free"), "0"),
@@ -225,9 +225,9 @@ def watched(folder: Path, *arguments: str) -> str:
     ],
 )
 def test_no_process_is_started_without_judges(
-    arguments: tuple[str, ...], told: str, tmp_path: Path
+    arguments: tuple[str, ...], status_and_modules: str, tmp_path: Path
 ) -> None:
-    assert watched(tmp_path, *arguments) == told
+    assert watched(tmp_path, *arguments) == status_and_modules
 
 
 def test_the_process_monitor_detects_a_judge(tmp_path: Path) -> None:

@@ -45,8 +45,8 @@ def test_three_merged_shards_equal_one_run(
     assert [line["path"] for line in lines("all.jsonl")] == sorted(
         [*MODELS, "bad.tflite", *(f"more/{count}.tflite" for count in range(9))]
     )
-    told = capsys.readouterr().out.splitlines()[-1]
-    assert told.startswith("13 models: ")
+    last_line = capsys.readouterr().out.splitlines()[-1]
+    assert last_line.startswith("13 models: ")
     assert cli.main(["report", "merge", *shards, "-q", "--report", "all.json"]) == 2
     document = json.loads(Path("all.json").read_text())
     assert (len(document["reports"]), len(document["unread"])) == (12, 1)
@@ -70,12 +70,12 @@ def test_a_merged_check_names_each_model_once(
 
 
 def test_the_list_option_prints_the_models(many: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    told = []
+    printed_lines = []
     for number in (1, 2):
         assert cli.main(["zoo", "out", "--list", "--shard", f"{number}/2"]) == 0
-        told += capsys.readouterr().out.splitlines()
-    assert len(told) == 13
-    assert f"{Path('zoo', 'a.tflite')} -> {Path('out', 'a.tflite')}" in told
+        printed_lines += capsys.readouterr().out.splitlines()
+    assert len(printed_lines) == 13
+    assert f"{Path('zoo', 'a.tflite')} -> {Path('out', 'a.tflite')}" in printed_lines
     assert not Path("out").exists()
     assert cli.main(["check", "zoo", "nothing", "--list"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 14
@@ -167,9 +167,9 @@ def test_reports_of_different_runs_are_not_merged(
     said = spoil(names)
     capsys.readouterr()
     assert cli.main(["report", "merge", *names, "--report", "all.jsonl"]) == 2
-    told = capsys.readouterr()
-    assert (told.out, told.err.count("\n")) == ("", 1)
-    assert told.err.rstrip("\n").endswith(said)
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err.count("\n")) == ("", 1)
+    assert captured.err.rstrip("\n").endswith(said)
     assert not Path("all.jsonl").exists()
 
 
@@ -207,13 +207,13 @@ def test_report_diff_lists_new_gone_and_worse(
     cli.main(["check", "zoo", "-q", "--report", "new.jsonl"])
     capsys.readouterr()
     assert cli.main(["report", "diff", "old.jsonl", "new.jsonl", "-v"]) == 1
-    told = capsys.readouterr().out
-    assert told.splitlines()[-1] == (
+    output = capsys.readouterr().out
+    assert output.splitlines()[-1] == (
         "1 model new, 1 gone, 1 worse, 1 better; 4 findings new, 4 gone"
     )
-    assert "good.tflite  passes -> fails" in told
-    assert "a.tflite  fails -> passes" in told
-    assert "same/CONCATENATION" in told
+    assert "good.tflite  passes -> fails" in output
+    assert "a.tflite  fails -> passes" in output
+    assert "same/CONCATENATION" in output
     assert cli.main(["report", "diff", "new.jsonl", "old.jsonl", "-q"]) == 1
     assert cli.main(["report", "diff", "old.jsonl"]) == 2
 

@@ -224,7 +224,7 @@ def test_objects_are_written_completely_or_not_at_all(zoo_folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "shown_name"),
     [
         ("s3://bucket/a.tflite", "s3://bucket/a.tflite"),
         (f"ftp://me:{SECRET}@host/a.tflite", "ftp://***@host/a.tflite"),
@@ -234,8 +234,8 @@ def test_objects_are_written_completely_or_not_at_all(zoo_folder: Path) -> None:
         ("C:\\models\\a@b.tflite", "C:\\models\\a@b.tflite"),
     ],
 )
-def test_credentials_of_a_name_are_not_shown(name: str, told: str) -> None:
-    assert shown(name) == told
+def test_credentials_of_a_name_are_not_shown(name: str, shown_name: str) -> None:
+    assert shown(name) == shown_name
 
 
 @pytest.mark.promise("Credentials in a URL are in no message and in no report.")

@@ -56,11 +56,11 @@ def test_a_bad_file_is_one_line_with_its_byte(
         Path("bad.tflite").write_bytes(damaged(sample, seed))
         for command in (["check", "bad.tflite", "-q"], ["bad.tflite", "o", "--no-verify", "-q"]):
             status = cli.main(command)
-            told = capfd.readouterr().err
+            errors = capfd.readouterr().err
             assert status in (0, 1, 2)
             if status == 2:
-                assert told.startswith("tflite_align: bad.tflite: byte ")
-                assert told.count("\n") == 1
+                assert errors.startswith("tflite_align: bad.tflite: byte ")
+                assert errors.count("\n") == 1
                 refused += 1
     assert refused > 50
 
@@ -246,10 +246,10 @@ def test_files_beside_the_model_are_refused_in_one_line(
     command, name, form = BESIDE[kind]
     (folder / name).write_text(form.format(value))
     assert cli.main([*command, "-q"] if command[0] == "check" else [*command]) == 2
-    told = capsys.readouterr().err
-    assert told.startswith(f"tflite_align: {name}: ")
-    assert told.count("\n") == 1
-    assert "internal error" not in told
+    errors = capsys.readouterr().err
+    assert errors.startswith(f"tflite_align: {name}: ")
+    assert errors.count("\n") == 1
+    assert "internal error" not in errors
 
 
 @pytest.mark.parametrize(
@@ -292,9 +292,9 @@ def test_patterns_beyond_the_limits_are_refused(
     command, name, form = SETTINGS[kind]
     (folder / name).write_text(form.format(pattern))
     assert cli.main([*command, "-q"]) == 2
-    told = capsys.readouterr().err
-    assert "the pattern has" in told
-    assert len(told) < 400
+    errors = capsys.readouterr().err
+    assert "the pattern has" in errors
+    assert len(errors) < 400
     assert not (folder / "o").exists()
 
 

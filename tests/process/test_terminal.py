@@ -157,16 +157,16 @@ def test_the_table_before_and_after_has_findings_size_and_judges(zoo_folder: Pat
 # --- help --------------------------------------------------------------------------------------
 
 
-def examples(told: str) -> list[list[str]]:
+def examples(help_text: str) -> list[list[str]]:
     start = "python -m tflite_align "
-    lines = told.partition("Examples:\n")[2].splitlines()
+    lines = help_text.partition("Examples:\n")[2].splitlines()
     return [shlex.split(line.strip().removeprefix(start)) for line in lines if start in line]
 
 
 @pytest.mark.parametrize("name", [None, *commands.commands])
 def test_the_examples_of_every_help_name_existing_options(name: str | None) -> None:
-    told = in_pipe(*([name] if name else []), "--help").decode()
-    found = examples(told)
+    help_text = in_pipe(*([name] if name else []), "--help").decode()
+    found = examples(help_text)
     assert len(found) > 1
     for words in found:
         named = words[0] if words[0] in commands.commands else "align"
@@ -187,5 +187,5 @@ def test_every_option_is_explained(name: str) -> None:
 
 
 def test_help_fits_a_narrow_terminal() -> None:
-    told = in_pipe("--help", COLUMNS="60").decode().partition("Examples:")[0]
-    assert max(map(len, told.splitlines())) <= 60
+    help_text = in_pipe("--help", COLUMNS="60").decode().partition("Examples:")[0]
+    assert max(map(len, help_text.splitlines())) <= 60

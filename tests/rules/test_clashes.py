@@ -22,8 +22,10 @@ def test_contradicting_operands_are_an_error_on_every_runtime(name: str) -> None
     rule = f"shape/{name.partition(' ')[0]}/operands"
     for target in target_names():
         found = check(data, replace(PLAIN, targets=(target,))).findings
-        told = [(one.severity, one.fix, words in one.message) for one in found if one.rule == rule]
-        assert told == ([("error", "", True)] if target != "ppq" else []), (target, found)
+        reported = [
+            (one.severity, one.fix, words in one.message) for one in found if one.rule == rule
+        ]
+        assert reported == ([("error", "", True)] if target != "ppq" else []), (target, found)
 
 
 @pytest.mark.parametrize("name", ["RESHAPE", "CONV_2D bias"])

@@ -54,8 +54,8 @@ def test_a_violated_rule_gives_a_finding_at_its_place(name: str, kind: str) -> N
             kind_asked = rule_type(case, rule)
             apart = placed(rule.id, kind_asked)
             grades = {g.target: g.severity for entry in entries for g in entry.grades}
-            told = {name: word for name, word in grades.items() if name not in apart}
-            assert told == graded(rule.id, kind_asked), case.name
+            severities = {name: word for name, word in grades.items() if name not in apart}
+            assert severities == graded(rule.id, kind_asked), case.name
             if entries:
                 places = {f"{entry.slot.kind}{entry.slot.index}" for entry in entries}
                 assert broken(case, rule) <= places, case.name
@@ -65,13 +65,13 @@ def broken(case: Case, rule: Rule) -> set[str]:
     """The addresses that a finding may name: the slot that was changed or, if that is the one
     others are compared with, all others.
     """
-    told = case.name.split("-")[-2]
+    operand = case.name.split("-")[-2]
     if not isinstance(rule, SameRule):
-        return {told}
+        return {operand}
     tied = [key for pattern in rule.slots for key in keys_of(pattern, case.form)]
     names = [f"{kind}{index}" for kind, index in tied if (kind, index) in case.quants]
     measure = next((name for name in names if name.startswith("outputs")), names[0])
-    return {told} if told != measure else {*names} - {measure}
+    return {operand} if operand != measure else {*names} - {measure}
 
 
 @pytest.mark.parametrize("case", boundary_cases(), ids=lambda case: case.name)

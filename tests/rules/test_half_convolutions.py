@@ -67,8 +67,8 @@ def test_errors_are_what_the_delegate_refuses(kind: str, tmp_path: Path) -> None
     models = {f"declared{count}": _sliced(kind, count) for count in DECLARED}
     outcomes = ask_batch(models, "xnnpack", tmp_path)
     refused = {name for name, outcome in outcomes.items() if outcome.error}
-    told = {name for name, data in models.items() if _errors(data, ["xnnpack"])}
-    assert told == refused
+    with_errors = {name for name, data in models.items() if _errors(data, ["xnnpack"])}
+    assert with_errors == refused
     assert refused == (
         {f"declared{n}" for n in DECLARED if n < SEEN} if kind == "float16" else set()
     )

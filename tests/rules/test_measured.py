@@ -25,10 +25,10 @@ FORMS: list[Form] = [*fixed.FORMS, *options.FORMS, *weighted.FORMS, *zeros.FORMS
 def found(form: Form, target: str) -> dict[str, set[str]]:
     """Rules of the findings, by severity."""
     findings = check(form.model(), AlignOptions(targets=(target,), verify=False)).findings
-    told: dict[str, set[str]] = {"error": set(), "warning": set()}
+    rules: dict[str, set[str]] = {"error": set(), "warning": set()}
     for finding in findings:
-        told[finding.severity].add(finding.rule)
-    return told
+        rules[finding.severity].add(finding.rule)
+    return rules
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
@@ -36,7 +36,7 @@ def found(form: Form, target: str) -> dict[str, set[str]]:
 def test_forms_that_are_wrong_have_findings(form: Form, target: str) -> None:
     wanted = {
         "error": set(form.wrong.get(target, "").split()),
-        "warning": set(form.told.get(target, "").split()),
+        "warning": set(form.warnings.get(target, "").split()),
     }
     assert found(form, target) == wanted
 
@@ -81,7 +81,7 @@ REPAIRED = [
     for form in FORMS
     if any(
         rule.startswith(MENDED) or rule.endswith("zero_points")
-        for rule in (*form.wrong.values(), *form.told.values())
+        for rule in (*form.wrong.values(), *form.warnings.values())
     )
     and not any("types/" in rule for rule in form.wrong.values())
 ]

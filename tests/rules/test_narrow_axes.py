@@ -63,8 +63,8 @@ def test_errors_are_what_is_not_right_whatever_memory_holds(runtime: str, tmp_pa
             for case in CASES
             if not outcomes[case.name].error and case.right(outcomes[case.name].outputs)
         }
-    told = {case.name for case in CASES if _refused(case, runtime)}
-    assert {case.name for case in CASES} - right == told
+    with_errors = {case.name for case in CASES if _refused(case, runtime)}
+    assert {case.name for case in CASES} - right == with_errors
     assert {"SPLIT-int8-2-plain", "SPLIT_V-int32--1-plain"} <= right
 
 

@@ -74,7 +74,7 @@ def errors(data: bytes, target: str) -> list[str]:
     return [f.rule for f in check(data, targets=(target,)).findings if f.severity == "error"]
 
 
-def told(case: Softmax, target: str) -> bool:
+def has_error(case: Softmax, target: str) -> bool:
     """Whether the case is an error, and only for its beta."""
     rules = errors(case.model(), target)
     assert rules in ([], ["support/SOFTMAX/beta"])
@@ -83,7 +83,7 @@ def told(case: Softmax, target: str) -> bool:
 
 @pytest.mark.parametrize("target", LITERT)
 def test_a_beta_that_is_no_number_or_taken_as_0_is_an_error(target: str) -> None:
-    found = {name for name, case in SOFTMAXES.items() if told(case, target)}
+    found = {name for name, case in SOFTMAXES.items() if has_error(case, target)}
     infinite = {f"{kind}-{beta:g}" for kind in (*OUTPUTS, "float32") for beta in INFINITE}
     assert found == infinite | {"int16--1"}
 
@@ -98,7 +98,7 @@ def test_the_errors_are_what_the_runtimes_do_not_compute(runtime: str) -> None:
         for name, case in SOFTMAXES.items()
         if outcomes[name].error or not case.right(outcomes[name].outputs)
     }
-    assert wrong == {name for name, case in SOFTMAXES.items() if told(case, runtime)}
+    assert wrong == {name for name, case in SOFTMAXES.items() if has_error(case, runtime)}
 
 
 def with_option(operator: str, option: str, value: float) -> bytes:

@@ -34,9 +34,9 @@ def test_rows_refuse_the_forms_that_the_runtime_refuses(target: str, tmp_path: P
     _need(target)
     outcomes = run_batch(SATISFIED.values(), target, tmp_path)
     refused = {name for name, outcome in outcomes.items() if outcome.error}
-    told = {name for name, case in SATISFIED.items() if _unsupported(case.model(), target)}
-    assert refused <= told
-    runs = told - refused
+    with_errors = {name for name, case in SATISFIED.items() if _unsupported(case.model(), target)}
+    assert refused <= with_errors
+    runs = with_errors - refused
     assert [n for n in runs if not SATISFIED[n].faults(outcomes[n].outputs)] == []
 
 

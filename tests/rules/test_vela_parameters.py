@@ -40,12 +40,12 @@ def test_scales_are_compared_to_the_last_bit(target: str, tmp_path: Path) -> Non
     models = {name: _maximum(*scales) for name, scales in MAXIMA.items()}
     compiled = compile_batch(models, target, tmp_path)
     left = {name for name, found in compiled.items() if found.cpu}
-    told = {
+    with_errors = {
         name
         for name, data in models.items()
         if "support/MAXIMUM/cpu" in {finding.rule for finding in _findings(data, target)}
     }
-    assert told == left == {*MAXIMA} - {"equal"}
+    assert with_errors == left == {*MAXIMA} - {"equal"}
 
 
 def test_a_finding_shows_the_bit_in_which_scales_differ() -> None:
@@ -127,9 +127,9 @@ def test_slopes_are_an_error_where_vela_refuses_them(
     models = {name: _prelu(kind, *form) for name, form in SLOPES.items()}
     compiled = compile_batch(models, target, tmp_path)
     refused = {name for name, found in compiled.items() if found.error}
-    told = {
+    with_errors = {
         name
         for name, data in models.items()
         if any(finding.severity == "error" for finding in _findings(data, target))
     }
-    assert told == refused == (REFUSED if kind == "uint8" else set())
+    assert with_errors == refused == (REFUSED if kind == "uint8" else set())

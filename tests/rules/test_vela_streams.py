@@ -156,13 +156,13 @@ def test_operators_that_vela_leaves_to_the_cpu_have_findings(
         if label in _cases() and label not in ANOTHER_OUTPUT and not found[label].error:
             wrong += disagreements(label, data, name, found[label])
     refused = {label for label in _cases() if found[label].error}
-    told = {
+    with_findings = {
         label
         for label in _cases()
         if any(u.severity == "error" for u in unsupported(read(_questions()[0][label]), target))
     }
     assert wrong == []
-    assert told == refused
+    assert with_findings == refused
 
 
 def disagreements(label: str, data: bytes, target: str, found: Compiled) -> list[str]:

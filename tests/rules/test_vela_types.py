@@ -50,14 +50,14 @@ def test_mixed_types_are_errors_where_vela_refuses_them(target: str, tmp_path: P
     models = {name: case.model() for name, case in cases.items()}
     compiled = compile_batch(models, target, tmp_path)
     options = AlignOptions(targets=(target,))
-    told = {
+    with_errors = {
         name
         for name, model in models.items()
         if any(finding.severity == "error" for finding in check(model, options).findings)
     }
     refused = {name for name, found in compiled.items() if found.error}
-    assert refused - told == set()
-    assert {(cases[n].operator, cases[n].signature) for n in told - refused} == COPIED
+    assert refused - with_errors == set()
+    assert {(cases[n].operator, cases[n].signature) for n in with_errors - refused} == COPIED
     assert len(refused) > 80
 
 
@@ -86,12 +86,12 @@ def test_bool_at_a_border_is_an_error_where_vela_refuses_it(tmp_path: Path) -> N
     compiled = compile_batch(models, "ethos-u55", tmp_path)
     refused = {name for name, found in compiled.items() if found.error}
     options = AlignOptions(targets=("ethos-u55",))
-    told = {
+    with_errors = {
         name
         for name, model in models.items()
         if "support/MODEL/border" in {finding.rule for finding in check(model, options).findings}
     }
-    assert told == refused
+    assert with_errors == refused
     assert refused == {*models} - {"chosen by ()", "READ_VARIABLE-int8"}
 
 

@@ -16,8 +16,8 @@ def border(data: bytes) -> tuple[list[tuple[str, Any]], list[tuple[str, Any]]]:
     """(type, label) of the graph inputs and of the graph outputs."""
     graph = read(data).subgraphs[0]
 
-    def told(index: int) -> tuple[str, Any]:
+    def type_and_label(index: int) -> tuple[str, Any]:
         tensor = graph.tensors[index]
         return tensor.type, tensor.quant.label if tensor.quant else None
 
-    return [told(i) for i in graph.inputs], [told(i) for i in graph.outputs]
+    return [type_and_label(i) for i in graph.inputs], [type_and_label(i) for i in graph.outputs]

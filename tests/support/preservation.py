@@ -284,13 +284,13 @@ class _Compared:
         yield from self._signatures()
 
     def _fields(
-        self, kind: str, before: int, after: int, skipped: set[str], told: str
+        self, kind: str, before: int, after: int, skipped: set[str], address: str
     ) -> Iterator[str]:
         """Differences of the fields of two tables, apart from bytes that `differences` compares."""
         if after == before + self.shift:
             return
         if after >= self.shift:
-            yield f"{told} is another of the old tables"
+            yield f"{address} is another of the old tables"
         for name, form in FIELDS[kind]:
             was, now = self.old.get(kind, before, name), self.new.get(kind, after, name)
             if name in skipped:
@@ -302,7 +302,7 @@ class _Compared:
             if form.isdigit():  # default values may be omitted
                 was, now = (int.from_bytes(raw or b"", "little") for raw in (was, now))
             if was != now:
-                yield f"{told}: {name} is not what it was"
+                yield f"{address}: {name} is not what it was"
 
     def _list(self, name: str, kind: str, before: int, after: int) -> Iterator[str]:
         """Differences of two vectors: the original entries must come first, new ones may follow."""
@@ -350,8 +350,8 @@ class _Compared:
             yield f"subgraph[{g}]: {len(was)} tensors became {len(now)}"
         for t, (one, other) in enumerate(zip(was, now, strict=False)):
             own = OWN["Tensor"] if ("tensor", g, t) in self.declared else set()
-            told = f"subgraph[{g}]/tensor[{t}]"
-            yield from self._fields("Tensor", one, other, own, told)
+            address = f"subgraph[{g}]/tensor[{t}]"
+            yield from self._fields("Tensor", one, other, own, address)
         yield from self._operators(g, before, after)
 
     def _operators(self, g: int, before: int, after: int) -> Iterator[str]:
@@ -365,10 +365,10 @@ class _Compared:
         for table in kept:
             yield from self._moved(table, table + self.shift, f"an operator at byte {table}")
         for table in sorted(set(fixed) - set(kept)):
-            told = f"subgraph[{g}]/operator[{was.index(table)}]"
-            yield from self._remade(table, now, told)
+            address = f"subgraph[{g}]/operator[{was.index(table)}]"
+            yield from self._remade(table, now, address)
 
-    def _remade(self, table: int, now: list[int], told: str) -> Iterator[str]:
+    def _remade(self, table: int, now: list[int], address: str) -> Iterator[str]:
         """Differences of a rebuilt operator table without a declared change: only a position in the
         file may differ.
         """
@@ -376,19 +376,19 @@ class _Compared:
             other
             for other in now
             if other < self.shift
-            and not list(self._fields("Operator", table, other, {"offset"}, told))
-            and not list(self._moved(table, other, told))
+            and not list(self._fields("Operator", table, other, {"offset"}, address))
+            and not list(self._moved(table, other, address))
         ]
         if not found:
-            yield f"{told} is gone"
+            yield f"{address} is gone"
 
-    def _moved(self, before: int, after: int, told: str) -> Iterator[str]:
+    def _moved(self, before: int, after: int, address: str) -> Iterator[str]:
         """Differences of large custom options, which are stored behind the tables at an absolute
         position.
         """
         was = self.old.number("Operator", before, "offset")
         if self.new.number("Operator", after, "offset") != (was + self.shift if was else 0):
-            yield f"{told}: its custom options are elsewhere"
+            yield f"{address}: its custom options are elsewhere"
 
     def _signatures(self) -> Iterator[str]:
         was = self.old.all("Model", self.old.root, "signatures")

@@ -170,7 +170,7 @@ class Exporter:
         return b""
 
 
-def told(stage: str, done: float) -> None:
+def show_progress(stage: str, done: float) -> None:
     sys.stderr.write(f"{stage} {done:.0%}\n")
 
 
@@ -194,7 +194,7 @@ def options() -> AlignOptions:
 
 
 def aligned(path: Path) -> bytes:
-    progress: Progress = told
+    progress: Progress = show_progress
     try:
         result: AlignResult = align(path.read_bytes(), options(), name=path.name, progress=progress)
         return result.raise_for_status().data
@@ -221,9 +221,9 @@ def read(report: Report) -> None:
 def opened(source: Source, file: ReadableFile, **words: Unpack[OptionWords]) -> None:
     assert_type(check(source, **words), Report)
     assert_type(align(file, targets="tflm", samples=128).save("out.tflite"), AlignResult)
-    told = explain("net.tflite", "scores", io="free")
-    assert_type(told, Explained)
-    assert_type(str(told), str)
+    explanation = explain("net.tflite", "scores", io="free")
+    assert_type(explanation, Explained)
+    assert_type(str(explanation), str)
 
 
 def forms(report: Report) -> dict[str, str]:
@@ -244,7 +244,9 @@ def exported(model: Exportable) -> AlignResult:
 
 def main() -> int:
     converter: Converter = Exporter()
-    result = convert_and_align(converter, options(), calibrate=True, name="net", progress=told)
+    result = convert_and_align(
+        converter, options(), calibrate=True, name="net", progress=show_progress
+    )
     read(check(memoryview(result.data), AlignOptions(judges=("litert",))))
     assert_type(target_names(), list[str])
     target: Target = load_target("tflm")

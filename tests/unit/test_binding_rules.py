@@ -153,8 +153,8 @@ def test_no_other_type_than_the_stated_one_of_integers_is_added() -> None:
 def stating(model: Model, code: int, option: str = "quantized_bias_type") -> Model:
     (graph,) = model.subgraphs
     (operator,) = graph.operators
-    told = replace(operator, options={**operator.options, option: code})
-    return replace(model, subgraphs=(replace(graph, operators=(told,)),))
+    changed = replace(operator, options={**operator.options, option: code})
+    return replace(model, subgraphs=(replace(graph, operators=(changed,)),))
 
 
 # --- weights, windows ---------------------------------------------------------------------------

@@ -90,9 +90,9 @@ def test_mismatched_operators_of_an_unaligned_file_are_not_certified() -> None:
 def test_the_reason_for_an_unknown_function_is_given(
     operator: str, types: tuple[str, str], why: str
 ) -> None:
-    with pytest.raises(UnshownError) as told:
+    with pytest.raises(UnshownError) as error:
         kernels_of("litert", operator, types[:1], types[1:], {})
-    assert str(told.value) == f"no function is known of litert's {why}"
+    assert str(error.value) == f"no function is known of litert's {why}"
 
 
 def test_a_changed_operator_cannot_be_claimed_unchanged() -> None:

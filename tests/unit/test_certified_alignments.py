@@ -100,11 +100,11 @@ def test_a_partial_certificate_names_an_uncertified_operator() -> None:
         worst_lsb=0.75,
         runtimes=("litert",),
     )
-    told = replace(report, certificate=shown, verification=VERIFIED)
-    assert not told.certified
+    certified = replace(report, certificate=shown, verification=VERIFIED)
+    assert not certified.certified
     words = "9 of 10 operators certified for every input, within 0.750 LSB on litert"
     for form in (".txt", ".html", ".json", ".sarif"):
-        text = FORMATS[form]([told], ())
+        text = FORMATS[form]([certified], ())
         assert "operator[9] SOFTMAX" in text
         assert form in {".json", ".sarif"} or words in text
 
@@ -123,9 +123,9 @@ def test_a_certificate_that_cannot_be_made_is_an_error_after_writing(
     exit status is 2.
     """
     assert _run(tmp_path, "--target", "ppq") == 2
-    told = capsys.readouterr().err
+    errors = capsys.readouterr().err
     why = "certificate not written: target ppq: the arithmetic of its kernels is not known"
-    assert told == f"tflite_align: {tmp_path / 'net.cert.json'}: {why}\n"
+    assert errors == f"tflite_align: {tmp_path / 'net.cert.json'}: {why}\n"
     assert (tmp_path / "out.tflite").is_file()
     assert not (tmp_path / "net.cert.json").exists()
     assert _run(tmp_path) == 0

@@ -299,9 +299,9 @@ def test_help_names_commands_and_options_and_version_the_number(
     assert cli.main(["--version"]) == 0
     assert capsys.readouterr().out == f"tflite_align {tflite_align.__version__}\n"
     assert cli.main(["--help"]) == 0
-    told = capsys.readouterr().out
+    output = capsys.readouterr().out
     for word in ("IN OUT", "check IN...", "targets", "rules", "--concat", "--keep-going"):
-        assert word in told
+        assert word in output
 
 
 def test_targets_and_rules(capsys: pytest.CaptureFixture[str]) -> None:
@@ -309,11 +309,11 @@ def test_targets_and_rules(capsys: pytest.CaptureFixture[str]) -> None:
     listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()[1:]]
     assert listed == tflite_align.target_names()
     assert cli.main(["rules", "--op", "concatenation", "--target", "tflite"]) == 0
-    told = capsys.readouterr().out
-    assert told.startswith("CONCATENATION (data movement, family concat)\n")
-    assert "  same/CONCATENATION: " in told
-    assert "    tflite: error for " in told
-    assert "  source: litert:" in told
+    output = capsys.readouterr().out
+    assert output.startswith("CONCATENATION (data movement, family concat)\n")
+    assert "  same/CONCATENATION: " in output
+    assert "    tflite: error for " in output
+    assert "  source: litert:" in output
 
 
 def test_rules_has_words_for_every_rule_and_target(capsys: pytest.CaptureFixture[str]) -> None:

@@ -161,8 +161,8 @@ def test_a_pyproject_names_its_table() -> None:
     document = "[tool.tflite-align]\ntarget = []"
     with pytest.raises(UsageError) as refusal:
         parse_config(document, "pyproject.toml")
-    told = "pyproject.toml: tool.tflite-align.target: expected at least one entry"
-    assert str(refusal.value) == told
+    message = "pyproject.toml: tool.tflite-align.target: expected at least one entry"
+    assert str(refusal.value) == message
     with pytest.raises(UsageError) as refusal:
         parse_config("[tool]\ntflite-align = 3", "pyproject.toml")
     assert str(refusal.value) == "pyproject.toml: tool.tflite-align: expected a table, found 3"
@@ -302,13 +302,13 @@ def test_the_command_line_wins(folder: Path, capsys: pytest.CaptureFixture[str])
         "target = ['tflm']\nio = 'free'\noptimize = true\nsamples = 128\n"
         "[[override]]\ntensor = 'x'\nkeep = true\n"
     )
-    told = shown(capsys, "--target", "litert", "--no-optimize", "--no-cut", "y")
-    assert 'target = ["litert"]  # command line' in told
-    assert "optimize = false  # command line" in told
-    assert 'io = "free"  # tflite-align.toml' in told
-    assert "samples = 128  # tflite-align.toml" in told
-    assert 'concat = "auto"  # default' in told
-    assert told[-3:] == ["[[override]]  # command line", 'tensor = "y"', "cut = false"]
+    lines = shown(capsys, "--target", "litert", "--no-optimize", "--no-cut", "y")
+    assert 'target = ["litert"]  # command line' in lines
+    assert "optimize = false  # command line" in lines
+    assert 'io = "free"  # tflite-align.toml' in lines
+    assert "samples = 128  # tflite-align.toml" in lines
+    assert 'concat = "auto"  # default' in lines
+    assert lines[-3:] == ["[[override]]  # command line", 'tensor = "y"', "cut = false"]
 
 
 @pytest.mark.parametrize("command", [(), ("check",), ("explain",)])
@@ -320,10 +320,10 @@ def test_show_settings_prints_a_valid_configuration(
         "[[override]]\ntensor = 'x\"y'\nanchor = 'z'\n"
         "[[override]]\nslot = 'subgraph[0]/inputs[0]'\ncut = false\nrule = 'a'\nseverity = 'off'\n"
     )
-    told = parse("\n".join(shown(capsys, *command)))
-    assert told.severity == {"same/*": "off"}
-    assert told.settings["target"] == ("tflm",)
-    assert told.overrides == (
+    printed = parse("\n".join(shown(capsys, *command)))
+    assert printed.severity == {"same/*": "off"}
+    assert printed.settings["target"] == ("tflm",)
+    assert printed.overrides == (
         Override(tensor='x"y', anchor="z", origin="override 1"),
         Override(
             slot="subgraph[0]/inputs[0]", cut=False, rule="a", severity="off", origin="override 2"
@@ -342,7 +342,7 @@ def test_option_config_names_the_file_and_isolated_reads_none(
     assert capsys.readouterr().err == (
         "tflite_align: --config reads a file and --isolated reads none: give only one of them\n"
     )
-    for name, text, told in (
+    for name, text, message in (
         ("nowhere.toml", None, "No such file or directory"),
         ("pyproject.toml", "", "it has no table [tool.tflite-align]"),
         ("latin.toml", b"# \xe9", "not UTF-8 text"),
@@ -355,7 +355,7 @@ def test_option_config_names_the_file_and_isolated_reads_none(
         if text is not None:
             Path(name).write_bytes(text if isinstance(text, bytes) else text.encode())
         assert cli.main(["check", IN, "--config", name]) == 2
-        assert capsys.readouterr().err == f"tflite_align: {name}: {told}\n"
+        assert capsys.readouterr().err == f"tflite_align: {name}: {message}\n"
 
 
 def test_an_invalid_configuration_file_is_an_error(

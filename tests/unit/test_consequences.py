@@ -119,11 +119,11 @@ def test_a_uint8_model_gets_a_hint_to_int8_conversion() -> None:
     graph.activation("p", 0.05, 128)
     graph.add("RELU6", ["x"], ["p"])
     data = graph.bytes(["x"], ["p"])
-    told = (
+    hint = (
         "1 operator computes in uint8, of which there is no kernel in tflm:"
         " align with --to int8 for a model in int8"
     )
-    assert check(data, replace(PLAIN, targets=("tflm",))).notes == (told,)
+    assert check(data, replace(PLAIN, targets=("tflm",))).notes == (hint,)
     assert check(data, PLAIN).notes == ()
 
 

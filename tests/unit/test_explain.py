@@ -41,7 +41,7 @@ def explained(data: bytes, name: str, options: AlignOptions | None = None) -> Ex
     return explain(asked.bound, asked.broken, asked.settings, key(data, name))
 
 
-def told(data: bytes, name: str) -> list[str]:
+def lines_of(data: bytes, name: str) -> list[str]:
     return explanation_lines(explained(data, name))
 
 
@@ -64,7 +64,7 @@ def joined(parts: tuple[tuple[str, float, int], ...], out: tuple[float, int], la
 
 
 def test_a_tensor_moved_by_a_concatenation_is_explained() -> None:
-    assert told(concat_example(0.1, 0.04, 0.1), "c2") == [
+    assert lines_of(concat_example(0.1, 0.04, 0.1), "c2") == [
         "subgraph[0]/tensor[6] 'c2' (int8, written by subgraph[0]/operator[1] CONV_2D/outputs[0])",
         (
             "It declares (scale, zero_point) (0.04, 0). Its operator, unclipped, could write"
@@ -91,14 +91,14 @@ def test_a_cut_before_a_kept_output_is_explained() -> None:
     graph.add("CONCATENATION", ["c", "d"], ["cat"], ("ConcatenationOptions", {"axis": 3}))
     graph.conv("c", "e", 0.1)
     data = graph.bytes(["x"], ["cat", "e"])
-    lines = told(data, "c")
+    lines = lines_of(data, "c")
     assert lines[2] == "It keeps (0.01, 0), its own."
     assert lines[4] == (
         f"A QUANTIZE to (0.16, 0) is inserted for {CAT}/inputs[0], since the readers disagree"
         " (same/CONCATENATION). It costs 1.05: 1 for the operator, 0.05 for the elements it moves."
         " Without it the component would cost 16.08, 15.03 more."
     )
-    assert told(data, "d")[2] == (
+    assert lines_of(data, "d")[2] == (
         "It keeps (0.16, 0): subgraph[0]/outputs[0] is a graph output, so 'cat' keeps its"
         " parameters."
     )
@@ -113,7 +113,7 @@ def test_parameters_fixed_by_a_kernel_are_explained() -> None:
     graph.activation("p", 0.02, 5)
     graph.add("MAX_POOL_2D", ["l"], ["p"], POOL)
     graph.conv("p", "y", 0.1)
-    lines = told(graph.bytes(["x"], ["y"]), "p")
+    lines = lines_of(graph.bytes(["x"], ["y"]), "p")
     place = "subgraph[0]/operator[0] LOGISTIC/outputs[0]"
     pool = "subgraph[0]/operator[1] MAX_POOL_2D"
     assert lines == [
@@ -141,7 +141,7 @@ def test_parameters_fixed_by_a_kernel_are_explained() -> None:
 
 
 def test_a_clean_component_keeps_its_parameters() -> None:
-    lines = told(concat_example(0.1, 0.1, 0.1), "c1")
+    lines = lines_of(concat_example(0.1, 0.1, 0.1), "c1")
     assert lines[2:] == [
         "It keeps its parameters: nothing in its component is broken.",
         f"Rules that tie it to other tensors: same/CONCATENATION at {CAT}/inputs[0], inputs[1], outputs[0].",
@@ -151,7 +151,7 @@ def test_a_clean_component_keeps_its_parameters() -> None:
 
 def test_a_tensor_outside_the_solver_says_what_fixes_it() -> None:
     data = concat_example()
-    assert told(data, "c1.b")[1] == (
+    assert lines_of(data, "c1.b")[1] == (
         "It keeps its parameters: it is a bias: its scale is computed from its operator's other"
         " operands (rule bias/CONV_2D at subgraph[0]/operator[0] CONV_2D/inputs[2])."
     )
@@ -160,7 +160,7 @@ def test_a_tensor_outside_the_solver_says_what_fixes_it() -> None:
 
 def test_a_stated_clamp_is_explained() -> None:
     data = joined((("c", 0.05, -128), ("d", 0.1, 0)), (0.1, 0), "cat")
-    assert "Its range no longer clamps, so its operator gets the activation RELU." in told(
+    assert "Its range no longer clamps, so its operator gets the activation RELU." in lines_of(
         data, "c"
     )
 
@@ -254,7 +254,7 @@ def test_densenet_is_cut_behind_the_fine_stem_alone() -> None:
     assert cut.bits == pytest.approx(0.0, abs=0.01)
     assert cut.without is not None
     assert cut.without - found.cost > 4 * 4 - 2
-    assert any("Without it the component would cost 16." in line for line in told(data, "stem"))
+    assert any("Without it the component would cost 16." in line for line in lines_of(data, "stem"))
 
 
 def test_inception_is_cut_where_the_fewest_elements_move() -> None:
@@ -277,7 +277,7 @@ def test_explanations_are_those_of_the_golden_file() -> None:
     solution = solve(asked.bound, asked.broken, asked.settings)
     story = overview(asked.bound, solution, asked.findings)
     blocks = [overview_lines(asked.bound.model, story)]
-    blocks += [told(data, name) for name in ("stem", "grown1", "cat4")]
+    blocks += [lines_of(data, name) for name in ("stem", "grown1", "cat4")]
     text = "\n\n".join("\n".join(block) for block in blocks) + "\n"
     assert text == (GOLDEN / "explain.txt").read_text(encoding="utf-8")
 

@@ -315,16 +315,18 @@ def test_pipes_and_devices_are_refused(
     os.mkfifo("pipe")
     Path("in.tflite").write_bytes(concat_example())
     Path("link.tflite").symlink_to("/dev/zero")
-    told = "is a pipe or a device, not a file"
+    message = "is a pipe or a device, not a file"
     for name in ("pipe", "/dev/zero", "link.tflite"):
         for command in ((name, "out"), ("check", name), ("explain", name)):
             assert cli.main([*command]) == 2
-            assert capsys.readouterr().err == f"tflite_align: {name}: {told}; - is standard input\n"
+            assert (
+                capsys.readouterr().err == f"tflite_align: {name}: {message}; - is standard input\n"
+            )
         for option in ("--config", "--baseline", "--lock"):
             assert cli.main(["check", "in.tflite", option, name]) == 2
-            assert f"{name}: {told}" in capsys.readouterr().err
+            assert f"{name}: {message}" in capsys.readouterr().err
         assert cli.main(["in.tflite", "out", "--calibration", name]) == 2
-        assert f"{name}: {told}" in capsys.readouterr().err
+        assert f"{name}: {message}" in capsys.readouterr().err
     assert not Path("out").exists()
 
 

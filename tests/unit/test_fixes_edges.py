@@ -189,8 +189,8 @@ def test_an_untied_operand_without_parameters_is_a_finding(
         " meaningless values"
     )
     constraints = bound(read(graph.bytes(["x", "raw"], ["y"]))).constraints
-    told = [one for one in constraints if isinstance(one, WellFormed) and one.slot == found.slot]
-    assert [(one.rule, one.type, one.fixable) for one in told] == [
+    faults = [one for one in constraints if isinstance(one, WellFormed) and one.slot == found.slot]
+    assert [(one.rule, one.type, one.fixable) for one in faults] == [
         ("params/unknown", "int8", False)
     ]
 

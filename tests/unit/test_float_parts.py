@@ -50,8 +50,8 @@ def test_a_fully_quantized_model_has_no_note() -> None:
 
 
 def test_float_activations_with_quantized_weights() -> None:
-    (told,) = notes(hybrid())
-    assert told == (
+    (note,) = notes(hybrid())
+    assert note == (
         "not fully quantized: 1 of 1 operator computes in float (CONV_2D), because only their"
         " weights are quantized, and the activations are float (dynamic range quantization)"
     )
@@ -66,9 +66,9 @@ def test_float_activations_with_quantized_weights() -> None:
     ],
 )
 def test_a_float_part_has_a_reason(name: str, type_name: str, why: str) -> None:
-    (told,) = notes(island(name, type_name))
-    assert told.startswith(f"not fully quantized: 1 of 1 operator computes in float ({name}), ")
-    assert told.endswith(why)
+    (note,) = notes(island(name, type_name))
+    assert note.startswith(f"not fully quantized: 1 of 1 operator computes in float ({name}), ")
+    assert note.endswith(why)
 
 
 def test_quantized_weights_without_integer_kernels_are_noted() -> None:
@@ -79,8 +79,8 @@ def test_quantized_weights_without_integer_kernels_are_noted() -> None:
     graph.constant("b", np.zeros(3), "float32")
     graph.add("DEQUANTIZE", ["stored"], ["w"])
     graph.add("CONV_2D", ["x", "w", "b"], ["y"], CONV)
-    (told,) = notes(graph.bytes(["x"], ["y"]))
-    assert "(CONV_2D), because DEQUANTIZE converts constants stored as integers" in told
+    (note,) = notes(graph.bytes(["x"], ["y"]))
+    assert "(CONV_2D), because DEQUANTIZE converts constants stored as integers" in note
 
 
 def test_a_float_model_is_noted() -> None:
@@ -88,8 +88,8 @@ def test_a_float_model_is_noted() -> None:
     floats(graph, "x", "y", "z")
     graph.add("RELU", ["x"], ["y"])
     graph.add("RELU", ["y"], ["z"])
-    (told,) = notes(graph.bytes(["x"], ["z"]))
-    assert told == "nothing is quantized: 2 of 2 operators compute in float"
+    (note,) = notes(graph.bytes(["x"], ["z"]))
+    assert note == "nothing is quantized: 2 of 2 operators compute in float"
 
 
 def test_reports_contain_the_note() -> None:

@@ -61,12 +61,12 @@ def test_an_untrusted_configuration_starts_no_process(
     assert check("--report", "r.json") == int(required)
     report = json.loads(Path("r.json").read_text())
     assert report["verification"] is None
-    told = capsys.readouterr()
-    assert told.err.count("--trust-config allows it") == 1
+    captured = capsys.readouterr()
+    assert captured.err.count("--trust-config allows it") == 1
     if required:
         why = "required, but not run: only a configuration file named with --config"
-        assert f"litert is {why}" in told.out
-        assert f"numbers are {why}" in told.out
+        assert f"litert is {why}" in captured.out
+        assert f"numbers are {why}" in captured.out
 
 
 @STARTS
@@ -139,9 +139,9 @@ def test_a_report_beyond_the_files_folder_is_refused(
     (folder / OWN).write_text(f"report = ['{named}']\n")
     for more in ((), ("--trust-config",), ("--config", OWN)):
         assert check(*more) == 2
-        told = capsys.readouterr().err
-        assert "lies outside the file's own folder" in told
-        assert told.count("\n") == 1
+        errors = capsys.readouterr().err
+        assert "lies outside the file's own folder" in errors
+        assert errors.count("\n") == 1
     assert not (folder.parent / "r.json").exists()
     assert check("--report", named, "-q") == 1, "the command line may name it"
 

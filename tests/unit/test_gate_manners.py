@@ -59,7 +59,7 @@ def test_other_files_are_not_mistaken_for_a_configuration(name: str, folder: Pat
 
 
 @pytest.mark.parametrize(
-    ("table", "told"),
+    ("table", "shown_table"),
     [
         ("tool.tflite_align", "tool.tflite_align"),
         ("tool.tflitealign", "tool.tflitealign"),
@@ -71,13 +71,13 @@ def test_other_files_are_not_mistaken_for_a_configuration(name: str, folder: Pat
     ],
 )
 def test_a_misspelled_table_name_is_an_error(
-    table: str, told: str, folder: Path, capsys: pytest.CaptureFixture[str]
+    table: str, shown_table: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "pyproject.toml").write_text(f"[{table}]\n'same/*' = 'off'\n")
     for arguments in ([], ["--config", "pyproject.toml"]):
         assert cli.main(["check", "in.tflite", *arguments]) == 2
         assert capsys.readouterr().err == (
-            f"tflite_align: pyproject.toml: the table [{told}] is not read;"
+            f"tflite_align: pyproject.toml: the table [{shown_table}] is not read;"
             " rename it to [tool.tflite-align]\n"
         )
 
@@ -185,14 +185,14 @@ def test_a_refusal_is_shown_in_one_column_and_the_verification_fails(
     so the verification has failed although another judge accepts it.
     """
     assert cli.main(["check", "in.tflite", "--judge", "tflm", "--judge", "ethos-u55"]) == 1
-    told = capsys.readouterr().out
-    (head,) = [line for line in told.splitlines() if line.split()[:2] == ["judge", "the"]]
+    output = capsys.readouterr().out
+    (head,) = [line for line in output.splitlines() if line.split()[:2] == ["judge", "the"]]
     assert head.split() == ["judge", "the", "file", "why"]
-    assert "  tflm       refused at subgraph[0]/operator[5] MAX_POOL_2D" in told
-    assert "\n  ethos-u55  accepted\n" in told
-    assert "\n  ethos-u55  CPU operators   0 (0.0%)\n" in told
-    assert "verification: failed: tflm refuses the file at subgraph[0]/operator[5]" in told
-    assert "in.tflite: 4 errors; failed: tflm refuses the file" in told.splitlines()[-1]
+    assert "  tflm       refused at subgraph[0]/operator[5] MAX_POOL_2D" in output
+    assert "\n  ethos-u55  accepted\n" in output
+    assert "\n  ethos-u55  CPU operators   0 (0.0%)\n" in output
+    assert "verification: failed: tflm refuses the file at subgraph[0]/operator[5]" in output
+    assert "in.tflite: 4 errors; failed: tflm refuses the file" in output.splitlines()[-1]
 
 
 def test_a_baseline_says_what_it_lists_or_why_it_is_not_written(

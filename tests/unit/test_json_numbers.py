@@ -35,11 +35,11 @@ def test_parameters_are_numbers_of_both_files(sample: bytes) -> None:
     result = align(sample, PLAIN)
     before, after = (read(data).subgraphs[0].tensors for data in (sample, result.data))
     document = document_of(result.report)
-    told = {(one["subgraph"], one["tensor"]): one for one in document["parameters"]}
+    parameters = {(one["subgraph"], one["tensor"]): one for one in document["parameters"]}
     named = {(f["slot"]["subgraph"], f["tensor"]) for f in document["findings"]}
     named |= {(one["subgraph"], one["tensor"]) for one in document["changes"]}
-    assert named <= told.keys()
-    for (_, index), one in told.items():
+    assert named <= parameters.keys()
+    for (_, index), one in parameters.items():
         for tensors, found in ((before, one["before"]), (after, one["after"])):
             quant = tensors[index].quant
             assert quant is not None
@@ -58,9 +58,9 @@ def test_scales_are_the_shortest_decimals(sample: bytes) -> None:
 
 def test_the_words_of_a_finding_are_those_numbers(sample: bytes) -> None:
     document = document_of(check(sample, PLAIN))
-    told = {(one["subgraph"], one["tensor"]): one["before"] for one in document["parameters"]}
+    parameters = {(one["subgraph"], one["tensor"]): one["before"] for one in document["parameters"]}
     for finding in document["findings"]:
-        held = told[finding["slot"]["subgraph"], finding["tensor"]]
+        held = parameters[finding["slot"]["subgraph"], finding["tensor"]]
         scale, zero_point = re.findall(r"scale (\S+), zero_point (\S+)", finding["actual"])[0]
         assert np.float32(scale) == np.float32(held["scale"][0])
         assert int(zero_point) == held["zero_point"][0]

@@ -94,7 +94,7 @@ def test_a_scale_is_the_shortest_decimal_of_its_float32() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("{", "not a lock file: not JSON: "),
         ("[]", "expected a table of format 1, found a document without `format`"),
@@ -118,21 +118,21 @@ def test_a_scale_is_the_shortest_decimal_of_its_float32() -> None:
         ),
     ],
 )
-def test_a_malformed_lock_error_names_the_key(text: str, told: str) -> None:
+def test_a_malformed_lock_error_names_the_key(text: str, message: str) -> None:
     with pytest.raises(UsageError) as error:
         parse_lock(text)
-    assert told in str(error.value)
+    assert message in str(error.value)
 
 
 # --- differences -------------------------------------------------------------------------------
 
 
-def told(before: bytes, after: bytes) -> list[str]:
+def differences(before: bytes, after: bytes) -> list[str]:
     return [one.message for one in lock_findings(read(after), lock_of(read(before)))]
 
 
 def test_each_difference_is_a_sentence() -> None:
-    assert told(model(), model(0.3, 7, out="z")) == [
+    assert differences(model(), model(0.3, 7, out="z")) == [
         "subgraph[0]/inputs[0]: scale is 0.3, the lock has 0.1 (rule lock/scale)",
         "subgraph[0]/inputs[0]: zero point is 7, the lock has 0 (rule lock/zero_point)",
         "subgraph[0]/outputs[0]: name is z, the lock has y (rule lock/name)",
@@ -140,9 +140,9 @@ def test_each_difference_is_a_sentence() -> None:
 
 
 def test_a_new_output_is_a_difference_both_ways() -> None:
-    (more,) = told(model(), model(more=True))
+    (more,) = differences(model(), model(more=True))
     assert more == "subgraph[0]/outputs: count is 2, the lock has 1 outputs (rule lock/count)"
-    (fewer,) = told(model(more=True), model())
+    (fewer,) = differences(model(more=True), model())
     assert fewer == "subgraph[0]/outputs: count is 1, the lock has 2 outputs (rule lock/count)"
 
 
@@ -223,7 +223,7 @@ def test_a_model_with_findings_is_not_locked(folder: Path, sample: bytes) -> Non
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["check", "in.tflite", "b.tflite", "--lock", "io.json"], "--lock is for a single model"),
         (["check", "in.tflite", "--update-lock"], "--update-lock needs --lock FILE"),
@@ -232,10 +232,10 @@ def test_a_model_with_findings_is_not_locked(folder: Path, sample: bytes) -> Non
     ],
 )
 def test_contradictory_lock_options_are_refused(
-    folder: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], told: str
+    folder: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
 ) -> None:
     (folder / "b.tflite").write_bytes(model())
     assert cli.main(arguments) == 2
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert names(folder) == ["b.tflite", "in.tflite"]
     assert (folder / "in.tflite").read_bytes() == model()

@@ -139,8 +139,8 @@ def test_a_case_for_each_rule_and_judge() -> None:
     assert suite.failures == len({f.rule for f in REPORT.remaining}) + 1
     assert suite.skipped == 1
     assert cases["judge/xnnpack"].result == []
-    told = cases["same/CONCATENATION"].result[0].text
-    assert told.count("\n") == 2
+    text = cases["same/CONCATENATION"].result[0].text
+    assert text.count("\n") == 2
 
 
 def test_accepted_is_skipped_and_unreadable_is_an_error() -> None:
@@ -185,8 +185,8 @@ def test_names_cannot_inject_markup_or_commands(name: str) -> None:
     uri = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
     assert uri.isascii()
     assert not set(uri) & set(' <>"#?\\\n')
-    told = render_junit([report], [Unread(name=name, message=name)])
-    cases = [len(list(suite)) for suite in JUnitXml.fromstring(told)]
+    document = render_junit([report], [Unread(name=name, message=name)])
+    cases = [len(list(suite)) for suite in JUnitXml.fromstring(document)]
     assert sum(cases) == len(REPORT.rules) + 3 + 1
     lines = render_github([report], []).split("\n")
     assert all(line.startswith("::error file=") for line in lines[:-1])

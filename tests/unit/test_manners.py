@@ -43,17 +43,17 @@ def test_without_arguments_there_is_help(capsys: Capture) -> None:
 
 def test_help_has_groups_and_the_version(capsys: Capture) -> None:
     assert cli.main(["--help"]) == 0
-    told = capsys.readouterr().out
-    titles = re.findall(r"^(\S.*):$", told, re.MULTILINE)
+    output = capsys.readouterr().out
+    titles = re.findall(r"^(\S.*):$", output, re.MULTILINE)
     assert titles == ["Commands", *GROUPS, "General"]
-    assert "\n  --version " in told
+    assert "\n  --version " in output
 
 
 def test_the_help_of_completion_shows_a_line_for_each_shell(capsys: Capture) -> None:
     assert cli.main(["completion", "--help"]) == 0
-    told = capsys.readouterr().out
-    assert '\n  bash, in ~/.bashrc:   eval "$(tflite-align completion bash)"\n' in told
-    assert "\\b" not in told
+    output = capsys.readouterr().out
+    assert '\n  bash, in ~/.bashrc:   eval "$(tflite-align completion bash)"\n' in output
+    assert "\\b" not in output
 
 
 def test_groups_list_only_existing_options() -> None:
@@ -88,8 +88,8 @@ def test_a_misspelled_command_is_answered_with_the_right_one(
     word: str, meant: str, more: list[str], folder: Path, capsys: Capture
 ) -> None:
     assert cli.main([word, *more]) == 2
-    told = f"tflite_align: {word}: no file and no command; did you mean {meant!r}?\n"
-    assert capsys.readouterr().err == told
+    message = f"tflite_align: {word}: no file and no command; did you mean {meant!r}?\n"
+    assert capsys.readouterr().err == message
 
 
 def test_a_file_name_similar_to_a_command_is_a_file(folder: Path, sample_origin: bytes) -> None:
@@ -183,8 +183,8 @@ def test_an_unknown_rule_is_an_error(option: str, folder: Path, capsys: Capture)
     """
     for wrong, meant in (("smae/PAD", "same/PAD"), ("windw", "window")):
         assert cli.main(["check", "in.tflite", f"--{option}", wrong]) == 2
-        told = f"tflite_align: {option}: no rule is called {wrong!r}; did you mean {meant!r}?\n"
-        assert capsys.readouterr().err == told
+        message = f"tflite_align: {option}: no rule is called {wrong!r}; did you mean {meant!r}?\n"
+        assert capsys.readouterr().err == message
     with pytest.raises(UsageError, match=f"{option}: no rule is called 'x/Y'"):
         found((folder / "in.tflite").read_bytes(), **{option: ("x/Y",)})
 
@@ -194,19 +194,19 @@ def test_an_unknown_rule_is_an_error(option: str, folder: Path, capsys: Capture)
 
 def test_rules_and_explain_print_the_same_description(folder: Path, capsys: Capture) -> None:
     assert cli.main(["rules", "same/CONCATENATION"]) == 0
-    told = capsys.readouterr().out
+    output = capsys.readouterr().out
     assert cli.main(["explain", "same/CONCATENATION"]) == 0
-    assert capsys.readouterr().out == told
-    lines = told.splitlines()
+    assert capsys.readouterr().out == output
+    lines = output.splitlines()
     assert lines[0] == (
         "same/CONCATENATION: inputs[*], outputs[0] share scale and zero point (int8, uint8, int16)"
     )
     assert "  tflm: error for int8: TFLM refuses the model" in lines
     assert lines[-1] == f"  page: {rule_page('same/CONCATENATION')}"
     assert cli.main(["rules", "same/CONCATENATION", "--target", "TFLM"]) == 0
-    told = capsys.readouterr().out
-    assert "tflm: " in told
-    assert "tflite: " not in told
+    output = capsys.readouterr().out
+    assert "tflm: " in output
+    assert "tflite: " not in output
 
 
 def test_a_family_or_pattern_selects_several_rules(capsys: Capture) -> None:
@@ -234,12 +234,12 @@ def test_an_unknown_rule_gets_a_suggestion(folder: Path, capsys: Capture) -> Non
 def test_all_rules_in_json(capsys: Capture) -> None:
     assert cli.main(["rules", "--json", "--target", "tflm,edgetpu"]) == 0
     document = json.loads(capsys.readouterr().out)
-    told = {rule["id"]: rule for rule in document["rules"]}
-    assert {rule.id for row in load_operators().values() for rule in row.rules} <= told.keys()
-    one = told["same/CONCATENATION"]
+    rules = {rule["id"]: rule for rule in document["rules"]}
+    assert {rule.id for row in load_operators().values() for rule in row.rules} <= rules.keys()
+    one = rules["same/CONCATENATION"]
     assert one["page"] == "rules.html#same-concatenation"
     assert {grade["target"] for grade in one["grades"]} == {"tflm", "edgetpu"}
-    assert told["types/ADD"]["grades"][0]["behaviour"].startswith("TFLM: ")
+    assert rules["types/ADD"]["grades"][0]["behaviour"].startswith("TFLM: ")
     assert cli.main(["rules", "--json", "--op", "add"]) == 0
     few = json.loads(capsys.readouterr().out)["rules"]
     assert {rule["id"].split("/")[1] for rule in few} == {"ADD"}
@@ -256,9 +256,9 @@ def test_strategies_are_compared_only_with_compare(folder: Path, capsys: Capture
     assert "PPQ" not in capsys.readouterr().out
     assert json.loads((folder / "r.json").read_text())["strategies"] == []
     assert cli.main([*plain, "--compare"]) == 0
-    told = capsys.readouterr().out
-    assert "PPQ's strategies on this model\n  strategy " in told
-    assert "cost: the unitless sum that an alignment minimizes" in told
+    output = capsys.readouterr().out
+    assert "PPQ's strategies on this model\n  strategy " in output
+    assert "cost: the unitless sum that an alignment minimizes" in output
     assert json.loads((folder / "r.json").read_text())["strategies"] != []
 
 

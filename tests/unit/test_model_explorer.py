@@ -35,9 +35,9 @@ def test_repairs_and_findings_have_colours() -> None:
     fixed = _data(concat_example())["main"]["results"]
     assert {key: one["bgColor"] for key, one in fixed.items()} == {"2": "#b9f6ca"}
     left = check(concat_example(), DRAWN)
-    told = json.loads(render_model_explorer([left]))["main"]
-    assert {key: one["bgColor"] for key, one in told["results"].items()} == {"2": "#ff8a80"}
-    assert told["name"] == "tflite_align: findings"
+    document = json.loads(render_model_explorer([left]))["main"]
+    assert {key: one["bgColor"] for key, one in document["results"].items()} == {"2": "#ff8a80"}
+    assert document["name"] == "tflite_align: findings"
 
 
 def test_the_value_of_an_operator_is_its_lowest_sqnr() -> None:
@@ -82,7 +82,7 @@ def test_model_explorer_knows_every_node(tmp_path: Path) -> None:
     result = align(DATA / "sample_dealigned.tflite", view=True)
     path = tmp_path / "x.tflite"
     result.save(path)
-    told = json.loads(render_model_explorer([result.report]))
+    document = json.loads(render_model_explorer([result.report]))
     (converted,) = json.loads(
         adapter.ConvertFlatbufferDirectlyToJson(adapter.VisualizeConfig(), str(path))
     )
@@ -90,13 +90,13 @@ def test_model_explorer_knows_every_node(tmp_path: Path) -> None:
         graph["id"]: {n["id"]: n["label"] for n in graph["nodes"]}
         for graph in converted["subgraphs"]
     }
-    assert told.keys() == nodes.keys()
+    assert document.keys() == nodes.keys()
     operators = read(result.data).subgraphs[0].operators
-    for key, node in told["main"]["results"].items():
+    for key, node in document["main"]["results"].items():
         assert nodes["main"][key] == operators[int(key)].name.lower()
         assert builder.NodeDataResult(**node).value >= 0
-    assert len(told["main"]["results"]) == len(operators)
-    graph = told["main"]
+    assert len(document["main"]["results"]) == len(operators)
+    graph = document["main"]
     built = builder.GraphNodeData(
         name=graph["name"],
         results={key: builder.NodeDataResult(**one) for key, one in graph["results"].items()},

@@ -42,7 +42,7 @@ def f32(value: float) -> float:
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         ({"keep": True}, "no tensor, operator or slot is given; give at least one of them"),
         ({"tensor": "x"}, "nothing to do is given; give keep, anchor, cut, policy or severity"),
@@ -59,10 +59,10 @@ def f32(value: float) -> float:
         ),
     ],
 )
-def test_an_empty_override_is_refused(given: dict[str, Any], told: str) -> None:
+def test_an_empty_override_is_refused(given: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError) as refusal:
         Override(**given)
-    assert str(refusal.value) == told
+    assert str(refusal.value) == message
 
 
 def test_an_override_names_its_origin_and_place() -> None:
@@ -232,13 +232,13 @@ def test_no_cut_and_keep_can_contradict_each_other() -> None:
     )
     (conflict,) = report.conflicts
     assert conflict.rules == ("override/cut", "override/keep", "same/CONCATENATION")
-    told = conflict.message
-    assert told.startswith(
+    message = conflict.message
+    assert message.startswith(
         "no parameters that kernels and QUANTIZE support satisfy these rules and settings;"
         f" not aligned: same/CONCATENATION ties {CONCAT}/inputs[0], inputs[1], outputs[0];"
         f' override 2 (operator "CONCATENATION") forbids a QUANTIZE before {CONCAT}/inputs[0];'
     )
-    assert told.endswith(
+    assert message.endswith(
         ' subgraph[0]/operator[0] CONV_2D/outputs[0] keeps (0.1, 0) by override 1 (tensor "c?");'
         ' subgraph[0]/operator[1] CONV_2D/outputs[0] keeps (0.04, 0) by override 1 (tensor "c?")'
     )
@@ -380,7 +380,7 @@ def test_a_name_with_brackets_is_taken_literally() -> None:
 # --- explain ------------------------------------------------------------------------------------
 
 
-def told(data: bytes, name: str, *overrides: Override) -> str:
+def explanation_of(data: bytes, name: str, *overrides: Override) -> str:
     asked = question(data, AlignOptions(overrides=overrides))
     tensors = asked.bound.model.subgraphs[0].tensors
     index = next(tensor.index for tensor in tensors if tensor.name == name)
@@ -391,10 +391,10 @@ def told(data: bytes, name: str, *overrides: Override) -> str:
 
 def test_explain_names_the_override() -> None:
     data = concat_example(0.1, 0.04, 0.1)
-    kept = told(data, "c2", Override(tensor="c2", keep=True, origin="override 1"))
+    kept = explanation_of(data, "c2", Override(tensor="c2", keep=True, origin="override 1"))
     assert 'is a slot kept by override 1 (tensor "c2")' in kept
     assert 'override 1 (tensor "c2") keeps it: at subgraph[0]/operator[1]' in kept
-    anchored = told(data, "cat", Override(tensor="c2", anchor=True, origin="override 2"))
+    anchored = explanation_of(data, "cat", Override(tensor="c2", anchor=True, origin="override 2"))
     assert 'given by override 2 (tensor "c2") to the group of ' in anchored
-    uncut = told(data, "c2", Override(tensor="c2", cut=False, origin="--no-cut"))
+    uncut = explanation_of(data, "c2", Override(tensor="c2", cut=False, origin="--no-cut"))
     assert f'--no-cut (tensor "c2") forbids a QUANTIZE at {CONCAT}/inputs[1]' in uncut

@@ -27,22 +27,22 @@ def test_resumed_models_do_not_count_towards_speed(
     clock = Clock()
     monkeypatch.setattr(pace, "time", clock)
     caplog.set_level(logging.INFO, "tflite_align.store")
-    told = pace.Pace(1000, spoken=True)
+    progress = pace.Pace(1000, spoken=True)
     failed = failed_line("a.tflite", "why")
     before = replace(failed, resumed=True, exit_status=0)
     for _ in range(100):
-        told.add(before)
-    assert told.text() == "100 of 1,000"
+        progress.add(before)
+    assert progress.text() == "100 of 1,000"
     clock.now = 61.0
-    told.add(failed)
+    progress.add(failed)
     assert capsys.readouterr().err == (
         "tflite_align: 101 of 1,000, 1 failed, 0.0 a second, 15:13:59 left\n"
     )
     for _ in range(122):
-        told.add(replace(failed, exit_status=0))
-    assert told.text("b.tflite") == "223 of 1,000, 1 failed, 2.0 a second, 6:25 left: b.tflite"
+        progress.add(replace(failed, exit_status=0))
+    assert progress.text("b.tflite") == "223 of 1,000, 1 failed, 2.0 a second, 6:25 left: b.tflite"
     for _ in range(777):
-        told.add(replace(failed, exit_status=0))
+        progress.add(replace(failed, exit_status=0))
     assert capsys.readouterr().err == "", "a minute has not gone by, and the end has its own line"
     assert [record.message.partition(",")[0] for record in caplog.records] == [
         "101 of 1",

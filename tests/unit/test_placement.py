@@ -253,8 +253,8 @@ def _custom() -> bytes:
 
 @pytest.mark.parametrize("name", ETHOS)
 def test_each_operator_on_the_cpu_has_one_finding(name: str) -> None:
-    told = [(f"support/{one}/cpu", "warning") for one in ("DEQUANTIZE", "RELU", "QUANTIZE")]
-    assert sorted(_found(_island(), name)) == sorted(told)
+    expected = [(f"support/{one}/cpu", "warning") for one in ("DEQUANTIZE", "RELU", "QUANTIZE")]
+    assert sorted(_found(_island(), name)) == sorted(expected)
     hybrid = _found(_convolution("float32", "int8"), name)
     assert [f for f in hybrid if f[0].startswith("support/")] == [
         ("support/CONV_2D/cpu", "warning")

@@ -169,6 +169,6 @@ def test_a_recurrent_operator_keeps_its_states_and_the_report_says_so() -> None:
     graph.add("UNIDIRECTIONAL_SEQUENCE_LSTM", names, ["y"])
     data = graph.bytes(["i0"], ["y"])
     result = align(data, AlignOptions(verify=False, policies={"rnn": "first"}))
-    (told,) = [text for text in result.report.warnings if text.startswith("policy rnn first")]
-    assert "UNIDIRECTIONAL_SEQUENCE_LSTM" in told
-    assert "keep their parameters (rigid)" in told
+    (warning,) = [text for text in result.report.warnings if text.startswith("policy rnn first")]
+    assert "UNIDIRECTIONAL_SEQUENCE_LSTM" in warning
+    assert "keep their parameters (rigid)" in warning

@@ -18,8 +18,8 @@ def test_portability_is_reported_only_if_requested() -> None:
 def test_text_names_operators_runtimes_and_a_case() -> None:
     report = check(concat_example(), portable=True)
     assert report.portability is not None
-    told = {one.address.split()[1]: one.word for one in report.portability.operators}
-    assert told == {"CONV_2D": "differs", "CONCATENATION": "equal", "HARD_SWISH": "equal"}
+    words = {one.address.split()[1]: one.word for one in report.portability.operators}
+    assert words == {"CONV_2D": "differs", "CONCATENATION": "equal", "HARD_SWISH": "equal"}
     text = render_text([report])
     assert "predicted for litert-ref, litert, xnnpack, tflm (x86-64), for every input:" in text
     assert "subgraph[0]/operator[0] CONV_2D" in text.partition("Portability (predicted)")[2]

@@ -225,11 +225,11 @@ def test_a_report_is_data_frames(result: AlignResult) -> None:
 
 
 def test_explanations_render_in_every_format() -> None:
-    told = explain(MODEL, 2)
-    assert json.loads(told.to_json())["explanation"] == told.to_dict()
-    assert str(told).splitlines() == list(told.lines)
+    explanation = explain(MODEL, 2)
+    assert json.loads(explanation.to_json())["explanation"] == explanation.to_dict()
+    assert str(explanation).splitlines() == list(explanation.lines)
     assert "overview" in json.loads(explain(MODEL).to_json())
-    assert told.to_dict() == explain(MODEL, str(2)).to_dict()
+    assert explanation.to_dict() == explain(MODEL, str(2)).to_dict()
 
 
 def test_notebooks_show_results(result: AlignResult) -> None:

@@ -105,8 +105,8 @@ def test_an_error_about_a_position_beyond_the_file_has_its_byte_offset(
     ):
         with pytest.raises(FormatError) as refusal:
             read(pack(made))
-        told = f"{what} names bytes {offset} to {offset + size}, beyond the file's end"
-        assert refusal.value.message == told
+        message = f"{what} names bytes {offset} to {offset + size}, beyond the file's end"
+        assert refusal.value.message == message
         assert refusal.value.offset
 
 

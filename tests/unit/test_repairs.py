@@ -88,9 +88,9 @@ def test_the_same_refusal_before_and_after_has_status_unchanged() -> None:
 
 
 def test_a_refusal_message_is_deterministic() -> None:
-    told = "t->params.scale != output->params.scale (-46 != 136)Node number 10 (CONCATENATION)"
+    message = "t->params.scale != output->params.scale (-46 != 136)Node number 10 (CONCATENATION)"
     expected = "t->params.scale != output->params.scale Node number 10 (CONCATENATION)"
-    assert steady(told) == expected
+    assert steady(message) == expected
 
 
 def test_messages_of_the_delegate_are_separated() -> None:

@@ -80,7 +80,7 @@ def test_a_file_that_is_not_changed_has_no_before_and_after() -> None:
 
 
 def test_wrong_values_are_noted_where_a_runtime_accepts_the_original() -> None:
-    def told(status: Status) -> bool:
+    def is_noted(status: Status) -> bool:
         before = Acceptance(status=status)
         judge = JudgeVerdict(
             judge="litert", before=before, after=Acceptance(status="accepted"), word="accepted"
@@ -90,9 +90,9 @@ def test_wrong_values_are_noted_where_a_runtime_accepts_the_original() -> None:
         report = replace(REPORT, findings=(wrong,), verification=verification)
         return "a runtime that takes the original computes wrong values" in render_text(report)
 
-    assert told("accepted")
-    assert told("skipped")
-    assert not told("refused")
+    assert is_noted("accepted")
+    assert is_noted("skipped")
+    assert not is_noted("refused")
 
 
 def test_no_report_of_a_failure_promises_right_integers() -> None:

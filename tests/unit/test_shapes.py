@@ -39,15 +39,17 @@ def test_a_wrong_shape_is_an_error_on_targets_that_do_not_recompute_it(target: s
 
 def test_consequences_of_a_stale_shape_are_notes() -> None:
     finding = check(dilated(), PLAIN).findings[0]
-    told = "found shape [1, 2, 4, 3], expected shape [2, 2, 4, 3] (rule shape/CONV_2D)"
+    sentence = "found shape [1, 2, 4, 3], expected shape [2, 2, 4, 3] (rule shape/CONV_2D)"
     assert len(finding.notes) == 1
-    assert finding.notes[0].endswith(told)
+    assert finding.notes[0].endswith(sentence)
 
 
 def test_the_words_name_both_shapes() -> None:
     finding = check(dilated(), PLAIN).findings[0]
-    told = "found shape [1, 2, 4, 3], expected shape [2, 2, 4, 3] (rule shape/SPACE_TO_BATCH_ND)"
-    assert finding.message.endswith(told)
+    sentence = (
+        "found shape [1, 2, 4, 3], expected shape [2, 2, 4, 3] (rule shape/SPACE_TO_BATCH_ND)"
+    )
+    assert finding.message.endswith(sentence)
     assert finding.fix == "shapes"
 
 

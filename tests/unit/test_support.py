@@ -115,8 +115,8 @@ def test_explain_separates_unsupported_operators_from_disagreements(
     asked = aligning.question(concat_example(), AlignOptions())
     solution = solve(asked.bound, asked.broken, asked.settings)
     story = overview(asked.bound, solution, asked.findings)
-    assert not any("support/" in told for one in story.components for told in one.findings)
-    assert [told for told in story.elsewhere if "support/" in told]
+    assert not any("support/" in message for one in story.components for message in one.findings)
+    assert [message for message in story.elsewhere if "support/" in message]
 
 
 def test_an_error_that_cannot_be_repaired_fails_check(monkeypatch: pytest.MonkeyPatch) -> None:

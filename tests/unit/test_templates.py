@@ -28,7 +28,7 @@ def several(model: Model) -> Model:
     """
     graph = model.subgraphs[0]
     (operator,) = graph.operators
-    told = [
+    option_sets = [
         {**operator.options, name: code}
         for name in (FUSED, "quantized_bias_type")
         if name in operator.options
@@ -38,12 +38,14 @@ def several(model: Model) -> Model:
     alike: list[Operator] = [
         operator,
         replace(operator, index=1),
-        *(replace(operator, index=2 + i, options=options) for i, options in enumerate(told)),
+        *(replace(operator, index=2 + i, options=options) for i, options in enumerate(option_sets)),
         # The last input absent; an input more; an output more; inputs and outputs exchanged.
-        replace(operator, index=2 + len(told), inputs=(*operator.inputs[:-1], -1)),
-        replace(operator, index=3 + len(told), inputs=(*operator.inputs, operands[-1])),
-        replace(operator, index=4 + len(told), outputs=(*operator.outputs, operands[0])),
-        replace(operator, index=5 + len(told), outputs=operator.inputs, inputs=operator.outputs),
+        replace(operator, index=2 + len(option_sets), inputs=(*operator.inputs[:-1], -1)),
+        replace(operator, index=3 + len(option_sets), inputs=(*operator.inputs, operands[-1])),
+        replace(operator, index=4 + len(option_sets), outputs=(*operator.outputs, operands[0])),
+        replace(
+            operator, index=5 + len(option_sets), outputs=operator.inputs, inputs=operator.outputs
+        ),
     ]
     return replace(model, subgraphs=(replace(graph, operators=tuple(alike)),))
 

@@ -27,7 +27,7 @@ def converted(data: bytes, **more: Any) -> AlignResult:
     return align(data, replace(FAST, **more))
 
 
-def told(model: Model, index: int) -> tuple[str, float, int]:
+def type_and_label(model: Model, index: int) -> tuple[str, float, int]:
     tensor = model.subgraphs[0].tensors[index]
     assert tensor.quant is not None
     return (tensor.type, *tensor.quant.label)
@@ -69,10 +69,14 @@ def test_graph_inputs_and_outputs_stay_uint8_and_inner_tensors_are_int8() -> Non
     before, after = read(data), read(found.data)
     graph = after.subgraphs[0]
     for index in (*graph.inputs, *graph.outputs):
-        assert told(after, index) == told(before, index)
+        assert type_and_label(after, index) == type_and_label(before, index)
     conv = graph.operators[1]
-    assert told(after, conv.inputs[0]) == ("int8", told(before, 0)[1], 120 - 128)
-    assert told(after, conv.outputs[0])[0] == "int8"
+    assert type_and_label(after, conv.inputs[0]) == (
+        "int8",
+        type_and_label(before, 0)[1],
+        120 - 128,
+    )
+    assert type_and_label(after, conv.outputs[0])[0] == "int8"
     assert conv.version == 3
     assert {change.kind for change in found.report.changes} <= {"converted", "bias"}
 
@@ -129,9 +133,9 @@ def test_constants_of_activations_shift_exactly_and_are_split_where_readers_diff
     graph.add("DIV", ["y", "c"], ["z"], ("DivOptions", {}))
     after = read(converted(graph.bytes(["x"], ["z"])).data)
     add, div = (op for op in after.subgraphs[0].operators if op.name in {"ADD", "DIV"})
-    assert told(after, div.inputs[1]) == ("uint8", float(np.float32(0.02)), 7)
+    assert type_and_label(after, div.inputs[1]) == ("uint8", float(np.float32(0.02)), 7)
     shifted = np.frombuffer(after.constant(0, add.inputs[1]) or b"", np.int8)
-    assert told(after, add.inputs[1])[2] == 7 - 128
+    assert type_and_label(after, add.inputs[1])[2] == 7 - 128
     assert np.array_equal(shifted.astype(int) + 128, np.arange(48))
 
 
@@ -199,7 +203,7 @@ def test_a_border_of_another_type_needs_no_uint8_in_between() -> None:
     assert again.data == result.data
     one_side = converted(data, output_type="float32")
     assert operators(one_side.data) == ["QUANTIZE", "CONV_2D", "DEQUANTIZE"]
-    assert told(read(one_side.data), 0)[::2] == ("uint8", 120)
+    assert type_and_label(read(one_side.data), 0)[::2] == ("uint8", 120)
 
 
 def test_an_operator_that_stays_uint8_keeps_the_quantize_in_front_of_it() -> None:
@@ -240,6 +244,6 @@ def test_an_operand_without_a_producer_is_converted_with_its_readers() -> None:
     graph.add("CONCATENATION", ["x", "nobody's"], ["y"], ("ConcatenationOptions", {"axis": 3}))
     data = graph.bytes(["x"], ["y"])
     result = converted(data)
-    before, after = told(read(data), 1), told(read(result.data), 1)
+    before, after = type_and_label(read(data), 1), type_and_label(read(result.data), 1)
     assert (before[0], after) == ("uint8", ("int8", before[1], before[2] - 128))
     assert converted(result.data).data == result.data

@@ -35,9 +35,9 @@ def test_int16_inputs_and_outputs_move_to_zero_where_they_may(operator: str) -> 
 def test_kept_int16_inputs_are_a_conflict_with_a_hint(operator: str) -> None:
     report = align(off_centre(operator), PLAIN).report
     assert report.exit_status == 1
-    told = report.conflicts[0].message
-    assert "subgraph[0]/inputs[0] keeps (0.0005, 500)" in told
-    assert told.endswith("(--io free allows new parameters for graph inputs and outputs)")
+    message = report.conflicts[0].message
+    assert "subgraph[0]/inputs[0] keeps (0.0005, 500)" in message
+    assert message.endswith("(--io free allows new parameters for graph inputs and outputs)")
     kept = align(off_centre(operator), replace(FREE, overrides=())).report
     assert kept.conflicts == ()
 

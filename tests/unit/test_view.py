@@ -59,9 +59,9 @@ def test_decided_tensors_have_reasons() -> None:
     view = _aligned(concat_example())
     names = {tensor.index: tensor.name for tensor in view.before[0].tensors}
     assert {names[why.key[1]] for why in view.whys} >= {"c1", "c2", "cat"}
-    told = next(why.lines for why in view.whys if names[why.key[1]] == "c2")
+    lines = next(why.lines for why in view.whys if names[why.key[1]] == "c2")
     assert any(
-        line.startswith("Rules that tie it to other tensors: same/CONCATENATION") for line in told
+        line.startswith("Rules that tie it to other tensors: same/CONCATENATION") for line in lines
     )
 
 
@@ -102,5 +102,5 @@ def test_reasons_come_from_the_solution(policy: Policy, monkeypatch: pytest.Monk
     assert len(view.whys) > 4
     for why in view.whys:
         alone = explain(asked.bound, asked.broken, asked.settings, why.key)
-        told = explanation_lines(alone, alternatives=False)
-        assert list(why.lines) == [line.partition(" Without it")[0] for line in told]
+        lines = explanation_lines(alone, alternatives=False)
+        assert list(why.lines) == [line.partition(" Without it")[0] for line in lines]

@@ -30,15 +30,15 @@ def tried(*scores: OutputScore) -> _Tried:
 
 
 @pytest.mark.parametrize(
-    ("freed", "told"),
+    ("freed", "sentence"),
     [
         (49.5, "--io free avoids it (49.5 dB)"),
         (45.0, "--io free loses 5.0 dB"),
         (40.5, "--io free does not avoid it"),
     ],
 )
-def test_the_reason_says_whether_io_free_avoids_the_loss(freed: float, told: str) -> None:
-    assert _option_sentence([score(50.0, 40.0)], tried(score(50.0, freed))) == told
+def test_the_reason_says_whether_io_free_avoids_the_loss(freed: float, sentence: str) -> None:
+    assert _option_sentence([score(50.0, 40.0)], tried(score(50.0, freed))) == sentence
 
 
 def test_an_unknown_loss_gets_no_advice() -> None:

@@ -221,13 +221,13 @@ def test_owners_equal_a_count_over_all_objects(name: str) -> None:
 def test_a_file_cut_short_is_refused(name: str) -> None:
     data = FILES[name]()
     root = BufferReader(data).root()
-    told = set()
+    messages = set()
     for size in range(root, len(data)):
         try:
             References(BufferReader(data[:size]), root)
         except FormatError as error:
-            told.add(str(error).partition(": ")[2])
-    assert {message for message in told if "table" not in message} == {
+            messages.add(str(error).partition(": ")[2])
+    assert {message for message in messages if "table" not in message} == {
         "a reference points outside the file"
     }
 
@@ -237,18 +237,18 @@ def test_a_table_past_the_end_is_refused_at_its_place() -> None:
     data = buffers((64, 76), (48, 56), 72)
     struct.pack_into("<i", data, 64, 64 - 56)
     struct.pack_into("<2H", data, 56, 4, 8)
-    with pytest.raises(FormatError, match=r"Buffer table runs past the end of the file$") as told:
+    with pytest.raises(FormatError, match=r"Buffer table runs past the end of the file$") as error:
         References(BufferReader(bytes(data)), 24)
-    assert told.value.offset == 76
+    assert error.value.offset == 76
 
 
 @pytest.mark.parametrize("reference", [2**31, 2**32 - 20])
 def test_a_reference_far_beyond_the_end_does_not_wrap_around(reference: int) -> None:
     data = buffers((48, 56), (64, 80), 72)
     struct.pack_into("<I", data, 52, reference)
-    with pytest.raises(FormatError, match=r"a reference points outside the file$") as told:
+    with pytest.raises(FormatError, match=r"a reference points outside the file$") as error:
         References(BufferReader(bytes(data)), 24)
-    assert told.value.offset == 52 + reference
+    assert error.value.offset == 52 + reference
 
 
 def test_more_objects_than_four_times_the_file_size_plus_64_kib_are_refused() -> None:

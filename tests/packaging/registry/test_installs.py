@@ -56,8 +56,8 @@ def test_the_wheel_alone_works(version: str, wheel: Path, tmp_path: Path, sample
     def tool(*arguments: str, status: int = 0) -> str:
         return run(own, "-m", "tflite_align", *arguments, cwd=tmp_path, status=status)
 
-    told = f"tflite-align {tflite_align.__version__}\n"
-    assert run(str(programs / "tflite-align"), "--version").replace("_", "-") == told
+    version_line = f"tflite-align {tflite_align.__version__}\n"
+    assert run(str(programs / "tflite-align"), "--version").replace("_", "-") == version_line
     assert "4 errors" in tool("check", "in.tflite", status=1)
     assert "verified -> out.tflite" in tool("in.tflite", "out.tflite", "--report", "x.html")
     assert "no findings" in tool("check", "out.tflite", "--target", "tflm")

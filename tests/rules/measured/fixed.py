@@ -37,7 +37,7 @@ SOFTMAX = [
     _softmax("half_open", at(1 / 65536, -32768)),
     _softmax("old_converter", at(1 / 65535, -32768)),
     *(
-        _softmax(name, quant, wrong={"tflm": SOFTMAX_RULE}, told={"tflite": SOFTMAX_RULE})
+        _softmax(name, quant, wrong={"tflm": SOFTMAX_RULE}, warnings={"tflite": SOFTMAX_RULE})
         for name, quant in {
             "symmetric": at(1 / 32768),
             "off_zero": at(1 / 32768, 20),
@@ -69,7 +69,7 @@ LOGISTIC = [
         "other_zero_point",
         at(1 / 256, -120),
         wrong={"tflm": _LOGISTIC_POINT},
-        told={"tflite": _LOGISTIC_POINT},
+        warnings={"tflite": _LOGISTIC_POINT},
     ),
     _logistic(
         "other_scale",

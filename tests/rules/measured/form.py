@@ -36,7 +36,7 @@ ABSENT = TensorSpec(name="", type="")
 class Form(Record, frozen=True, kw_only=True):
     """One operator with expected findings.
 
-    `wrong`: error rules by target; `told`: warning rules; several rules are separated by spaces. A
+    `wrong`: error rules by target; `warnings`: warning rules; several rules are separated by spaces. A
     runtime that accepts the form and computes `expected` within `tolerance` steps has no error.
     `coarse`: values may deviate by as much as a warning says.
     """
@@ -52,7 +52,7 @@ class Form(Record, frozen=True, kw_only=True):
     tolerance: float = 1.0
     coarse: bool = False
     wrong: Mapping[str, str] = field(default_factory=dict)
-    told: Mapping[str, str] = field(default_factory=dict)
+    warnings: Mapping[str, str] = field(default_factory=dict)
 
     def model(self) -> bytes:
         given = [spec for spec in self.inputs if spec.type and spec.data is None]

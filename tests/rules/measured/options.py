@@ -64,7 +64,7 @@ def _comparison(operator: str, kind: str, scale: float, *, exact: bool) -> Form:
     wrong: dict[str, str] = {}
     if scale >= 1:
         wrong = dict.fromkeys(_ALL, f"window/{operator}/shift")
-    told = {} if exact or raw else dict.fromkeys(_ALL, f"window/{operator}/grid")
+    warnings = {} if exact or raw else dict.fromkeys(_ALL, f"window/{operator}/grid")
     if kind == "int16":
         wrong["tflm"] = " ".join(filter(None, (f"types/{operator}", wrong.get("tflm"))))
     return Form(
@@ -80,7 +80,7 @@ def _comparison(operator: str, kind: str, scale: float, *, exact: bool) -> Form:
         version=4 if kind == "int16" and operator in ("EQUAL", "NOT_EQUAL") else 2,
         coarse=not exact and not raw,
         wrong=wrong,
-        told=told,
+        warnings=warnings,
     )
 
 
@@ -109,7 +109,7 @@ _CAST = Form(
     output=tensor("y", "float32", _SHAPE),
     fed=(ramp("int8", _SHAPE),),
     expected=ramp("int8", _SHAPE),
-    told=dict.fromkeys(_ALL, "support/CAST/quantized"),
+    warnings=dict.fromkeys(_ALL, "support/CAST/quantized"),
 )
 
 

@@ -122,7 +122,7 @@ ZERO_POINTS = [
         "one_off_zero",
         _FC,
         scales=_off(_ONE, 20),
-        told=dict.fromkeys(_ALL, "weight/FULLY_CONNECTED/zero_point"),
+        warnings=dict.fromkeys(_ALL, "weight/FULLY_CONNECTED/zero_point"),
     ),
     weighted(
         "several_off_zero",
@@ -137,7 +137,7 @@ ZERO_POINTS = [
         weights="int4",
         scales=_off(_FOUR, 3),
         wrong=dict.fromkeys(_LITERT, "weight/FULLY_CONNECTED/zero_point4"),
-        told={"tflm": "weight/FULLY_CONNECTED/zero_point4"},
+        warnings={"tflm": "weight/FULLY_CONNECTED/zero_point4"},
     ),
     weighted(
         "four_bits_several",
@@ -189,7 +189,7 @@ _UNIT = float(np.float32(_SCALE * float(np.float32(0.01))))
 
 def _counted(operator: str, name: str, scales: Quant, bias: Quant) -> Form:
     rule = f"bias/{operator}/scales"
-    found: dict[str, Any] = {"wrong": {"xnnpack": rule}, "told": {"tflite": rule}}
+    found: dict[str, Any] = {"wrong": {"xnnpack": rule}, "warnings": {"tflite": rule}}
     if operator == _FC:
         found = {}
     return weighted(name, operator, scales=scales, bias_quant=bias, **found)
@@ -249,7 +249,7 @@ RANKS = [
         scales=_ONE,
         lead=(1, 1, 1, 1, 1),
         wrong={"xnnpack": "support/FULLY_CONNECTED/rank"},
-        told={"tflite": "support/FULLY_CONNECTED/rank"},
+        warnings={"tflite": "support/FULLY_CONNECTED/rank"},
     ),
 ]
 

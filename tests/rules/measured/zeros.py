@@ -82,9 +82,9 @@ NEGATED = [
     ),
 ]
 
-_TOLD = dict.fromkeys(_ALL, "params/zero_scales")
+_WARNINGS = dict.fromkeys(_ALL, "params/zero_scales")
 CHANNELS = [
-    _channels(operator, unit, kind, told=_TOLD)
+    _channels(operator, unit, kind, warnings=_WARNINGS)
     for operator in ("CONV_2D", "DEPTHWISE_CONV_2D", _FC)
     for unit in (0.0, _SUBNORMAL)
     for kind in ("int8", "int16")
@@ -117,7 +117,7 @@ def _four_bits(unit: float) -> Form:
             "xnnpack": "params/zero_scales",
             "tflm": "support/FULLY_CONNECTED/scales types/FULLY_CONNECTED",
         },
-        told=dict.fromkeys(("litert", "tflite", "tflm"), "params/zero_scales"),
+        warnings=dict.fromkeys(("litert", "tflite", "tflm"), "params/zero_scales"),
     )
 
 
@@ -168,7 +168,7 @@ BIASES = [
         _FC,
         _ONE,
         wrong={"litert": _RULE, "tflm": _RULE},
-        told={"tflite": _RULE},
+        warnings={"tflite": _RULE},
     ),
     _bias(_FC, _ONE, "int16", wrong=dict.fromkeys(_ALL, _RULE)),
 ]
