@@ -39,6 +39,8 @@ class Written(Record, frozen=True, kw_only=True):
         bytes or more, which are views of the original.
         """
         constants = list(self._kept(model))
+        if not constants:
+            return Image(self.join(), ())
         # Memory pages of zeros that are never written take no memory.
         whole = np.zeros(sum(len(chunk) for chunk in self.chunks), np.uint8)
         end = 0
@@ -70,8 +72,9 @@ class Written(Record, frozen=True, kw_only=True):
                 joined.append((first, end))
         for first, end in joined:
             data = constants.get((first, end))
-            touched = any(pos < end and pos + size > first for pos, size in self.patches)
-            if data is not None and len(data) >= _LONG and not touched:
+            if data is None or len(data) < _LONG:
+                continue
+            if not any(pos < end and pos + size > first for pos, size in self.patches):
                 yield self.prefix + first, self.prefix + end, data
 
 
