@@ -206,5 +206,5 @@ def _where_it_counts(
 
 
 def _stretch(values: list[float], count: int) -> list[float]:
-    """One value repeated `count` times; several as they are."""
+    """A single value repeated `count` times; a list of several values unchanged."""
     return values * count if len(values) == 1 else values

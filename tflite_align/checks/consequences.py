@@ -163,7 +163,9 @@ def _told_once(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def _joined(one: Finding, duplicate: Finding) -> Finding:
-    """Two findings with equal message as one; for a target in both, the higher severity."""
+    """One finding in place of two with equal messages: the more severe one, with the targets of
+    both; a target in both has its higher severity.
+    """
     first, second = sorted((one, duplicate), key=lambda finding: _ORDER[finding.severity])
     grades = {grade.target: grade for grade in first.grades}
     for grade in second.grades:

@@ -51,7 +51,7 @@ class Constraint(Record, frozen=True, kw_only=True):
 
     @property
     def slots(self) -> tuple[Slot, ...]:
-        """The slots at which it can be violated."""
+        """The slots at which the constraint can be violated; a subclass must define it."""
         raise NotImplementedError(type(self).__name__)
 
     @property
