@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 
-from tests.support.models import concat_example
+import pytest
+
+from tests.support.models import Graph, concat_example
 from tflite_align import Report, check
 from tflite_align.report.restore import restored
 from tflite_align.report.text import render_text
@@ -31,3 +33,16 @@ def test_json_has_the_same_content_and_is_read_back() -> None:
     values = json.loads(report.to_json())
     assert values["portability"]["operators"][0]["largest"] == 1
     assert restored(Report, values) == report
+
+
+@pytest.mark.parametrize("name", ["LOGISTIC", "TANH"])
+@pytest.mark.parametrize("scale", [2.0**-100, 2.0**-40, 2.0**40, 2.0**100])
+def test_extreme_scales_are_compared_or_unknown(name: str, scale: float) -> None:
+    graph = Graph()
+    graph.activation("x", scale)
+    graph.activation("y", 1 / 256 if name == "LOGISTIC" else 1 / 128)
+    graph.add(name, ["x"], ["y"])
+    report = check(graph.bytes(["x"], ["y"]), portable=True)
+    assert report.portability is not None
+    (operator,) = report.portability.operators
+    assert (operator.word == "equal") == ((name, scale) == ("TANH", 2.0**-40))

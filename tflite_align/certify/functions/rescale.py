@@ -77,12 +77,19 @@ def _high(a: Integers, q: int) -> Integers:
     return (a * q + 2**30) >> 31
 
 
+def _right_shift(by: Multiplier) -> int:
+    """The right shift of a multiplier, 0 for a left shift. DomainError beyond int32's bits."""
+    if by.shift < -31:
+        raise DomainError(f"multiplier: a right shift of {-by.shift} is more than int32 has bits")
+    return max(-by.shift, 0)
+
+
 def double(a: Integers, by: Multiplier) -> Integers:
     """The product of `a` and the multiplier with two roundings: its high half, ties up; then the
     right shift, ties away from zero.
     """
     high = _high(_shifted(a, max(by.shift, 0)), by.q)
-    right = max(-by.shift, 0)
+    right = _right_shift(by)
     if right == 0:
         return high
     half = 1 << (right - 1)
@@ -94,7 +101,7 @@ def double(a: Integers, by: Multiplier) -> Integers:
 def double_second_tie_up(a: Integers, by: Multiplier) -> Integers:
     """As `double`, but the right shift rounds ties up."""
     high = _high(_shifted(a, max(by.shift, 0)), by.q)
-    right = max(-by.shift, 0)
+    right = _right_shift(by)
     return high if right == 0 else (high + (1 << (right - 1))) >> right
 
 
