@@ -306,6 +306,18 @@ def test_patterns_within_the_limits_select_models(folder: Path) -> None:
     assert cli.main(["check", "--files-from", "list", "-q"]) == 1
 
 
+@pytest.mark.parametrize("form", ["{}", "tensor[{}]", "operator[{}]/inputs[0]", "inputs[{}]"])
+def test_an_index_of_5000_digits_is_unknown(
+    form: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = form.format(LONG)
+    assert cli.main(["explain", "in.tflite", place]) == 2
+    assert "internal error" not in capsys.readouterr().err
+    command = ["in.tflite", "o", "--no-verify", "-q", "--keep", f"subgraph[0]/{place}"]
+    assert cli.main(command) == 2
+    assert "internal error" not in capsys.readouterr().err
+
+
 def test_a_list_of_impossible_names_is_refused(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -25,9 +25,9 @@ __all__ = ["ADDRESS", "Override", "ResolvedOverrides", "resolve"]
 # `subgraph[0]/operator[12] CONCATENATION/inputs[1]`, as reports print it; the operator's name and
 # the operand may be left out. `subgraph[0]/inputs[0]` is the subgraph's own border.
 ADDRESS = re.compile(
-    r"subgraph\[(?P<graph>[0-9]+)\]/(?:operator\[(?P<operator>[0-9]+)\](?: (?P<name>[^/]+))?"
-    r"(?:/(?P<kind>inputs|outputs|intermediates)\[(?P<index>[0-9]+)\])?"
-    r"|(?P<side>inputs|outputs)\[(?P<border>[0-9]+)\])"
+    r"subgraph\[(?P<graph>[0-9]{1,9})\]/(?:operator\[(?P<operator>[0-9]{1,9})\](?: (?P<name>[^/]+))?"
+    r"(?:/(?P<kind>inputs|outputs|intermediates)\[(?P<index>[0-9]{1,9})\])?"
+    r"|(?P<side>inputs|outputs)\[(?P<border>[0-9]{1,9})\])"
 )
 
 

@@ -9,11 +9,13 @@ from ..format.model import Model, Slot, SlotKind, Subgraph, TensorId
 
 __all__ = ["resolved"]
 
-_INDEX = re.compile(r"(?:subgraph\[(?P<graph>\d+)\]/)?(?:tensor\[(?P<inner>\d+)\]|(?P<bare>\d+))")
-_OPERATOR = re.compile(r"(?:subgraph\[\d+\]/)?operator\[\d+\](?: [^/]+)?")
+_INDEX = re.compile(
+    r"(?:subgraph\[(?P<graph>\d{1,9})\]/)?(?:tensor\[(?P<inner>\d{1,9})\]|(?P<bare>\d{1,9}))"
+)
+_OPERATOR = re.compile(r"(?:subgraph\[\d{1,9}\]/)?operator\[\d{1,9}\](?: [^/]+)?")
 _SLOT = re.compile(
-    r"(?:subgraph\[(?P<graph>\d+)\]/)?(?:operator\[(?P<operator>\d+)\](?: (?P<name>[^/]+))?/)?"
-    r"(?P<kind>inputs|outputs|intermediates)\[(?P<index>\d+)\]"
+    r"(?:subgraph\[(?P<graph>\d{1,9})\]/)?(?:operator\[(?P<operator>\d{1,9})\](?: (?P<name>[^/]+))?/)?"
+    r"(?P<kind>inputs|outputs|intermediates)\[(?P<index>\d{1,9})\]"
 )
 
 
