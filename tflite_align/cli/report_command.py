@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
 from ..errors import UsageError
 from ..report.batch_diff import diff_of
-from ..report.batch_lines import Tally, parse_line
+from ..report.batch_lines import BatchLine, Tally, parse_line
 from ..report.shard_lines import merged
 from ..store.chunk_work import Result
 from ..store.named_errors import about
@@ -19,6 +20,8 @@ from .paths import STREAM, prepare
 from .summary import show_sections
 
 __all__ = ["run_report"]
+
+_SHOWN = 200  # characters of a damaged line in a message
 
 
 def run_report(action: str, files: Sequence[str], values: dict[str, Any]) -> int:
@@ -36,8 +39,7 @@ def run_report(action: str, files: Sequence[str], values: dict[str, Any]) -> int
     tally = Tally(rows=rows)
     with Outcomes() as outcomes:
         for index, text in enumerate(merged([(shown(name), _data(name)) for name in files])):
-            with about(f"line {index + 1}"):
-                line = parse_line(text)
+            line = _parsed(text)
             tally.add(line)
             name = line.report.name if line.report is not None else line.path
             outcomes.add(Result(number=index, name=name, line=line, text=text))
@@ -47,6 +49,20 @@ def run_report(action: str, files: Sequence[str], values: dict[str, Any]) -> int
             err = STREAM in values["report"]
             show_sections([tally.section()], tally.closing(""), tally.exit_status, err=err)
     return tally.exit_status
+
+
+def _parsed(text: bytes) -> BatchLine:
+    """A line of the merged report. Raises UsageError for one with other values than this version
+    writes.
+    """
+    try:
+        return parse_line(text)
+    except ValueError as error:
+        path = str(json.loads(text)["path"])[:_SHOWN]
+        raise UsageError(
+            f"{path!r}: the report's line on this model is damaged ({str(error)[:_SHOWN]}); make the"
+            " report again"
+        ) from error
 
 
 def _data(name: str) -> Any:

@@ -132,7 +132,10 @@ def parse_line(text: bytes | str) -> BatchLine:
     value = json.loads(text)
     if not isinstance(value, dict) or value.get("format") != FORMAT:
         raise ValueError(f"no line of format {FORMAT}")
-    return restored(BatchLine, value)
+    try:
+        return restored(BatchLine, value)
+    except (TypeError, OverflowError, RecursionError) as error:
+        raise ValueError(str(error)) from error
 
 
 class Tally(Record, kw_only=True):
