@@ -7,6 +7,7 @@ unknown values, and ContradictionError if no kernel takes the operands together.
 
 from __future__ import annotations
 
+import contextlib
 import math
 
 from .scene import ContradictionError, Scene, Shape, UnknownShapeError, axis_of, shape_text
@@ -15,6 +16,8 @@ __all__ = [
     "argument",
     "batch_matmul",
     "broadcast",
+    "broadcast_args",
+    "by_data",
     "convolution",
     "cumulative",
     "depthwise",
@@ -23,6 +26,7 @@ __all__ = [
     "pooling",
     "reduce",
     "same",
+    "select",
     "transposed",
 ]
 
@@ -49,6 +53,33 @@ def join(*shapes: Shape) -> Shape:
             raise ContradictionError("shapes that broadcast", shape_text(*shapes))
         found.append(wide.pop() if wide else 1)
     return tuple(found)
+
+
+def select(at: Scene) -> list[Shape]:
+    """The output shape of SELECT: the one of both choices. The condition is a scalar, has that
+    shape too, or one element for each index of the first axis.
+    """
+    chosen, condition = at.shape(1), at.shape(0)
+    if condition not in ((), chosen[:1], chosen):
+        raise ContradictionError(
+            f"a condition of shape {shape_text(chosen)}", shape_text(condition)
+        )
+    return [chosen]
+
+
+def broadcast_args(at: Scene) -> list[Shape]:
+    """The output shape of BROADCAST_ARGS: an element for each dimension of the longer of two shapes;
+    ContradictionError if both are constants that do not broadcast.
+    """
+    (first,), (second,) = at.ranked(0, 1), at.ranked(1, 1)
+    with contextlib.suppress(UnknownShapeError):
+        join(tuple(at.listed(0)), tuple(at.listed(1)))
+    return [(max(first, second),)]
+
+
+def by_data(_: Scene) -> list[Shape]:
+    """Always UnknownShapeError: the output's shape depends on data."""
+    raise UnknownShapeError
 
 
 def broadcast(at: Scene) -> list[Shape]:

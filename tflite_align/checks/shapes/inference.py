@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from ...format.model import Model, Operator, Subgraph
 from ...record import Record, field
-from ...rules.shape_rows import load_shapes
+from ...rules.shape_rows import load_operand_sizes, load_shapes
 from . import arranging, computing, looking_up, named_sizes, resizing
 from .folding import folded
+from .named_sizes import compare_operands
 from .scene import ContradictionError, Scene, Shape, ShapeFunction, UnknownShapeError, shape_text
 
 __all__ = ["FUNCTIONS", "Clash", "EarlierState", "Inferred", "inferred", "settled"]
@@ -164,6 +165,7 @@ def _inferred(
     rows = load_shapes()
     names = {operator.name for operator in graph.operators}
     named = {name: (rows[name], FUNCTIONS[rows[name].function]) for name in names if name in rows}
+    operand_rows = load_operand_sizes()
     shapes = _given(graph, opened=opened)
     values: dict[int, NDArray[Any] | None] = {}
     made: dict[int, Shape] = {}
@@ -183,6 +185,8 @@ def _inferred(
                 values=values,
             )
             try:
+                if operator.name in operand_rows:
+                    compare_operands(at, operand_rows[operator.name])
                 made |= _made(at, function)
             except ContradictionError as clash:
                 clashes.append(

@@ -13,7 +13,10 @@ __all__ = [
     "gather_nd",
     "lookup",
     "one_hot",
+    "reverse_sequence",
+    "scatter",
     "segments",
+    "sparse",
     "topk",
 ]
 
@@ -89,9 +92,12 @@ def topk(at: Scene) -> list[Shape]:
 
 def segments(at: Scene) -> list[Shape]:
     """The output shape of UNSORTED_SEGMENT_*: a row for each segment, whose number is the third
-    input's value.
+    input's value. ContradictionError if the first axes of the data are not those of the segments'
+    numbers.
     """
     shape, ids = at.shape(0), at.shape(1)
+    if shape[: len(ids)] != ids:
+        raise ContradictionError(f"data whose first axes are {shape_text(ids)}", shape_text(shape))
     return [(at.single(2), *shape[len(ids) :])]
 
 
@@ -103,3 +109,47 @@ def count(at: Scene) -> list[Shape]:
     if step == 0:
         raise UnknownShapeError
     return [(len(range(start, limit, step)),)]
+
+
+def scatter(at: Scene) -> list[Shape]:
+    """The output shape of SCATTER_ND: the integers of the third input. The innermost size of the
+    indices says how many axes an index names; an update has the axes that are left.
+    """
+    indices, updates, (rank,) = at.shape(0), at.shape(1), at.ranked(2, 1)
+    if not indices:
+        raise UnknownShapeError
+    outer, named = indices[:-1], indices[-1]
+    if updates[: len(outer)] != outer or len(updates) - len(outer) != rank - named:
+        expected = f"updates of shape {shape_text(outer)} and {rank - named} further axes"
+        raise ContradictionError(expected, shape_text(updates))
+    sizes = tuple(at.listed(2))
+    if updates[len(outer) :] != sizes[named:]:
+        raise ContradictionError(
+            f"updates of shape {shape_text(outer + sizes[named:])}", shape_text(updates)
+        )
+    return [sizes]
+
+
+def reverse_sequence(at: Scene) -> list[Shape]:
+    """The output shape of REVERSE_SEQUENCE: the input's. The second input has a length for each
+    index of the batch axis.
+    """
+    shape, lengths = at.shape(0), at.shape(1)
+    batch, _ = at.axis(at.option("batch_dim")), at.axis(at.option("seq_dim"))
+    if lengths != (shape[batch],):
+        raise ContradictionError(f"{shape[batch]} lengths at inputs[1]", shape_text(lengths))
+    return [shape]
+
+
+def sparse(at: Scene) -> list[Shape]:
+    """The output shape of SPARSE_TO_DENSE: the integers of the second input. ContradictionError if
+    an index has another number of axes, or the number of values is neither 1 nor that of indices.
+    """
+    indices, (rank,), values = at.shape(0), at.ranked(1, 1), at.shape(2)
+    count = indices[0] if indices else 1
+    axes = indices[1] if len(indices) > 1 else 1
+    if len(indices) > 2 or axes != rank:
+        raise ContradictionError(f"indices of {rank} axes", shape_text(indices))
+    if values not in ((), (count,)):
+        raise ContradictionError(f"one value, or {count}", shape_text(values))
+    return [tuple(at.listed(1))]

@@ -1,65 +1,87 @@
-"""Shapes of operators whose operands share sizes: weights, biases and states of recurrent networks.
+"""Sizes that an operator's operands share, such as the features of an input and of its weights.
 
-The operator's row in schema/shapes.toml names each size of each operand, such as `cells features`.
-A name stands for one size in all operands, so that it is found from one of them and compared with
-the others.
+A row of operands in schema/shapes.toml names each size of each input. A name stands for one size in
+all inputs, so that it is found from one of them and compared with the others.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from ...rules.shape_rows import OperandSizes
 from .scene import ContradictionError, Scene, Shape, UnknownShapeError, shape_text
 
 __all__ = ["named_sizes"]
 
-_ELEMENTS = "elements: "  # in front of a product: the number of elements counts, not the shape
+_SCALAR = "scalar"
+_MORE = "..."
 
 
 def named_sizes(at: Scene) -> list[Shape]:
-    """The outputs' shapes from the row's names; ContradictionError if an operand has other sizes
-    than those before it.
-
-    Nothing is known of the basic LSTM kernel (option `kernel_type`), which has other operands, and
-    of outputs that are joined (option `merge_outputs`). With `time_major`, batch and time change
-    places.
+    """The outputs' shapes by the names in the operator's row of operands; UnknownShapeError if one
+    of the sizes is unknown, or outputs are joined (option `merge_outputs`).
     """
-    if at.option("kernel_type"):
-        raise UnknownShapeError
-    sizes = {name: at.option(name) for name in at.row.options}
-    if min(sizes.values(), default=1) < 1:
-        raise UnknownShapeError
-    for index, text in enumerate(at.row.inputs):
-        if text and at.has(index) and at.operator.inputs[index] in at.shapes:
-            _compare(at, index, text, sizes)
     if at.option("merge_outputs"):
         raise UnknownShapeError
-    return [_output(at, text, sizes) for text in at.row.outputs]
+    return [_output(at, text) for text in at.row.outputs]
 
 
-def _compare(at: Scene, index: int, text: str, sizes: dict[str, int]) -> None:
-    """Compare the shape of inputs[index] with the sizes that are known, and add its other sizes to
-    `sizes`. `text`: the row's names for this operand.
+def _output(at: Scene, text: str) -> Shape:
+    """The shape of an output. `text`: the names of its sizes."""
+    names = _axes(at, text)
+    if any(name not in at.sizes for name in names):
+        raise UnknownShapeError
+    return tuple(at.sizes[name] for name in names)
+
+
+def compare_operands(at: Scene, row: OperandSizes) -> None:
+    """Add the sizes that the row names to `at.sizes`; ContradictionError if an input has other
+    sizes than those before it.
+
+    Nothing is known of the basic LSTM kernel (option `kernel_type`), which has other operands.
+    With the option `time_major`, batch and time change places.
+    """
+    options = {name: at.option(name) for name in row.options}
+    if at.option("kernel_type") or min(options.values(), default=1) < 1:
+        return
+    at.sizes.update(options)
+    for index, tensor in enumerate(at.operator.inputs):
+        text = row.text(index)
+        if text and tensor in at.shapes and (at.shapes[tensor] or at.certain(index)):
+            _compare(at, index, text)
+
+
+def _compare(at: Scene, index: int, text: str) -> None:
+    """Compare the shape of inputs[index] with the known sizes, and add its other sizes to them.
+    `text`: the row's names for this input.
     """
     shape = at.shape(index)
-    if not shape and not at.certain(index):
-        return  # a shape may have been left out of the file
-    axes = [text.removeprefix(_ELEMENTS)] if text.startswith(_ELEMENTS) else _axes(at, text)
-    extents = (math.prod(shape),) if text.startswith(_ELEMENTS) else shape
-    if len(axes) != len(extents):
-        raise ContradictionError(f"inputs[{index}] of {len(axes)} dimensions", shape_text(shape))
-    for product, extent in zip(axes, extents, strict=True):
-        if not _agrees(product, extent, sizes):
-            raise ContradictionError(f"inputs[{index}] of {_words(axes, sizes)}", shape_text(shape))
-
-
-def _output(at: Scene, text: str, sizes: dict[str, int]) -> Shape:
-    """The shape of an output; UnknownShapeError if one of its sizes is unknown."""
-    names = _axes(at, text)
-    if any(name not in sizes for name in names):
-        raise UnknownShapeError
-    return tuple(sizes[name] for name in names)
+    kind, _, name = text.partition(": ")
+    if kind == "shape":
+        if at.whole_shapes.setdefault(name, shape) != shape:
+            raise ContradictionError(
+                f"inputs[{index}] of shape {shape_text(at.whole_shapes[name])}", shape_text(shape)
+            )
+        return
+    counted = {"elements": math.prod(shape), "dimensions": len(shape)}
+    if kind in counted:
+        if not _agrees(name, counted[kind], at.sizes):
+            expected = f"inputs[{index}] of {_value(name, at.sizes)} {kind}"
+            raise ContradictionError(expected, shape_text(shape))
+        return
+    axes = [] if text == _SCALAR else _axes(at, text)
+    open_end = axes[-1:] == [_MORE]
+    axes = axes[: len(axes) - open_end]
+    if len(shape) < len(axes) or (len(shape) > len(axes) and not open_end):
+        counted_axes = f"{len(axes)} dimensions{' or more' if open_end else ''}"
+        expected = "a scalar" if text == _SCALAR else f"of {counted_axes}"
+        raise ContradictionError(f"inputs[{index}] {expected}", shape_text(shape))
+    for product, extent in zip(axes, shape, strict=False):
+        if not _agrees(product, extent, at.sizes):
+            raise ContradictionError(
+                f"inputs[{index}] of {_words(axes, at.sizes)}", shape_text(shape)
+            )
 
 
 def _axes(at: Scene, text: str) -> list[str]:
@@ -75,8 +97,8 @@ def _agrees(product: str, extent: int, sizes: dict[str, int]) -> bool:
     by division.
     """
     names = product.split("*")
-    known = math.prod(sizes[name] for name in names if name in sizes)
-    unknown = [name for name in names if name not in sizes]
+    known = math.prod(_size(name, sizes) for name in names if _known(name, sizes))
+    unknown = [name for name in names if not _known(name, sizes)]
     if not unknown:
         return extent == known
     if len(unknown) == 1 and known > 0:
@@ -85,12 +107,28 @@ def _agrees(product: str, extent: int, sizes: dict[str, int]) -> bool:
     return True
 
 
-def _words(axes: Sequence[str], sizes: dict[str, int]) -> str:
-    """The named sizes with their values, as text: `[cells = 3, features = 4]`."""
-    parts = []
-    for product in axes:
-        names = product.split("*")
-        known = all(name in sizes for name in names)
-        value = math.prod(sizes[name] for name in names) if known else "?"
-        parts.append(f"{product} = {value}")
-    return f"[{', '.join(parts)}]"
+def _known(name: str, sizes: Mapping[str, int]) -> bool:
+    """Whether the name stands for a number."""
+    return name.isdigit() or name in sizes
+
+
+def _size(name: str, sizes: Mapping[str, int]) -> int:
+    """The number that a known name stands for."""
+    return int(name) if name.isdigit() else sizes[name]
+
+
+def _value(product: str, sizes: Mapping[str, int]) -> str:
+    """The product of the named sizes as text; `?` if one is unknown."""
+    names = product.split("*")
+    if not all(_known(name, sizes) for name in names):
+        return "?"
+    return str(math.prod(_size(name, sizes) for name in names))
+
+
+def _words(axes: Sequence[str], sizes: Mapping[str, int]) -> str:
+    """The sizes with their values, as text: `[cells = 3, features = 4, 2]`."""
+    values = [
+        product if product.isdigit() else f"{product} = {_value(product, sizes)}"
+        for product in axes
+    ]
+    return f"[{', '.join(values)}]"

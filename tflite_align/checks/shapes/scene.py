@@ -49,7 +49,8 @@ class Scene(Record):
     """One operator of a subgraph during shape inference.
 
     `row`: the operator's shape row. `shapes`: of the tensors known so far, by tensor index;
-    `values`: of small integer tensors.
+    `values`: of small integer tensors. `sizes`, `whole_shapes`: what the names in the operator's row
+    of operands stand for.
     """
 
     model: Model
@@ -58,6 +59,8 @@ class Scene(Record):
     row: ShapeRow
     shapes: dict[int, Shape] = field(default_factory=dict)
     values: dict[int, NDArray[Any] | None] = field(default_factory=dict)
+    sizes: dict[str, int] = field(default_factory=dict)
+    whole_shapes: dict[str, Shape] = field(default_factory=dict)
 
     @property
     def operand(self) -> SlotPattern:
