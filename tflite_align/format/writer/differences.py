@@ -111,7 +111,7 @@ class _GraphDifferences:
             quant=tensor.quant,
             data=self._data(tensor),
             shape=tensor.shape if reshaped else None,
-            signature=tensor.shape_signature if reshaped else (),
+            signature=tensor.shape_signature,
         )
 
     def _tensor(self, was: Tensor, tensor: Tensor) -> Iterator[Edit]:
