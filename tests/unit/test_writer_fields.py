@@ -65,6 +65,14 @@ def test_absent_zero_points_are_written_as_zeros() -> None:
     tensors = load(splice(data, read(data), edits).join()).subgraphs[0].tensors
     assert list(tensors[1].quantization.zeroPoint) == [0, 0]
     assert list(tensors[5].quantization.zeroPoint) == [0, 0]
+    made = chain()
+    made.subgraphs[0].tensors[1].quantization.scale = [0.5] * 4
+    made.subgraphs[0].tensors[1].quantization.zeroPoint = [7] * 4
+    made.subgraphs[0].tensors[1].quantization.quantizedDimension = 1
+    four = pack(made)
+    edit = SetQuant(subgraph=0, tensor=1, quant=replace(quant, scale=(0.25,) * 4))
+    tensors = load(splice(four, read(four), [edit]).join()).subgraphs[0].tensors
+    assert list(tensors[1].quantization.zeroPoint) == [0] * 4
     other = SetQuant(subgraph=0, tensor=0, quant=replace(quant, scale=(0.25,)))
     tensors = load(splice(data, read(data), [other]).join()).subgraphs[0].tensors
     assert list(tensors[0].quantization.zeroPoint) == [0]
@@ -116,6 +124,40 @@ def test_names_end_with_a_zero(length: int) -> None:
     data = pack(chain())
     out = splice(data, read(data), edits).join()
     assert out.count(struct.pack("<I", length) + name.encode() + b"\0") == 2
+
+
+@pytest.mark.parametrize("length", range(1, 9))
+def test_new_data_ends_where_the_next_begins(length: int) -> None:
+    """Every byte of it is kept, whatever follows."""
+    content = b"\xff" * length
+    first = AddTensor(
+        subgraph=0,
+        index=5,
+        like=1,
+        name="n",
+        type="int8",
+        quant=QuantParams(scale=(0.5,), zero_point=(0,)),
+        data=content,
+        shape=(length,),
+    )
+    data = pack(chain())
+    model = read(splice(data, read(data), [first, replace(first, index=6)]).join())
+    for index in (5, 6):
+        assert bytes(model.constant(0, index) or b"") == content
+
+
+def test_new_tables_with_the_same_fields_have_one_vtable() -> None:
+    data = pack(chain())
+    edits = [
+        AddTensor(subgraph=0, index=5 + at, like=1, name="n", type="int8", quant=None)
+        for at in range(8)
+    ]
+    written = splice(data, read(data), edits)
+    out = written.join()
+    positions = [tensor.pos for tensor in read(out).subgraphs[0].tensors[5:]]
+    (vtable,) = {at - struct.unpack_from("<i", out, at)[0] for at in positions}
+    (size,) = struct.unpack_from("<H", out, vtable)
+    assert out[: written.prefix].count(out[vtable : vtable + size]) == 1
 
 
 def test_a_new_tensor_has_the_shapes_of_its_like() -> None:

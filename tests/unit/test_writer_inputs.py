@@ -16,6 +16,7 @@ from tflite_align.format.writer.edits import (
     RemoveOperator,
     SetGraphIO,
     SetOperand,
+    SetShape,
     SetType,
 )
 from tflite_align.format.writer.splice import splice
@@ -106,6 +107,15 @@ def test_what_is_not_there_is_refused(edit: Edit) -> None:
     data = _bare()
     with pytest.raises(UsageError, match=r"(has no|is not a) (operator|inputs|tensor|builtin)"):
         splice(data, read(data), [edit])
+
+
+def test_a_constant_keeps_its_shape() -> None:
+    data = _bare()
+    model = read(data)
+    constant = next(t.index for t in model.subgraphs[0].tensors if t.name == "w")
+    edit = SetShape(subgraph=0, tensor=constant, shape=(9,))
+    with pytest.raises(UsageError, match=r"its data has another shape$"):
+        splice(data, model, [edit])
 
 
 def test_a_tensor_like_an_added_one_has_its_shape() -> None:

@@ -86,9 +86,14 @@ def rare() -> bytes:
     sparse.arrayIndicesType = schema.SparseIndexVector.Int32Vector
     sparse.arrayIndices = schema.Int32VectorT()
     sparse.arrayIndices.values = [1, 3]
+    wide = schema.DimensionMetadataT()
+    wide.format = schema.DimensionType.SPARSE_CSR
+    wide.arraySegmentsType = schema.SparseIndexVector.Uint16Vector
+    wide.arraySegments = schema.Uint16VectorT()
+    wide.arraySegments.values = [0, 2, 3, 4, 5]
     first.sparsity = schema.SparsityParametersT()
     first.sparsity.traversalOrder = [0, 1]
-    first.sparsity.dimMetadata = [dense, sparse]
+    first.sparsity.dimMetadata = [dense, sparse, wide]
     second.quantization = schema.QuantizationParametersT()
     second.quantization.detailsType = schema.QuantizationDetails.BlockwiseQuantization
     second.quantization.details = schema.BlockwiseQuantizationT()
