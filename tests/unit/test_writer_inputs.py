@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import struct
+
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 
 from tests.support.models import Graph
+from tests.support.object_api import buffer, load, pack
 from tflite_align.errors import UnsupportedError, UsageError
 from tflite_align.format.model import Model, QuantParams, Slot
 from tflite_align.format.reader import read
@@ -107,6 +111,20 @@ def test_what_is_not_there_is_refused(edit: Edit) -> None:
     data = _bare()
     with pytest.raises(UsageError, match=r"(has no|is not a) (operator|inputs|tensor|builtin)"):
         splice(data, read(data), [edit])
+
+
+def test_an_operand_set_to_itself_changes_no_memory_plan() -> None:
+    made = load(_bare())
+    count = len(made.subgraphs[0].tensors)
+    made.buffers.append(buffer(struct.pack(f"<{3 + count}i", 1, 0, count, *range(count))))
+    plan = schema.MetadataT()
+    plan.name, plan.buffer = "OfflineMemoryAllocation", len(made.buffers) - 1
+    made.metadata = [plan]
+    data = pack(made)
+    model = read(data)
+    tensor = model.subgraphs[0].operators[0].inputs[0]
+    edit = SetOperand(subgraph=0, operator=0, kind="inputs", index=0, tensor=tensor)
+    assert splice(data, model, [edit]).chunks == (data,)
 
 
 def test_a_constant_keeps_its_shape() -> None:

@@ -12,6 +12,7 @@ from tests.support.object_api import chain, code, operator, pack, tensor
 from tflite_align.errors import UnsupportedError, UsageError
 from tflite_align.format.model import Buffer, Model, Operator, QuantParams, Subgraph, Tensor
 from tflite_align.format.reader import read
+from tflite_align.format.signature_entries import followed_signatures
 from tflite_align.format.writer.write import write
 from tflite_align.record import Record, compared, replace
 
@@ -143,6 +144,15 @@ def test_a_changed_field_is_written_or_refused(kind: type[Record], name: str) ->
     else:
         with pytest.raises((UnsupportedError, UsageError), match=r"^(the|sub)"):
             write(data, model, state)
+
+
+def test_signatures_follow_the_outputs() -> None:
+    data = recurrent()
+    model = read(data)
+    state = with_part(model, Subgraph, outputs=(3,))
+    state = replace(state, signatures=followed_signatures(model, state.subgraphs))
+    assert state.signatures[0].outputs == (("z", 3),)
+    assert read(write(data, model, state).join()).signatures == state.signatures
 
 
 def copied(model: Model) -> Model:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 
 from tests.support.object_api import chain, load, pack
 from tflite_align.errors import UnsupportedError, UsageError
@@ -108,6 +109,25 @@ def test_a_new_tensor_may_be_like_the_first_new_one() -> None:
     tensors = written(data, second)
     assert tensors[6].shape == tensors[5].shape == (5, 6)
     assert tensors[6].shape_signature == tensors[5].shape_signature == (-1, 6)
+
+
+def test_zero_points_stay_absent_where_none_are_stated() -> None:
+    made = chain()
+    made.subgraphs[0].tensors[1].quantization.zeroPoint = None
+    data = pack(made)
+    quant = QuantParams(scale=(0.25,), zero_point=())
+    written = write(data, read(data), with_tensor(read(data), 1, quant=quant))
+    assert (written.prefix, [size for _, size in written.patches]) == (0, [4])
+
+
+def test_a_tensor_with_parameters_beyond_affine_takes_another_name() -> None:
+    made = chain()
+    parameters = schema.QuantizationParametersT()
+    parameters.detailsType = schema.QuantizationDetails.BlockwiseQuantization
+    parameters.details = schema.BlockwiseQuantizationT()
+    made.subgraphs[0].tensors[1].quantization = parameters
+    data = pack(made)
+    assert written(data, with_tensor(read(data), 1, name="other"))[1].name == "other"
 
 
 def test_ranges_change_only_where_the_file_has_them() -> None:
