@@ -146,7 +146,7 @@ def _cut(names: list[str]) -> str:
 def _whole(names: list[str]) -> str:
     cli.main(["check", "zoo", "-q", "--report", "whole.jsonl"])
     names.append("whole.jsonl")
-    return "whole.jsonl: no shard: only the shards of one run can be merged"
+    return "whole.jsonl: not written with --shard: only the shards of one run can be merged"
 
 
 def _no_report(names: list[str]) -> str:

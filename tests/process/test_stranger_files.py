@@ -182,8 +182,8 @@ def test_memory_follows_the_size_of_the_file(folder: Path) -> None:
 
 
 @pytest.mark.promise(
-    "The choice of parameters takes at most 600 MB more than the file needs for tensors that depend"
-    " on each other, however they are connected: beyond that the parameters are valid, but not"
+    "Choosing parameters takes at most 600 MB of memory on top of what reading the file takes,"
+    " however its tensors depend on each other: beyond that the parameters are valid, but not"
     " proven to be the best."
 )
 def test_memory_of_the_solver_is_limited(folder: Path) -> None:

@@ -224,7 +224,7 @@ def _gives_up(folder: str) -> None:
 
 CONVERTERS: list[tuple[Any, str]] = [
     (_Network(), "converter: found a network of type _Network; expected a converter of it"),
-    (types.ModuleType("onnx2tf"), "converter: found the module onnx2tf; expected what converts"),
+    (types.ModuleType("onnx2tf"), "converter: found the module onnx2tf; expected a function"),
     (_gives_up, "converter: it ended the process with exit status 1; its output above says why"),
     ("net.onnx", "converter: expected one with convert(), a model with export() or a function"),
 ]

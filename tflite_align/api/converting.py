@@ -97,8 +97,8 @@ def _refuse_what_is_no_converter(converter: Any) -> None:
     """
     if isinstance(converter, ModuleType):
         raise UsageError(
-            f"converter: found the module {converter.__name__}; expected what converts one model,"
-            f" for example a function: lambda folder: {converter.__name__}.convert(...)"
+            f"converter: found the module {converter.__name__}; expected a function that"
+            f" converts one model, for example lambda folder: {converter.__name__}.convert(...)"
         )
     if any(hasattr(converter, name) for name in ("state_dict", "get_config")):  # PyTorch, Keras
         raise UsageError(

@@ -274,7 +274,7 @@ def _first(task: Task, group: Sequence[Kernel], known: dict[Kernel, list[ShownBo
 def _bound(task: Task) -> ShownBound:
     kind, names = task.kernel.kind, task.kernel.functions
     if kind != "copy" and len(task.outputs) > 1:
-        raise UnshownError("it has several outputs")
+        raise UnshownError("bounds are shown only of an operator with one output")
     return _joined([_compared(task, c) for name in names for c in _CLASSES[kind](task, name)])
 
 
@@ -287,7 +287,7 @@ def _compared(task: Task, cases: Cases) -> ShownBound:
     ends = float(real.min()), float(real.max())
     if not -most <= ends[0] <= ends[1] <= most:
         if np.any(np.isnan(real)) or max(-operand.needed[0], operand.needed[1]) > most / 2:
-            raise UnshownError("the scales differ too much for a bound")
+            raise UnshownError("no error bound: real values exceed 2^26 steps of the output")
         real = np.clip(real, -most, most)  # which only shortens the segment
     written = (cases.written - task.out.zero_point) * task.out.scale
     low, high = operand.tensor.declared

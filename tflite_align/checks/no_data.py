@@ -26,8 +26,9 @@ _HANDLES = ("resource", "variant")  # types without data
 
 
 def faults_of_data(collector: Collector) -> Iterator[WellFormed]:
-    """A violated constraint for each operand, and each output of a subgraph, that no operator
-    writes and that holds no data; and for each operand that is a variable with data.
+    """A violated constraint for each tensor that is read (by an operator or as an output of its
+    subgraph) but gets no values: no operator writes it, it holds no data, and it is neither an input
+    of the subgraph nor a variable. Also one for each variable that holds data.
     """
     buffers = collector.model.buffers
     full = {buffer.index for buffer in buffers if buffer.data or buffer.external}

@@ -23,9 +23,10 @@ _MOST_LINES = 20
 
 
 def run_certify(source: str, targets: Sequence[str], out: str | None, *, verbose: bool) -> int:
-    """Certify each operator of MODEL and print the certificate, or write it to `out`. The exit
-    status is always 0. `source`: path of IN; - is standard input. `targets`: names; `verbose`: list
-    every operator.
+    """Certify each operator of MODEL and print the certificate, or write it to `out`. Returns the
+    exit status 0, also if operators are not certified; an unreadable file raises. `source`: path of
+    MODEL, or - for standard input. `targets`: names of the targets whose runtimes are certified;
+    `verbose`: list every operator.
     """
     if out is not None:
         prepare([source], [out])

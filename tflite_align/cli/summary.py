@@ -126,8 +126,8 @@ def show_table(head: Row, rows: Sequence[Row], *, err: bool = False) -> None:
 
 
 def _show_tables(parts: Sequence[Section], last: str, status: int, stream: TextIO) -> None:
-    """Print sections and a closing line on a terminal. `parts`: the sections. `last`: the closing
-    line; `status`: the exit status.
+    """Print the sections as tables on a terminal, then the line `last`, coloured by the exit status
+    (`status`).
     """
     from rich.console import Console  # noqa: PLC0415 - only for a terminal
 

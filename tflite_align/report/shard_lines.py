@@ -159,7 +159,9 @@ def _complete(shard_files: Sequence[_File]) -> None:
     counts = {file.head.shards if file.head else 0 for file in shard_files}
     if len(counts) > 1:
         whole = [file.name for file in shard_files if file.head is None]
-        problem = f"{_some(whole)}: no shard" if whole else "shards of different counts"
+        problem = (
+            f"{_some(whole)}: not written with --shard" if whole else "shards of different counts"
+        )
         raise UsageError(f"{problem}: only the shards of one run can be merged")
     (count,) = counts
     present = Counter(file.head.shard for file in shard_files if file.head)

@@ -58,11 +58,12 @@ class _Program:
 def solve_integer(
     sizes: Sequence[int], tables: Sequence[Table], sharings: Sequence[Sharing]
 ) -> tuple[list[int], float] | None:
-    """(choice, lower bound of any choice's cost), minimising the sum of the tables (of one or two
-    variables) and sharings.
+    """(the choice of least total cost, a lower bound of the cost of every choice).
 
-    None if the program would be too large or HiGHS finds no solution within its limit of nodes.
-    `sizes`: number of choices of each variable.
+    `sizes`: the number of choices of each variable. `tables`: costs that depend on one or two
+    variables. `sharings`: costs that are paid once if any of several variables makes a choice that
+    needs it, such as one QUANTIZE for several readers. None if the program would be too large or
+    HiGHS finds no solution within its limit of nodes.
     """
     pairs = _pairs(tables)
     entries = sum(sizes[a] * sizes[b] for a, b in pairs)

@@ -48,8 +48,8 @@ class _Sides(Record, frozen=True):
 
     @property
     def sound(self) -> bool:
-        """Whether all scales are above zero. Otherwise there is no ratio, and the scales have
-        findings.
+        """Whether all scales of the constraint are above zero. If not, their ratio is not defined;
+        another rule reports such scales.
         """
         return min(least for least, _ in (*self.numerator, *self.denominator)) > 0
 

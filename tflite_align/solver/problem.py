@@ -262,8 +262,9 @@ def build_problems(
     broken: Iterable[Slot],
     suggested: Mapping[Slot, Label],
 ) -> list[Problem]:
-    """The components that hold a violated slot (`broken`), in the order of their first slot.
-    `suggested`: additional candidate labels by slot.
+    """A problem for each component that holds a slot (an operand of an operator) with a violated
+    constraint (`broken`), in the order of their first slot. `suggested`: by slot, scale and zero
+    point to be tried in addition.
     """
     builder = _Builder(bound, values, options)
     builder.tie()

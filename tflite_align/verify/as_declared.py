@@ -56,12 +56,13 @@ def run_as_declared(
 
 
 def _departures(verification: Verification, *, builtin: bool) -> list[str]:
-    """A sentence for each output or operator at which a runtime's values are further from the
-    declared reading than allowed, operators first.
+    """A sentence for each output or operator at which a runtime computes other values than the
+    file's quantization parameters declare, operators first.
 
     Operators are compared on LiteRT's builtin kernels, and only if these were requested
-    (`builtin`). The file is compared with itself as original, so that a deviating run has the word
-    "unchanged". A run with an SQNR above FLOOR_DB counts as right.
+    (`builtin`). The verification had the same file as original and as result: a run that deviates
+    got the verdict "unchanged", as it deviates equally in both. A run with an SQNR of FLOOR_DB or
+    more counts as right.
     """
     sentences = []
     if builtin and verification.steps is not None and verification.steps.beyond:

@@ -106,8 +106,9 @@ def _unrunnable(name: str) -> bool:
 
 
 def _spread(model: Any, graph: Any, real: set[int]) -> tuple[set[int], set[int]]:
-    """(tensors that depend on a discontinuous or missing operator, indices of operators that cannot
-    run). `real`: tensors with real values.
+    """(tensors that depend on an operator that is discontinuous or has no kernel here, indices of
+    the operators that cannot run: those without a kernel, and all that need their results).
+    `real`: tensors with real values.
     """
     unjudged: set[int] = set()
     missing: set[int] = set()

@@ -343,7 +343,9 @@ def _beyond(gap: float, allowed_gap: float | None, steps: Steps) -> tuple[Word, 
 
 
 def _fidelity_word(runs: tuple[FidelityScore, ...]) -> tuple[Word, str]:
-    """(word, reason) over the scores of all runtimes. `runs`: scores of the runtimes."""
+    """(verdict, reason) on how closely the runtimes' kernels follow the declared reading: those of
+    the worst runtime. `runs`: the scores of the runtimes.
+    """
     for word in ("failed", "inconclusive", "unchanged"):
         for run in runs:
             if run.word == word:

@@ -36,9 +36,9 @@ __all__ = [
     "declared",
     "declared_model",
     "float_graph",
+    "implied_clamp",
     "opcode",
     "open_twin",
-    "stated_clamp",
     "twin",
 ]
 
@@ -93,7 +93,7 @@ def _as_floats(model: Any) -> set[int]:
         real_tensors.append(set(floats.declared))
         for operator in floats.take_operators():
             floats.add(operator)
-            clamp = stated_clamp(model, operator, floats.declared)
+            clamp = implied_clamp(model, operator, floats.declared)
             if clamp is not None:
                 raw = floats.rename_output(operator, operator.outputs[0])
                 floats.insert(clamp, [raw[1]], [raw[0]])
@@ -379,8 +379,8 @@ def _constants_for_float_kernels(model: Any, graph: Any) -> set[int]:
 # --- clamps --------------------------------------------------------------------------------------
 
 
-def stated_clamp(model: Any, operator: Any, quantized: dict[int, tuple[int, Any]]) -> str | None:
-    """RELU or RELU6 if only the output's range implies it; `quantized`: tensor -> its parameters."""
+def implied_clamp(model: Any, operator: Any, quantized: dict[int, tuple[int, Any]]) -> str | None:
+    """RELU or RELU6 if only the range of the output clamps like it, not an activation; else None."""
     if operator_name(model, operator) not in _COMPUTES or len(operator.outputs) != 1:
         return None
     if getattr(operator.builtinOptions, "fusedActivationFunction", 0):

@@ -83,7 +83,9 @@ def _near(value: Any, output: Affine) -> None:
     imprecise for a bound there. `value`: a number or an array, not negative.
     """
     if not np.all(value <= LARGEST * output.scale):
-        raise DomainError("the scales differ too much for a bound")
+        raise DomainError(
+            f"no error bound in float64: real values exceed {LARGEST:g} steps of the output"
+        )
 
 
 def _whole(function: Callable[..., Any], integers: Array, **parameters: Any) -> Array:

@@ -41,7 +41,9 @@ def chosen_cost(row: Row) -> int:
     chosen = row["chosen"]
     cost = sum(int(costs[tuple(one_choice(chosen[g]) for g in scope)]) for scope, costs in factors)
     if 2 * cost > excluded:
-        raise CostsError("the chosen labels are excluded by a rule")
+        raise CostsError(
+            "the certificate's choice of scales and zero points is one that its cost table excludes"
+        )
     return cost
 
 

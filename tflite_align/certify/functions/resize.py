@@ -127,7 +127,9 @@ def _matrix(axis: PlacesAlong, source: int) -> Array:
     np.add.at(weights, (rows, axis.lower), 1 - fraction)
     np.add.at(weights, (rows, axis.upper), fraction)
     if np.any(weights < 0):
-        raise DomainError("resize: a weight is below 0")
+        raise DomainError(
+            "resize: an interpolation weight is below 0; bounds hold for weights from 0 to 1"
+        )
     return weights
 
 

@@ -106,8 +106,8 @@ class Scene(Record):
         return tensor not in self.graph.inputs and not self.graph.tensors[tensor].is_variable
 
     def axis(self, axis: int, index: int = 0) -> int:
-        """The axis of the input at this position, counted from the front; ContradictionError if it
-        does not exist. `index`: the input's position.
+        """`axis`, which may be negative (-1: the last), counted from the front of the shape of
+        inputs[index]. ContradictionError if that input has no such axis.
         """
         shape = self.shape(index)
         if not shape and self.certain(index):

@@ -34,8 +34,9 @@ def stated_sizes(subject: Subject, _: object) -> _Words:
 
 
 def registered_codes(subject: Subject, value: str) -> _Words:
-    """None if the set of kernels `value` registers, with its version, every operator code that no
-    operator uses; else (expected, found). Used codes are checked at their operators.
+    """The check of operator codes that no operator uses: None if the kernel set named `value`
+    registers each of them in its version, else (expected, found). Codes in use are checked at their
+    operators.
     """
     model = subject.model
     used = {

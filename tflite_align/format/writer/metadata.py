@@ -79,6 +79,8 @@ def memory_plan(
 
 
 def _refuse(why: str) -> NoReturn:
-    """Raise UnsupportedError, since the plan cannot be updated. `why`: the reason."""
+    """Raise UnsupportedError: the offline memory plan in the metadata cannot be updated. `why`: the
+    reason.
+    """
     msg = f"metadata {MEMORY_PLAN!r} cannot be kept in step with the edits: {why}"
     raise UnsupportedError(msg)
