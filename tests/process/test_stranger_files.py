@@ -306,30 +306,6 @@ def test_patterns_within_the_limits_select_models(folder: Path) -> None:
     assert cli.main(["check", "--files-from", "list", "-q"]) == 1
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("outcome", 1.5),
-        ("seconds", 10**400),
-        ("report", []),
-        ("findings_before", "x"),
-        ("extra", 0),
-    ],
-)
-def test_a_damaged_line_of_a_report_is_named(
-    name: str, value: Any, folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert cli.main(["check", "in.tflite", "in.tflite", "-q", "--report", "r.jsonl"]) == 1
-    capsys.readouterr()
-    line = json.loads((folder / "r.jsonl").read_text().splitlines()[-1])
-    (folder / "r.jsonl").write_text(json.dumps({**line, name: value}) + "\n")
-    assert cli.main(["report", "merge", "r.jsonl", "--report", "m.sarif"]) == 2
-    told = capsys.readouterr().err
-    assert told.startswith("tflite_align: 'in.tflite': the report's line on this model is damaged")
-    assert told.count("\n") == 1
-    assert not (folder / "m.sarif").exists()
-
-
 @pytest.mark.parametrize("form", ["{}", "tensor[{}]", "operator[{}]/inputs[0]", "inputs[{}]"])
 def test_an_index_of_5000_digits_is_unknown(
     form: str, folder: Path, capsys: pytest.CaptureFixture[str]

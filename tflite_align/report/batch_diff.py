@@ -27,7 +27,7 @@ class _Entry(Record, frozen=True, kw_only=True):
 
     status: int
     outcome: str
-    word: str | None
+    word: str
     findings: Counter[_Finding]
 
 
@@ -140,7 +140,7 @@ def _entries(name: str, lines: Iterable[bytes]) -> dict[str, _Entry]:
             if "shards" in value:
                 continue
             entries[str(value["path"])] = _entry(value)
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
             raise UsageError(
                 f"{name}: line {line_number}: no line of a report of many models (.jsonl)"
             ) from error
@@ -153,7 +153,7 @@ def _entry(value: dict[str, Any]) -> _Entry:
     return _Entry(
         status=int(value["exit_status"]),
         outcome=str(value["outcome"]),
-        word=value["verification"],
+        word=str(value["verification"] or ""),
         findings=Counter(
             (str(finding["severity"]), str(finding["rule"]), str(finding["address"]))
             for finding in report["remaining"]

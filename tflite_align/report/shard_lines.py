@@ -98,7 +98,7 @@ class _File:
                 return
             self.places.append((str(value["path"]), start, end))
             self.settings.update({str(value["settings_sha256"])} - {""})
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
             raise UsageError(
                 f"{self.name}: byte {start}: no line of a report of many models (.jsonl)"
             ) from error

@@ -56,7 +56,16 @@ def _insert(
 ) -> None:
     """Insert rows into a table of the SQLite database `base`."""
     places = ", ".join(f":{name}" for name in columns)
-    base.executemany(f"INSERT INTO {table} VALUES ({places})", rows)  # noqa: S608 - constant names
+    checked = map(_checked, rows)
+    base.executemany(f"INSERT INTO {table} VALUES ({places})", checked)  # noqa: S608 - constant names
+
+
+def _checked(row: dict[str, Any]) -> dict[str, Any]:
+    """The row. Raises UsageError for an integer of more than 64 bits, which no column holds."""
+    for name, value in row.items():
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise UsageError(f"{row['path']}: {name} has more than 64 bits; use another format")
+    return row
 
 
 def parquet(lines: Iterable[BatchLine]) -> bytes:
@@ -84,11 +93,12 @@ def parquet(lines: Iterable[BatchLine]) -> bytes:
 
 def _flat(line: BatchLine) -> list[dict[str, Any]]:
     """The rows of one model: its own, then those of its findings and judges."""
-    return [
+    rows = [
         {"row": "model", **model_row(line)},
         *({"row": "finding", **row} for row in finding_rows(line)),
         *({"row": "judge", **row} for row in judge_rows(line)),
     ]
+    return list(map(_checked, rows))
 
 
 # File ending -> writer.

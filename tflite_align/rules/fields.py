@@ -277,6 +277,11 @@ def convert(value: Any, annotation: type[T], where: str) -> T:
         from .misfits import explained  # noqa: PLC0415 - only needed for errors
 
         raise RuleError(explained(str(error), value, annotation, where, fits)) from None
+    except UnicodeEncodeError as error:
+        lone = ascii(error.object[error.start])
+        raise RuleError(
+            f"{where or 'document'}: expected Unicode text, found half of a surrogate pair ({lone})"
+        ) from None
 
 
 def given(table: TomlTable, document: Mapping[str, Any]) -> dict[str, Any]:
