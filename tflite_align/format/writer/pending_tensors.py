@@ -100,9 +100,8 @@ class PendingTensors:
         if edit.quant.details or (tensor.quant is not None and tensor.quant.details):
             raise beyond_affine(edit.subgraph, edit.tensor)
         pos = self.draft.current(_TENSOR, tensor.pos, "quantization")
-        # A table without parameters may have ranges, which no runtime reads.
-        ranged = [name for name in ("min", "max") if pos and self.draft.current(_QUANT, pos, name)]
-        if not pos or (tensor.quant is None and ranged and edit.quant.scale):
+        # A table without parameters may have ranges, which no runtime reads: it is not kept.
+        if not pos or (tensor.quant is None and edit.quant.scale):
             self._want_tensor(edit.subgraph, tensor, quantization=new_quant(edit.quant))
             return
         quant = edit.quant
