@@ -20,6 +20,7 @@ from tflite_align.format.writer.edits import (
     RemoveOperator,
     SetGraphIO,
     SetOperand,
+    SetOption,
     SetShape,
     SetType,
 )
@@ -101,6 +102,7 @@ def test_fewer_inputs_and_more_outputs_are_refused() -> None:
         SetOperand(subgraph=0, operator=-1, kind="inputs", index=0, tensor=0),
         SetOperand(subgraph=0, operator=0, kind="inputs", index=-1, tensor=0),
         SetGraphIO(subgraph=0, kind="inputs", index=-1, tensor=0),
+        SetGraphIO(subgraph=0, kind="inputs", index=0, tensor=99),
         RemoveOperator(subgraph=0, operator=-1),
         SetType(subgraph=0, tensor=0, type="type#x"),
         AddOperator(subgraph=0, before=0, name="BUILTIN#x", version=1, inputs=(0,), outputs=(0,)),
@@ -125,6 +127,24 @@ def test_an_operand_set_to_itself_changes_no_memory_plan() -> None:
     tensor = model.subgraphs[0].operators[0].inputs[0]
     edit = SetOperand(subgraph=0, operator=0, kind="inputs", index=0, tensor=tensor)
     assert splice(data, model, [edit]).chunks == (data,)
+
+
+def test_options_of_either_table_are_set_and_lists_are_not() -> None:
+    made = load(_bare())
+    first, second = made.subgraphs[0].operators
+    first.builtinOptionsType = schema.BuiltinOptions.ReshapeOptions
+    first.builtinOptions = schema.ReshapeOptionsT()
+    first.builtinOptions.newShape = [1, 3]
+    second.builtinOptions2Type = schema.BuiltinOptions2.StablehloConcatenateOptions
+    second.builtinOptions2 = schema.StablehloConcatenateOptionsT()
+    second.builtinOptions2.dimension = 3
+    data = pack(made)
+    edit = SetOption(subgraph=0, operator=1, field="dimension", value=1)
+    out = load(splice(data, read(data), [edit]).join())
+    assert out.subgraphs[0].operators[1].builtinOptions2.dimension == 1
+    listed = SetOption(subgraph=0, operator=0, field="new_shape", value=1)
+    with pytest.raises(UnsupportedError, match="its options have no field 'new_shape'"):
+        splice(data, read(data), [listed])
 
 
 def test_a_constant_keeps_its_shape() -> None:

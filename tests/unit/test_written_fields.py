@@ -87,15 +87,16 @@ WRITTEN: dict[type[Record], set[str]] = {
 
 
 def recurrent() -> bytes:
-    """The chain; its operators have a code of their own each, the second has an intermediate. The
-    last tensor is in no operator.
+    """The chain; its first and last operator have a code that repeats the first one, the second has an
+    intermediate. The last tensor is in no operator.
     """
     made = chain()
     made.subgraphs[0].tensors.append(tensor("spare"))
     made.subgraphs[0].operators[2].inputs = [1]
     made.operatorCodes.append(code(schema.BuiltinOperator.RESHAPE))
     made.subgraphs[0].operators[1].intermediates = [0]
-    made.subgraphs[0].operators[2].opcodeIndex = 2
+    for index in (0, 2):
+        made.subgraphs[0].operators[index].opcodeIndex = 2
     return pack(made)
 
 
