@@ -266,7 +266,7 @@ def _first(task: Task, group: Sequence[Kernel], known: dict[Kernel, list[ShownBo
         ends = (*task.copied, *task.outputs) if kernel.kind == "copy" else ()
         if len({operand.affine[:2] for operand in ends}) > 1:  # some kernels requantize then
             what = f"a copy can be {max(bound.worst for bound in known[kernel]):.6g} LSB off"
-            raise UnshownError(f"its operands' parameters differ: {what}")
+            raise UnshownError(f"the operands' parameters differ: {what}")
         return kernel
     raise UnshownError("no kernel supports its parameters")
 
@@ -326,9 +326,9 @@ def _position(task: Task, name: str) -> Iterator[Cases]:
     """The cases of an operator that interpolates between elements. `name`: the integer function."""
     source, output, size = task.input(0).tensor, task.output.tensor, task.input(1).tensor
     if not size.data or (*size.integers().flat,) != output.shape[1:3]:
-        raise UnshownError("its size operand is not a constant equal to its output's shape")
+        raise UnshownError("the size operand is not a constant equal to the output's shape")
     if task.input(0).affine[:2] != task.out[:2]:
-        raise UnshownError("its operands' parameters differ")
+        raise UnshownError("the operands' parameters differ")
     images = (source.shape[1], source.shape[2]), (output.shape[1], output.shape[2])
     return position_cases(name, task.input(0).affine, *images, task.given.options)
 
@@ -350,7 +350,7 @@ def _weighted(task: Task) -> Iterator[SummedChannel]:
     slots = WEIGHTED[task.name]
     x, w = task.input(slots.data), task.input(slots.weights)
     if not w.tensor.data:
-        raise UnshownError("its weights are not constant")
+        raise UnshownError("the weights are not constant")
     centred, scale = _by_channel(w.tensor, slots.axis)
     given, given_scale = _by_channel(w.given, slots.axis)
     added, offset = np.zeros(len(scale), np.int64), np.zeros(len(scale))
@@ -358,7 +358,7 @@ def _weighted(task: Task) -> Iterator[SummedChannel]:
         added, declared = b.tensor.integers().ravel(), b.given.integers().ravel()
         as_run = task.as_run or not b.given.scale
         if not as_run and any(b.given.zero_point):
-            raise UnshownError("its bias has a zero point")
+            raise UnshownError("the bias has a zero point")
         by = x.given.scale[0] * given_scale if as_run else np.array(b.given.scale)
         offset = declared * by
     weights = centred, scale, given * given_scale[:, None]

@@ -128,7 +128,7 @@ class GraphPair:
         chosen = operator.name in INDEXED
         ends, written = operator.inputs[:1] if chosen else operator.outputs, self.written.tensors
         if not ends or not all(i >= 0 and written[i].quantized for i in ends):
-            raise UnshownError("its output is not quantized")
+            raise UnshownError("the output is not quantized")
         outputs = [self.operand(i, written[i] if chosen else None) for i in ends]
         if operator.name == "READ_VARIABLE":
             if index not in self.through:

@@ -75,7 +75,7 @@ class ReadTensor(NamedTuple):
     def integers(self) -> np.ndarray[Any, Any]:
         """The constant's integers in the tensor's shape."""
         if self.other[0]["Sparsity"]:
-            raise UnreadableError("it is stored sparse or packed")
+            raise UnreadableError("the constant is stored sparse or packed")
         return stored_integers(self.data, self.type, self.shape)
 
 

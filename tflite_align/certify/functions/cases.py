@@ -236,7 +236,7 @@ def weighted_channels(
     """
     (centred, scale, meant), (added, offset) = weights, bias
     if added.shape != scale.shape:
-        raise DomainError("its bias has another number of channels")
+        raise DomainError("the bias has another number of channels than the output")
     if np.any(scale < 0):
         raise DomainError("a scale of its weights is below 0")
     low, high, most = weighted_reach(operand, centred, added)

@@ -52,7 +52,9 @@ def smallest_cost(row: Row) -> int:
     factors, _ = _factors(row)
     sizes = [len(group["candidates"]) for group in row["groups"]]
     if sorted(row["order"]) != list(range(len(sizes))):
-        raise CostsError("its elimination order does not name each group exactly once")
+        raise CostsError(
+            "the elimination order of the component does not name each group exactly once"
+        )
     for group in row["order"]:
         around = [factor for factor in factors if group in factor[0]]
         factors = [factor for factor in factors if group not in factor[0]]
@@ -69,7 +71,7 @@ def smallest_cost(row: Row) -> int:
 def _small(shape: Sequence[int]) -> Sequence[int]:
     """The shape itself, if a table of it has at most `_CELLS` entries; CostsError otherwise."""
     if prod(shape) > _CELLS:
-        raise CostsError(f"its order needs a table of {prod(shape)} costs")
+        raise CostsError(f"the elimination order needs a table of {prod(shape)} costs")
     return shape
 
 
@@ -88,7 +90,7 @@ def _factors(row: Row) -> tuple[list[Factor], int]:
         raise CostsError("the cost of a QUANTIZE is negative")
     excluded = 1 + 2 * (sum(finite) + sum(shared))
     if excluded * (len(tables) + 2) >= _GREATEST:
-        raise CostsError("its costs are too large")
+        raise CostsError("the costs of the component are too large")
     factors: list[Factor] = []
     for scope, rows in tables:
         costs = [[excluded if cell == "-" else int(cell) for cell in line] for line in rows]

@@ -26,7 +26,7 @@ def step_ends(
     ends = np.array([low, high])
     first, last = (int(v) for v in kernel(ends))
     if last - first > _MOST_STEPS:
-        raise DomainError("it has too many output values to try them all")
+        raise DomainError("the output has too many values to try them all")
     outputs = np.arange(first, last)
     expected = np.clip((outputs + 0.5 - zero) / by if by else outputs * 0.0, low, high)
     accumulators = np.clip(np.rint(expected).astype(np.int64)[:, None] + _WINDOW, low, high)
