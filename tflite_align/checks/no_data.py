@@ -69,6 +69,6 @@ def _read(graph: Subgraph) -> Iterator[tuple[Slot, int]]:
 def _violations(
     collector: Collector, rule: str, slot: Slot, tensor: Tensor
 ) -> Iterator[WellFormed]:
-    """The violated constraint, on the targets that have the rule."""
+    """The constraint `rule` that the tensor at this slot violates; nothing if no target has the rule."""
     expected, actual = _WORDS[rule]
     yield from collector.faults(rule, slot, tensor.type, expected=expected, actual=actual)

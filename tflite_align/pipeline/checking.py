@@ -68,7 +68,9 @@ def check(data: Bytes, options: AlignOptions | None = None, *, name: str = "") -
 
 
 def _portability(model: Model) -> Portability:
-    """The comparison of the model's operators between runtimes."""
+    """Which operators can give different integers in which runtimes, from the tables of kernels
+    (`--portable`); nothing is run.
+    """
     from ..certify.portable import portability  # noqa: PLC0415 - most checks need none of it
 
     return portability(model)

@@ -131,7 +131,7 @@ def _outcome_text(outcome: _Entry) -> str:
 
 def _entries(name: str, lines: Iterable[bytes]) -> dict[str, _Entry]:
     """The models of a report by path. `name`: of the report, for messages. Raises UsageError for a
-    line that is no such report's.
+    line that does not belong to a report of many models.
     """
     entries = {}
     for line_number, line in enumerate(lines, 1):

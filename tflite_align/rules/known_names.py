@@ -1,4 +1,4 @@
-"""Names that rows refer to: operators, options of operators, rules. An unknown one is an error.
+"""Names in the tables of schema/: operators, options of operators, rules. An unknown one is an error.
 
 A misspelled name matches nothing, so that its row would never apply and nobody would notice.
 """
@@ -71,7 +71,7 @@ def check_patterns(patterns: Iterable[str], where: str, besides: Iterable[str] =
 
 
 def _matched(pattern: str) -> bool:
-    """Whether the pattern matches the name of a builtin operator."""
+    """Whether the pattern matches at least one builtin operator's name."""
     if _WILD.isdisjoint(pattern):
         return pattern in OPERATOR_NAMES
     return any(named(name, pattern) for name in OPERATOR_NAMES)

@@ -90,7 +90,7 @@ def rule_ids() -> list[str]:
 
 @cache
 def _operator_rules() -> dict[str, Rule]:
-    """All rules of operator rows by id."""
+    """All rules of schema/operators.toml by id."""
     return {rule.id: rule for row in load_operators().values() for rule in row.rules}
 
 

@@ -245,7 +245,9 @@ class _Pass:
             self.backward(operator_id)
 
     def _grow_variables(self) -> bool:
-        """Extend the range of each variable to the values written to it; whether one grew."""
+        """Extend the range of each resource variable to the values that are assigned to it; whether one
+        grew, so that another pass is needed.
+        """
         grown = False
         for slots in self.variables:
             total = Range(0.0, 0.0)

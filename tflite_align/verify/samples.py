@@ -163,7 +163,7 @@ def _check_size(inputs: tuple[GraphInput, ...], count: int, memory: int) -> None
     elements = sum(math.prod(max(size, 1) for size in graph_input.shape) for graph_input in inputs)
     if elements * count * _BYTES > memory:
         raise UnsupportedError(
-            f"size: {count} inputs of {elements:,} elements take more than the {memory:,} bytes of"
+            f"size: {count} inputs of {elements:,} elements each take more than the {memory:,} bytes of"
             " --memory"
         )
 
@@ -198,7 +198,9 @@ def _graph_input(model: Any, index: int) -> GraphInput:
     elif tensor_type in _RAW:
         low, high = _RAW[tensor_type]
     else:
-        raise UnsupportedError(f"input {tensor_name(tensor)} is of type {tensor_type}")
+        raise UnsupportedError(
+            f"no inputs of type {tensor_type} can be made for {tensor_name(tensor)}"
+        )
     whole = label is None and not tensor_type.startswith("float")
     return GraphInput(
         name=tensor_name(tensor),

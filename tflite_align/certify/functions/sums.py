@@ -40,7 +40,9 @@ def _divided(by: Multiplier, count: int) -> Multiplier:
     """A multiplier divided by a count, with as many bits kept as its shift allows."""
     shift = min(count.bit_length() - 1, 32, 31 + by.shift)
     if shift < 0:
-        raise DomainError(f"multiplier: its shift {by.shift} has no room for a count")
+        raise DomainError(
+            f"multiplier: a shift of {by.shift} leaves no bits for the number of elements"
+        )
     return Multiplier((by.q << shift) // count, by.shift - shift)
 
 

@@ -145,7 +145,9 @@ def leaky_relu_shifted(x: Integers, operand: Affine, output: Affine, alpha: floa
 
 
 def _like(x: Integers, value: float) -> Integers:
-    """A multiplier rounded to an integer; an array of it if `x` is an array."""
+    """`value`, a multiplier in fixed point, rounded to an integer; if `x` is an array, an array of its
+    shape that is filled with it.
+    """
     whole = round(value)
     return np.full(x.shape, whole, np.int64) if isinstance(x, np.ndarray) else whole
 

@@ -225,8 +225,8 @@ def _fitting(at: Scene, shape: Shape, windows: Shape) -> Shape:
 
 
 def pooling(at: Scene) -> list[Shape]:
-    """The output shape of AVERAGE_POOL_2D, MAX_POOL_2D and L2_POOL_2D: [batch, window positions,
-    channels]; the window's size is in the options.
+    """The output shape of AVERAGE_POOL_2D, MAX_POOL_2D and L2_POOL_2D: [batch, output height,
+    output width, channels]; the window's size, stride and padding are in the options.
     """
     shape = at.ranked(0, 4)
     windows = (at.option("filter_height"), at.option("filter_width"))

@@ -14,7 +14,7 @@ __all__ = ["write"]
 def write(data: Bytes, before: Model, after: Model) -> Written:
     """The bytes of `data`, a file with model `before`, changed to model `after`.
 
-    Identical bytes if nothing differs. Raises UsageError for a state that edits cannot reach,
-    UnsupportedError for changes that cannot be made safely.
+    Identical bytes if nothing differs. Raises UsageError if `after` differs in something that
+    the writer cannot change, UnsupportedError if the layout of this file does not allow a change.
     """
     return splice(data, before, differences(before, after))
