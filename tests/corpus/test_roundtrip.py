@@ -110,12 +110,16 @@ def _same_quant(mine: Any, theirs: Any) -> None:
     assert mine.details == (theirs.detailsType != 0)
 
 
+# The options with fractions that the reader reads, by their names in the object API.
+_FLOAT_OPTIONS = {"alpha", "beta", "bias", "cellClip", "projClip"}
+
+
 def _same_options(mine: Any, theirs: Any) -> None:
     given = {
         name.lower(): value.decode() if isinstance(value, bytes) else value
         for options in (theirs.builtinOptions, theirs.builtinOptions2)
         for name, value in (vars(options) if options is not None else {}).items()
-        if (isinstance(value, int | bytes) and value != b"") or name == "alpha"
+        if (isinstance(value, int | bytes) and value != b"") or name in _FLOAT_OPTIONS
     }
     seen = {name.replace("_", ""): value for name, value in mine.items() if value != ""}
     assert seen == given

@@ -316,8 +316,9 @@ def _add_options(
     targets: list[int],
     layouts: Mapping[int, TableLayout],
 ) -> dict[int, tuple[int, ...]]:
-    """Read the known fields of operators' option tables into `options`, by operator, of
-    floats those that are used. `kinds`: type of each option table; `targets`: its position; `layouts`: by type.
+    """Read the known fields of operators' option tables into `options`, by operator; of fields
+    with fractions those that rows test. `kinds`: the type of each option table; `targets`: its
+    position; `layouts`: by type.
 
     Of vector fields only the int32 ones of RESHAPE, SQUEEZE and STABLEHLO_CASE are read; they are
     returned by operator index.
