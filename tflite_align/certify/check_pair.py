@@ -132,7 +132,7 @@ class GraphPair:
         outputs = [self.operand(i, written[i] if chosen else None) for i in ends]
         if operator.name == "READ_VARIABLE":
             if index not in self.through:
-                why = "the tensor assigned to its variable has other parameters or is unknown"
+                why = "the tensor assigned to the variable has other parameters than the result or is unknown"
                 raise UnshownError(why)
             outputs = [replace(each, arrives=each.tensor.limits) for each in outputs]
         named = [*(original.inputs if original else ()), *[-1] * len(operator.inputs)]

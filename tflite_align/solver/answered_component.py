@@ -1,4 +1,4 @@
-"""A component with its answer, and data shared by the explanations of its tensors."""
+"""A component with the labels that the solver chose, and data shared by the explanations of its tensors."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class AnsweredComponent:
 
     @cached_property
     def ties(self) -> Ties:
-        """The ties between the component's slots."""
+        """Which slots of the component have to have equal or related parameters."""
         return Ties(self.bound, self.posed.problem, self.chosen)
 
     @cached_property

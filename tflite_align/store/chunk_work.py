@@ -96,8 +96,8 @@ def in_order(results: Iterable[Result]) -> Generator[Result, None, None]:
 
 
 def carry_out(chunk: Chunk) -> tuple[Result, ...]:
-    """Run a chunk; one result for each model. An error of a model is its result; OSError if the
-    record cannot be written.
+    """Run a chunk and return one result for each model; for a model that fails, the result holds the
+    error. OSError if the record of finished models cannot be written.
     """
     return tuple(outcomes(chunk))
 

@@ -47,8 +47,8 @@ def bind(
 
     `free_io`: graph inputs and outputs may change their parameters. `templates`: cached bindings of
     the same rows and targets, from another state of the model; unchanged operators are not bound
-    again. `sound`: what is known to be without findings; rules that concern only that are not
-    bound. Raises UsageError for an override that is ambiguous in this model.
+    again. `sound`: operators and tensors that are known to have no findings; rules that concern
+    only them are not bound. Raises UsageError for an override that is ambiguous in this model.
     """
     templates = templates or Templates(rows, targets)
     cache = templates.learnt

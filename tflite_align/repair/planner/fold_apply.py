@@ -137,8 +137,8 @@ class _Step(Record, frozen=True):
         return _place_in(self.base.subgraphs[slot.subgraph], operator)
 
     def _change(self, step: Fold, *, inserted: bool) -> Change:
-        """The record of one step. `inserted`: the QUANTIZE was inserted by the same plan; its
-        removal is recorded as moved parameters.
+        """The record of one step. `inserted`: the same plan inserted the QUANTIZE, so that the
+        report shows no removal, but that the tensor takes the parameters of the QUANTIZE's output.
         """
         change_kind: ChangeKind = "moved" if inserted else "removed"
         if not step.removed or step.kind == "through_float":

@@ -1,4 +1,4 @@
-"""Search for QUANTIZE operators within one type that can be removed. Changes nothing.
+"""Search for QUANTIZE operators with one type of input and output that can be removed. Changes nothing.
 
 Declared real values are preserved up to rounding: the only difference is one rounding less.
 """
