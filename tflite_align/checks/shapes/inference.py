@@ -186,7 +186,7 @@ def _inferred(
             )
             try:
                 if operator.name in operand_rows:
-                    compare_operands(at, operand_rows[operator.name])
+                    compare_operands(at)
                 made |= _made(at, function)
             except ContradictionError as clash:
                 clashes.append(

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import cache
 
-from ...rules.shape_rows import OperandSizes
+from ...record import Record
+from ...rules.shape_rows import load_operand_sizes
 from .scene import ContradictionError, Scene, Shape, UnknownShapeError, shape_text
 
 __all__ = ["named_sizes"]
@@ -29,66 +31,101 @@ def named_sizes(at: Scene) -> list[Shape]:
 
 def _output(at: Scene, text: str) -> Shape:
     """The shape of an output. `text`: the names of its sizes."""
-    names = _axes(at, text)
+    names = _ordered(at, text.split())
     if any(name not in at.sizes for name in names):
         raise UnknownShapeError
     return tuple(at.sizes[name] for name in names)
 
 
-def compare_operands(at: Scene, row: OperandSizes) -> None:
-    """Add the sizes that the row names to `at.sizes`; ContradictionError if an input has other
-    sizes than those before it.
+class _Names(Record, frozen=True):
+    """The text of a row for one input. `kind`: `elements`, `dimensions`, `shape`, or "" for names of
+    axes. `open_end`: further axes may follow. `alone`: no other text has one of these names, so that
+    only the number of axes can be wrong.
+    """
+
+    kind: str
+    axes: tuple[str, ...]
+    open_end: bool
+    alone: bool
+
+
+@cache
+def _names(operator: str, index: int) -> _Names | None:
+    """What the operator's row says of inputs[index]; None for nothing."""
+    row = load_operand_sizes()[operator]
+    text = row.text(index)
+    kind, separator, name = text.partition(": ")
+    if separator:
+        return _Names(kind, (name,), open_end=False, alone=False)
+    axes = () if text == _SCALAR else tuple(text.split())
+    others = [
+        name
+        for place, other in enumerate(row.inputs)
+        if place != index
+        for name in other.replace("*", " ").split()
+    ]
+    shared = {*others, *row.options, *(axis for axis in axes if axis.isdigit() or "*" in axis)}
+    open_end = axes[-1:] == (_MORE,)
+    alone = not open_end and len(set(axes)) == len(axes) and shared.isdisjoint(axes)
+    return _Names("", axes[: len(axes) - open_end], open_end, alone) if text else None
+
+
+def compare_operands(at: Scene) -> None:
+    """Add the sizes that the operator's row of operands names to `at.sizes`; ContradictionError if
+    an input has other sizes than those before it.
 
     Nothing is known of the basic LSTM kernel (option `kernel_type`), which has other operands.
     With the option `time_major`, batch and time change places.
     """
-    options = {name: at.option(name) for name in row.options}
+    operator = at.operator
+    options = {name: at.option(name) for name in load_operand_sizes()[operator.name].options}
     if at.option("kernel_type") or min(options.values(), default=1) < 1:
         return
     at.sizes.update(options)
-    for index, tensor in enumerate(at.operator.inputs):
-        text = row.text(index)
-        if text and tensor in at.shapes and (at.shapes[tensor] or at.certain(index)):
-            _compare(at, index, text)
+    for index, tensor in enumerate(operator.inputs):
+        names, shape = _names(operator.name, index), at.shapes.get(tensor)
+        if names is None or shape is None or (names.alone and len(shape) == len(names.axes)):
+            continue
+        if shape or at.certain(index):
+            _compare(at, index, shape, names)
 
 
-def _compare(at: Scene, index: int, text: str) -> None:
-    """Compare the shape of inputs[index] with the known sizes, and add its other sizes to them.
-    `text`: the row's names for this input.
-    """
-    shape = at.shape(index)
-    kind, _, name = text.partition(": ")
-    if kind == "shape":
-        if at.whole_shapes.setdefault(name, shape) != shape:
+def _compare(at: Scene, index: int, shape: Shape, names: _Names) -> None:
+    """Compare the shape of inputs[index] with the known sizes, and add its other sizes to them."""
+    if names.kind == "shape":
+        (name,) = names.axes
+        known = at.whole_shapes.setdefault(name, shape)
+        if known != shape:
             raise ContradictionError(
-                f"inputs[{index}] of shape {shape_text(at.whole_shapes[name])}", shape_text(shape)
+                f"inputs[{index}] of shape {shape_text(known)}", shape_text(shape)
             )
-        return
-    counted = {"elements": math.prod(shape), "dimensions": len(shape)}
-    if kind in counted:
-        if not _agrees(name, counted[kind], at.sizes):
-            expected = f"inputs[{index}] of {_value(name, at.sizes)} {kind}"
+    elif names.kind:
+        (name,) = names.axes
+        count = math.prod(shape) if names.kind == "elements" else len(shape)
+        if not _agrees(name, count, at.sizes):
+            expected = f"inputs[{index}] of {_value(name, at.sizes)} {names.kind}"
             raise ContradictionError(expected, shape_text(shape))
-        return
-    axes = [] if text == _SCALAR else _axes(at, text)
-    open_end = axes[-1:] == [_MORE]
-    axes = axes[: len(axes) - open_end]
-    if len(shape) < len(axes) or (len(shape) > len(axes) and not open_end):
-        counted_axes = f"{len(axes)} dimensions{' or more' if open_end else ''}"
-        expected = "a scalar" if text == _SCALAR else f"of {counted_axes}"
+    else:
+        _compare_axes(at, index, shape, names)
+
+
+def _compare_axes(at: Scene, index: int, shape: Shape, names: _Names) -> None:
+    """As _compare, axis by axis."""
+    axes = _ordered(at, names.axes)
+    if len(shape) < len(axes) or (len(shape) > len(axes) and not names.open_end):
+        dimensions = f"of {len(axes)} dimensions{' or more' if names.open_end else ''}"
+        expected = dimensions if axes else "a scalar"
         raise ContradictionError(f"inputs[{index}] {expected}", shape_text(shape))
     for product, extent in zip(axes, shape, strict=False):
         if not _agrees(product, extent, at.sizes):
-            raise ContradictionError(
-                f"inputs[{index}] of {_words(axes, at.sizes)}", shape_text(shape)
-            )
+            expected = f"inputs[{index}] of {_words(axes, at.sizes)}"
+            raise ContradictionError(expected, shape_text(shape))
 
 
-def _axes(at: Scene, text: str) -> list[str]:
+def _ordered(at: Scene, axes: Sequence[str]) -> Sequence[str]:
     """The names of the axes; batch and time change places if the operator is time-major."""
-    axes = text.split()
     if at.option("time_major") and "time" in axes:
-        axes[0], axes[1] = axes[1], axes[0]
+        return (axes[1], axes[0], *axes[2:])
     return axes
 
 
