@@ -165,7 +165,7 @@ _MORE: Mapping[str, tuple[bytes, str]] = {
     ),
     "SPACE_TO_BATCH_ND paddings": (
         _moved("SPACE_TO_BATCH_ND", _IMAGE, [2, 2], [[0, 0]]),
-        "found 2, expected two paddings or crops for each of 2 blocks",
+        "found [1, 2], expected inputs[2] of [blocks = 2, 2]",
     ),
     "STRIDED_SLICE counts": (
         _one("STRIDED_SLICE", (1, 4), (1, 4), [[0], [1, 4], [1, 1]], _SLICED),
@@ -234,7 +234,7 @@ CLASHING: Mapping[str, tuple[bytes, str]] = {
     ),
     "PAD": (
         _one("PAD", (1, 4), (1, 6), [[[0, 0], [1, 1], [0, 0]]], ("PadOptions", {})),
-        "found [1, 4], expected 3 axes, one per pair of paddings",
+        "found [3, 2], expected inputs[1] of [rank = 2, 2]",
     ),
     "RESHAPE": (
         _one("RESHAPE", (1, 12), (1, 5), [[1, 5]], ("ReshapeOptions", {"newShape": [1, 5]})),
@@ -280,7 +280,7 @@ CLASHING: Mapping[str, tuple[bytes, str]] = {
     ),
     "TRANSPOSE_CONV": (
         _weighted("TRANSPOSE_CONV", (3, 1, 1, 4), 3, _TURNED),
-        "found [1, 4, 4, 3], expected 4 channels",
+        "found [1, 4, 4, 3], expected inputs[2] of [batch = 1, height = 4, width = 4, channels = 4]",
     ),
     "TRANSPOSE_CONV bias": (
         _weighted("TRANSPOSE_CONV", (3, 1, 1, 3), 5, _TURNED),
