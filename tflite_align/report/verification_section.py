@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from ..verdicts import Acceptance, CertificateSummary, OutputScore, Verification, Word
 from .report import Report
 from .section import Row, Section
+from .terminal_text import plural
 
 __all__ = [
     "certificate_words",
@@ -251,7 +252,7 @@ def _steps(verification: Verification) -> Section:
     steps = verification.steps
     if steps is None:
         return Section(title="")
-    heading = f"{steps.checked} operators compared, {len(steps.beyond)} beyond tolerance"
+    heading = f"{plural(steps.checked, 'operator')} compared, {len(steps.beyond)} beyond tolerance"
     if steps.not_judged:
         heading += f", {len(steps.not_judged)} not judged"
     if not steps.beyond:
