@@ -87,12 +87,13 @@ class Stopper:
         _installed.append(self)
 
     def raise_put_off(self) -> None:
-        """Raise the exception of a signal that was received but not raised yet; only in the main
-        thread.
+        """Raise the exception of a signal that was received but not raised yet, or that a library
+        caught and dropped; only in the main thread.
         """
-        waits = self.begun and self._raised is None and not self._removed
-        if waits and threading.current_thread() is threading.main_thread():
-            self._raised = self._actions[self._number]()
+        if not self.begun or self._removed or _handled(self._raised):
+            return
+        if threading.current_thread() is threading.main_thread():
+            self._raised = self._raised or self._actions[self._number]()
             raise self._raised
 
     def remove(self) -> None:
@@ -148,6 +149,16 @@ class Stopper:
                 signal.pthread_kill(threading.main_thread().ident or 0, _ALARM)
             finally:
                 self._installed.release()
+
+
+def _handled(error: BaseException | None) -> bool:
+    """Whether the exception is being handled at this point, so that clean-up must not be
+    interrupted.
+    """
+    current = sys.exc_info()[1]
+    while current is not None and current is not error:
+        current = current.__context__
+    return error is not None and current is error
 
 
 def _importing(frame: FrameType | None) -> bool:
