@@ -17,7 +17,7 @@ from ...rules.support_rows import SupportRow
 from . import geometry, operands, tensor_limits
 from .calls import carried_in_order, distinct_outputs
 from .least_integer import above_least
-from .subject import Subject
+from .subject import Mismatch, Subject
 from .tensor_limits import COMPUTED, listed
 from .whole_file import registered_codes, stated_sizes
 
@@ -38,9 +38,6 @@ class Breach(Record, frozen=True, kw_only=True):
     slot: Slot
     expected: str
     actual: str
-
-
-_Mismatch = tuple[str, str] | None
 
 
 def breaches(subject: Subject, row: SupportRow) -> Iterator[Breach]:
@@ -70,7 +67,7 @@ def _broken(
                 yield Breach(slot=slot, expected=words[0], actual=words[1])
 
 
-def _operator(subject: Subject, value: Sequence[str]) -> _Mismatch:
+def _operator(subject: Subject, value: Sequence[str]) -> Mismatch:
     """None if the operator's name is one of `value`, else (expected, found)."""
     operator = subject.operator
     if operator is None or operator.name in value:
@@ -80,13 +77,13 @@ def _operator(subject: Subject, value: Sequence[str]) -> _Mismatch:
     )
 
 
-def _custom_code(subject: Subject, value: Sequence[str]) -> _Mismatch:
+def _custom_code(subject: Subject, value: Sequence[str]) -> Mismatch:
     """None if the operator's custom code is one of `value`, else (expected, found)."""
     code = (subject.operator.custom_code or "") if subject.operator is not None else ""
     return None if code in value else (f"the custom operator {listed(value)}", code or "none")
 
 
-def _version_at_most(subject: Subject, value: int) -> _Mismatch:
+def _version_at_most(subject: Subject, value: int) -> Mismatch:
     """None if the operator's version is at most `value`, else (expected, found)."""
     version = subject.operator.version if subject.operator is not None else 0
     return None if version <= value else (f"version {value} or less", f"version {version}")
@@ -98,31 +95,31 @@ def _present(subject: Subject, slot_kind: SlotKind) -> int:
     return sum(index >= 0 for index in operator.operands(slot_kind)) if operator is not None else 0
 
 
-def _inputs_at_least(subject: Subject, value: int) -> _Mismatch:
+def _inputs_at_least(subject: Subject, value: int) -> Mismatch:
     """None if at least `value` inputs are present, else (expected, found)."""
     count = _present(subject, "inputs")
     return None if count >= value else (f"{value} inputs or more", f"{count}")
 
 
-def _inputs_at_most(subject: Subject, value: int) -> _Mismatch:
+def _inputs_at_most(subject: Subject, value: int) -> Mismatch:
     """None if at most `value` inputs are present, else (expected, found)."""
     count = _present(subject, "inputs")
     return None if count <= value else (f"{value} inputs or fewer", f"{count}")
 
 
-def _outputs_at_least(subject: Subject, value: int) -> _Mismatch:
+def _outputs_at_least(subject: Subject, value: int) -> Mismatch:
     """None if at least `value` outputs are present, else (expected, found)."""
     count = _present(subject, "outputs")
     return None if count >= value else (f"{value} outputs or more", f"{count}")
 
 
-def _outputs_at_most(subject: Subject, value: int) -> _Mismatch:
+def _outputs_at_most(subject: Subject, value: int) -> Mismatch:
     """None if at most `value` outputs are present, else (expected, found)."""
     count = _present(subject, "outputs")
     return None if count <= value else (f"{value} outputs or fewer", f"{count}")
 
 
-def _options(subject: Subject, value: Mapping[str, Sequence[int]]) -> _Mismatch:
+def _options(subject: Subject, value: Mapping[str, Sequence[int]]) -> Mismatch:
     """None if each named option has one of its legal values, else (expected, found)."""
     for name, legal in value.items():
         actual = subject.option(name)
@@ -133,7 +130,7 @@ def _options(subject: Subject, value: Mapping[str, Sequence[int]]) -> _Mismatch:
     return None
 
 
-def _options_at_most(subject: Subject, value: Mapping[str, int]) -> _Mismatch:
+def _options_at_most(subject: Subject, value: Mapping[str, int]) -> Mismatch:
     """None if each named option is at most its value, else (expected, found)."""
     for name, most in value.items():
         actual = subject.option(name)
@@ -142,7 +139,7 @@ def _options_at_most(subject: Subject, value: Mapping[str, int]) -> _Mismatch:
     return None
 
 
-def _options_equal(subject: Subject, value: Sequence[Sequence[str]]) -> _Mismatch:
+def _options_equal(subject: Subject, value: Sequence[Sequence[str]]) -> Mismatch:
     """None if the options of each group have one value, else (expected, found)."""
     for names in value:
         actual = [subject.option(name) for name in names]
@@ -151,7 +148,7 @@ def _options_equal(subject: Subject, value: Sequence[Sequence[str]]) -> _Mismatc
     return None
 
 
-def _axes(subject: Subject, value: Mapping[str, Any]) -> _Mismatch:
+def _axes(subject: Subject, value: Mapping[str, Any]) -> Mismatch:
     """None if the axes of the operator (an option, or a constant operand) are among the innermost
     `value["innermost"]` dimensions of the tensor `value["of"]`, else (expected, found).
     """
@@ -182,7 +179,7 @@ def _named_axes(subject: Subject, slot: SlotPattern, rank: int) -> list[int] | N
     return [int(axis) if axis < 0 else int(axis) - rank for axis in integers.flat]
 
 
-def _axes_include(subject: Subject, value: Mapping[str, Any]) -> _Mismatch:
+def _axes_include(subject: Subject, value: Mapping[str, Any]) -> Mismatch:
     """None if a constant operand of axes lists `value["axis"]` (-1: the last axis), else (expected,
     found).
     """
@@ -193,7 +190,7 @@ def _axes_include(subject: Subject, value: Mapping[str, Any]) -> _Mismatch:
     return None if axes is not None and value["axis"] in axes else (f"axis {value['axis']}", actual)
 
 
-def _growth(subject: Subject, value: Mapping[str, Any]) -> _Mismatch:
+def _growth(subject: Subject, value: Mapping[str, Any]) -> Mismatch:
     """None if no size in `to` is more than `at_most` times the size in `from` on the same axis,
     else (expected, found).
     """
@@ -206,7 +203,7 @@ def _growth(subject: Subject, value: Mapping[str, Any]) -> _Mismatch:
     return None
 
 
-def _same_shape(subject: Subject, value: Sequence[SlotPattern]) -> _Mismatch:
+def _same_shape(subject: Subject, value: Sequence[SlotPattern]) -> Mismatch:
     """None if all operands that the patterns name have one shape, else (expected, found)."""
     shapes = [tensor.shape for tensor in subject.tensors(*value)]
     if len(set(shapes)) < 2:
@@ -214,7 +211,7 @@ def _same_shape(subject: Subject, value: Sequence[SlotPattern]) -> _Mismatch:
     return "equal shapes", " and ".join(str(list(shape)) for shape in shapes)
 
 
-def _any_type(subject: Subject, value: Sequence[str]) -> _Mismatch:
+def _any_type(subject: Subject, value: Sequence[str]) -> Mismatch:
     """None if some computed operand of the operator has one of these types, else (expected, found).
     A row for the whole model accepts an operand of any operator.
     """
@@ -234,13 +231,13 @@ def _any_type(subject: Subject, value: Sequence[str]) -> _Mismatch:
     return f"some computed tensor of {listed(value)}", "none"
 
 
-def _some_constant(subject: Subject, _: object) -> _Mismatch:
+def _some_constant(subject: Subject, _: object) -> Mismatch:
     """None if at least one input is a constant, else (expected, found)."""
     has_constant = any(subject.constant(tensor) for tensor in subject.tensors(_INPUTS))
     return None if has_constant else ("a constant input", "none")
 
 
-def _constants_zero(subject: Subject, _: object) -> _Mismatch:
+def _constants_zero(subject: Subject, _: object) -> Mismatch:
     """None if all constant inputs hold only zeros, else (expected, found)."""
     constants = [tensor for tensor in subject.tensors(_INPUTS) if subject.constant(tensor)]
     words = (tensor_limits.zero(subject, tensor, True) for tensor in constants)
@@ -250,7 +247,7 @@ def _constants_zero(subject: Subject, _: object) -> _Mismatch:
 # --- of a tensor -------------------------------------------------------------------------------
 
 
-OPERATOR_TESTS: Mapping[str, Callable[[Subject, Any], _Mismatch]] = {
+OPERATOR_TESTS: Mapping[str, Callable[[Subject, Any], Mismatch]] = {
     "operator": _operator,
     "custom_code": _custom_code,
     "version_at_most": _version_at_most,
@@ -291,7 +288,7 @@ OPERATOR_TESTS: Mapping[str, Callable[[Subject, Any], _Mismatch]] = {
     "registered_codes": registered_codes,
     "stated_sizes": stated_sizes,
 }
-TENSOR_TESTS: Mapping[str, Callable[[Subject, Tensor, Any], _Mismatch]] = {
+TENSOR_TESTS: Mapping[str, Callable[[Subject, Tensor, Any], Mismatch]] = {
     "types": tensor_limits.types,
     "constant": tensor_limits.constant,
     "absent": tensor_limits.absent,

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 from ...format.model import Subgraph
-from .subject import Subject
+from .subject import Mismatch, Subject
 
 __all__ = ["carried_in_order", "distinct_outputs"]
 
@@ -26,7 +26,7 @@ def _called(
             yield graph.memo[fault.__name__]
 
 
-def distinct_outputs(subject: Subject, value: Sequence[str]) -> tuple[str, str] | None:
+def distinct_outputs(subject: Subject, value: Sequence[str]) -> Mismatch:
     """The limit that no tensor computed by a called subgraph is listed twice among its outputs.
     `value`: options that name the subgraphs. Returns (expected, found) if violated.
     """
@@ -51,7 +51,7 @@ def _doubled(graph: Subgraph) -> str:
     return ""
 
 
-def carried_in_order(subject: Subject, value: Sequence[str]) -> tuple[str, str] | None:
+def carried_in_order(subject: Subject, value: Sequence[str]) -> Mismatch:
     """The limit that no called subgraph passes an input on to an output at a later position, unless
     the output at the input's own position is the input too. Returns (expected, found) if violated.
     """

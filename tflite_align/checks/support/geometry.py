@@ -13,7 +13,7 @@ from typing import Any
 
 from ...format.model import Operator
 from ...rules.rows import SlotPattern
-from .subject import Subject
+from .subject import Mismatch, Subject
 
 __all__ = [
     "around",
@@ -36,12 +36,11 @@ __all__ = [
     "whole_groups",
 ]
 
-_Mismatch = tuple[str, str] | None
 _LARGEST = 3.402823e38  # of float32
 _FACTORS = (SlotPattern("inputs", 0, 2),)
 
 
-def options_at_least(subject: Subject, value: Mapping[str, int]) -> _Mismatch:
+def options_at_least(subject: Subject, value: Mapping[str, int]) -> Mismatch:
     """None if each option is at least the row's value, else (expected, found)."""
     for name, least in value.items():
         actual = subject.option(name)
@@ -50,7 +49,7 @@ def options_at_least(subject: Subject, value: Mapping[str, int]) -> _Mismatch:
     return None
 
 
-def options_within(subject: Subject, value: Mapping[str, Sequence[float]]) -> _Mismatch:
+def options_within(subject: Subject, value: Mapping[str, Sequence[float]]) -> Mismatch:
     """None if each option, a float, lies between the row's two numbers, else (expected, found)."""
     for name, (low, high) in value.items():
         actual = subject.number(name)
@@ -61,7 +60,7 @@ def options_within(subject: Subject, value: Mapping[str, Sequence[float]]) -> _M
     return None
 
 
-def inputs_equal(subject: Subject, value: str) -> _Mismatch:
+def inputs_equal(subject: Subject, value: str) -> Mismatch:
     """None if the operator has as many inputs as the option named by `value` states, else
     (expected, found).
     """
@@ -69,7 +68,7 @@ def inputs_equal(subject: Subject, value: str) -> _Mismatch:
     return _counted(subject, "inputs", operator.inputs if operator is not None else (), value)
 
 
-def channels_times(subject: Subject, value: str) -> _Mismatch:
+def channels_times(subject: Subject, value: str) -> Mismatch:
     """None if the innermost size of the second input is that of the first times the option `value`,
     else (expected, found).
     """
@@ -83,7 +82,7 @@ def channels_times(subject: Subject, value: str) -> _Mismatch:
     return f"{value} {made / size:g} for {size} channels and {made} filters", f"{stated}"
 
 
-def outputs_equal(subject: Subject, value: str) -> _Mismatch:
+def outputs_equal(subject: Subject, value: str) -> Mismatch:
     """None if the operator has as many outputs as the option named by `value` states, else
     (expected, found).
     """
@@ -91,7 +90,7 @@ def outputs_equal(subject: Subject, value: str) -> _Mismatch:
     return _counted(subject, "outputs", operator.outputs if operator is not None else (), value)
 
 
-def _counted(subject: Subject, noun: str, operands: Sequence[int], option: str) -> _Mismatch:
+def _counted(subject: Subject, noun: str, operands: Sequence[int], option: str) -> Mismatch:
     """None if the number of `operands` (tensor indices) is the value of the option, else (expected,
     found). `noun`: what the operands are called.
     """
@@ -101,7 +100,7 @@ def _counted(subject: Subject, noun: str, operands: Sequence[int], option: str) 
     return f"as many {noun} as the option {option}, {stated}", f"{count}"
 
 
-def options_product_at_most(subject: Subject, value: Mapping[str, Any]) -> _Mismatch:
+def options_product_at_most(subject: Subject, value: Mapping[str, Any]) -> Mismatch:
     """None if the product of these options is at most the row's value, else (expected, found)."""
     product = math.prod(subject.option(name) for name in value["options"])
     within = product <= value["at_most"]
@@ -112,7 +111,7 @@ def options_product_at_most(subject: Subject, value: Mapping[str, Any]) -> _Mism
     )
 
 
-def same_parameters(subject: Subject, value: Sequence[Any]) -> _Mismatch:
+def same_parameters(subject: Subject, value: Sequence[Any]) -> Mismatch:
     """None if all quantized operands that the patterns name have the same scale (bit for bit) and
     zero point, else (expected, found).
     """
@@ -128,20 +127,20 @@ def same_parameters(subject: Subject, value: Sequence[Any]) -> _Mismatch:
     return None
 
 
-def same_type(subject: Subject, value: Sequence[SlotPattern]) -> _Mismatch:
+def same_type(subject: Subject, value: Sequence[SlotPattern]) -> Mismatch:
     """None if all operands that the patterns name have one type, else (expected, found)."""
     types = [tensor.type for tensor in subject.tensors(*value)]
     return None if len(set(types)) < 2 else ("one type", " and ".join(types))
 
 
-def output_types(subject: Subject, value: Sequence[str]) -> _Mismatch:
+def output_types(subject: Subject, value: Sequence[str]) -> Mismatch:
     """None if the first output has one of these types, else (expected, found)."""
     types = [tensor.type for tensor in subject.tensors(SlotPattern("outputs", 0, 1))]
     allowed = not types or types[0] in value
     return None if allowed else (f"an output of {' or '.join(value)}", types[0])
 
 
-def reduced(subject: Subject, value: Mapping[str, Any]) -> _Mismatch:
+def reduced(subject: Subject, value: Mapping[str, Any]) -> Mismatch:
     """None if each size along the axes that a constant operand names, and their product, are at
     most the row's limits, else (expected, found).
     """
@@ -159,7 +158,7 @@ def reduced(subject: Subject, value: Mapping[str, Any]) -> _Mismatch:
     return None
 
 
-def strided_axes(subject: Subject, value: Mapping[str, Any]) -> _Mismatch:
+def strided_axes(subject: Subject, value: Mapping[str, Any]) -> Mismatch:
     """None if the strides in a constant operand are positive, and 1 along all but the row's axes
     (counted from the end), else (expected, found).
     """
@@ -180,7 +179,7 @@ def strided_axes(subject: Subject, value: Mapping[str, Any]) -> _Mismatch:
     )
 
 
-def upscale(subject: Subject, value: Mapping[str, Any]) -> _Mismatch:
+def upscale(subject: Subject, value: Mapping[str, Any]) -> Mismatch:
     """None if height and width (NHWC) grow by one of the row's factors; 1 x 1 inputs and unchanged
     sizes are accepted, else (expected, found).
 
@@ -214,7 +213,7 @@ _COUNTERPARTS = {
 }
 
 
-def around(subject: Subject, value: Sequence[str]) -> _Mismatch:
+def around(subject: Subject, value: Sequence[str]) -> Mismatch:
     """None if the operator (SPACE_TO_BATCH_ND or BATCH_TO_SPACE_ND) and its counterpart enclose one
     of the row's operators, which is thereby dilated, and nothing else reads the tensors between
     them; else (expected, found).
@@ -249,7 +248,7 @@ def around(subject: Subject, value: Sequence[str]) -> _Mismatch:
     return None if matched else (expected, "none")
 
 
-def border_types(subject: Subject, value: Sequence[str]) -> _Mismatch:
+def border_types(subject: Subject, value: Sequence[str]) -> Mismatch:
     """None if the inputs and outputs of all subgraphs have one of these types, or are scalars, else
     (expected, found).
     """
@@ -261,7 +260,7 @@ def border_types(subject: Subject, value: Sequence[str]) -> _Mismatch:
     return None
 
 
-def grouped(subject: Subject, value: object) -> _Mismatch:
+def grouped(subject: Subject, value: object) -> Mismatch:
     """None if a convolution is grouped (each filter reads only a part of the input's channels)
     exactly if `value` is true, else (expected, found).
     """
@@ -272,7 +271,7 @@ def grouped(subject: Subject, value: object) -> _Mismatch:
     return None if parts is value else (words if value else words[::-1])
 
 
-def whole_groups(subject: Subject, _: object) -> _Mismatch:
+def whole_groups(subject: Subject, _: object) -> Mismatch:
     """None if a convolution's input has a multiple of the channels that one filter reads, else
     (expected, found).
     """
@@ -285,7 +284,7 @@ def whole_groups(subject: Subject, _: object) -> _Mismatch:
     return f"a multiple of the {seen} channels of a filter", f"{channels} channels"
 
 
-def filled_filters(subject: Subject, _: object) -> _Mismatch:
+def filled_filters(subject: Subject, _: object) -> Mismatch:
     """None if a convolution's input has as many channels as one filter reads, or more, else
     (expected, found).
     """
@@ -298,7 +297,7 @@ def filled_filters(subject: Subject, _: object) -> _Mismatch:
     return f"the {seen} channels of a filter", f"{channels} channels"
 
 
-def outputs_inside(subject: Subject, _: object) -> _Mismatch:
+def outputs_inside(subject: Subject, _: object) -> Mismatch:
     """None if no output of the operator is an output of the subgraph, else (expected, found)."""
     outputs = subject.operator.outputs if subject.operator is not None else ()
     outside = set(outputs) & set(subject.model.subgraphs[subject.subgraph].outputs)

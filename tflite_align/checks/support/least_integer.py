@@ -12,11 +12,10 @@ from ...format.model import Operator, Tensor
 from ...format.wiring import links
 from ...numerics import INTEGER_LIMITS, usable_label
 from ...rules.operator_rows import load_operators
-from .subject import Subject
+from .subject import Mismatch, Subject
 
 __all__ = ["above_least"]
 
-_Mismatch = tuple[str, str] | None
 _SIGNED = ("int8", "int16")
 # Fused activation -> smallest real value of the output.
 _FLOORS: Mapping[int, float] = {
@@ -26,7 +25,7 @@ _FLOORS: Mapping[int, float] = {
 }
 
 
-def above_least(subject: Subject, tensor: Tensor, _: object) -> _Mismatch:
+def above_least(subject: Subject, tensor: Tensor, _: object) -> Mismatch:
     """None if no integer of the tensor can be the smallest one of its type (-128 of int8), else
     (expected, found). Constants are known; the output of another operator counts as above it if the
     operator writes only greater values, or copies or averages tensors for which that holds.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ...format.model import Tensor
-from .subject import Subject
+from .subject import Mismatch, Subject
 
 __all__ = [
     "affine",
@@ -25,28 +25,26 @@ __all__ = [
     "zero_points",
 ]
 
-_Mismatch = tuple[str, str] | None
 
-
-def types_not(_: Subject, tensor: Tensor, value: Sequence[str]) -> _Mismatch:
+def types_not(_: Subject, tensor: Tensor, value: Sequence[str]) -> Mismatch:
     """None if the tensor has none of these types, else (expected, found)."""
     return (f"no {' or '.join(value)}", tensor.type) if tensor.type in value else None
 
 
-def quantized(_: Subject, tensor: Tensor, value: Sequence[str]) -> _Mismatch:
+def quantized(_: Subject, tensor: Tensor, value: Sequence[str]) -> Mismatch:
     """None if a tensor of one of these types has a scale, else (expected, found)."""
     if tensor.type not in value or (tensor.quant is not None and tensor.quant.scale):
         return None
     return "a scale", f"{tensor.type} without a scale"
 
 
-def raw(_: Subject, tensor: Tensor, __: object) -> _Mismatch:
+def raw(_: Subject, tensor: Tensor, __: object) -> Mismatch:
     """None if the tensor has no scale: its integers are plain numbers, else (expected, found)."""
     count = len(tensor.quant.scale) if tensor.quant is not None else 0
     return None if count == 0 else ("integers without a scale", tensor.type)
 
 
-def zero_points(_: Subject, tensor: Tensor, value: Mapping[str, Sequence[int]]) -> _Mismatch:
+def zero_points(_: Subject, tensor: Tensor, value: Mapping[str, Sequence[int]]) -> Mismatch:
     """None if zero points are between the two limits that the row gives for the tensor's type, else
     (expected, found).
     """
@@ -61,7 +59,7 @@ def zero_points(_: Subject, tensor: Tensor, value: Mapping[str, Sequence[int]]) 
     )
 
 
-def varied(subject: Subject, tensor: Tensor, _: object) -> _Mismatch:
+def varied(subject: Subject, tensor: Tensor, _: object) -> Mismatch:
     """None if the tensor is a constant that holds more than one integer, else (expected, found)."""
     integers = subject.integers(tensor)
     if integers is None:
@@ -70,7 +68,7 @@ def varied(subject: Subject, tensor: Tensor, _: object) -> _Mismatch:
     return None if several else ("several values", f"only {integers.flat[:1].tolist()}")
 
 
-def real_at_most(subject: Subject, tensor: Tensor, value: float) -> _Mismatch:
+def real_at_most(subject: Subject, tensor: Tensor, value: float) -> Mismatch:
     """None if the tensor is a constant with one scale, none of whose real values is above `value`,
     else (expected, found).
     """
@@ -81,14 +79,14 @@ def real_at_most(subject: Subject, tensor: Tensor, value: float) -> _Mismatch:
     return None if highest <= value else (f"real values up to {value:g}", f"{highest:.9g}")
 
 
-def static_behind(_: Subject, tensor: Tensor, value: int) -> _Mismatch:
+def static_behind(_: Subject, tensor: Tensor, value: int) -> Mismatch:
     """None if all dimensions except the first `value` ones are static, else (expected, found)."""
     sizes = tensor.shape_signature or tensor.shape
     static = all(size >= 0 for size in sizes[value:])
     return None if static else ("a fixed size in every dimension", f"{list(sizes)}")
 
 
-def shaped(subject: Subject, tensor: Tensor, _: object) -> _Mismatch:
+def shaped(subject: Subject, tensor: Tensor, _: object) -> Mismatch:
     """None if the tensor has a shape: a computed tensor has at least one dimension, else (expected,
     found).
     """
@@ -96,7 +94,7 @@ def shaped(subject: Subject, tensor: Tensor, _: object) -> _Mismatch:
     return None if allowed else ("a shape", "a computed scalar")
 
 
-def unit_dimension(_: Subject, tensor: Tensor, value: int) -> _Mismatch:
+def unit_dimension(_: Subject, tensor: Tensor, value: int) -> Mismatch:
     """None if one of the `value` innermost sizes is 1, or the tensor has fewer dimensions, else
     (expected, found).
     """
@@ -109,7 +107,7 @@ def unit_dimension(_: Subject, tensor: Tensor, value: int) -> _Mismatch:
     )
 
 
-def affine(_: Subject, tensor: Tensor, __: object) -> _Mismatch:
+def affine(_: Subject, tensor: Tensor, __: object) -> Mismatch:
     """None if the tensor has no quantization scheme beyond scales and zero points, else (expected,
     found).
     """
@@ -121,7 +119,7 @@ def affine(_: Subject, tensor: Tensor, __: object) -> _Mismatch:
     )
 
 
-def per_channel(_: Subject, tensor: Tensor, value: int) -> _Mismatch:
+def per_channel(_: Subject, tensor: Tensor, value: int) -> Mismatch:
     """None if the tensor has one scale for each index along this dimension, else (expected, found)."""
     count = len(tensor.quant.scale) if tensor.quant is not None else 0
     size = tensor.shape[value] if value < len(tensor.shape) else 1

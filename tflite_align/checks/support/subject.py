@@ -13,7 +13,10 @@ from ...numerics import DTYPES
 from ...record import Record
 from ...rules.rows import SlotPattern
 
-__all__ = ["Subject", "hybrid"]
+__all__ = ["Mismatch", "Subject", "hybrid"]
+
+# The result of a limit's test: None if the limit is kept, else (expected, found) as text.
+Mismatch = tuple[str, str] | None
 
 
 class Subject(Record, frozen=True, kw_only=True):

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 from ...format.model import OperatorCode
 from ...rules.kernels import load_kernels
-from .subject import Subject
+from .subject import Mismatch, Subject
 
 __all__ = ["registered_codes", "stated_sizes"]
 
-_Words = tuple[str, str] | None
 _CUSTOM = "CUSTOM"
 _UNSIZED = ("resource", "string", "variant")  # types of tensors without bytes of a known number
 
 
-def stated_sizes(subject: Subject, _: object) -> _Words:
+def stated_sizes(subject: Subject, _: object) -> Mismatch:
     """None if no tensor of the file has a size of -1 in its shape, except those of types without
     sizes; else (expected, found).
     """
@@ -33,7 +32,7 @@ def stated_sizes(subject: Subject, _: object) -> _Words:
     return None
 
 
-def registered_codes(subject: Subject, value: str) -> _Words:
+def registered_codes(subject: Subject, value: str) -> Mismatch:
     """The check of operator codes that no operator uses: None if the kernel set named `value`
     registers each of them in its version, else (expected, found). Codes in use are checked at their
     operators.
