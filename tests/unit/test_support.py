@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.support.models import Graph, concat_example
+from tests.support.target_texts import TARGET
 from tflite_align import AlignOptions, align, check
 from tflite_align.checks.binder.bind import bind
 from tflite_align.checks.checker import Finding, check_bound
@@ -21,19 +22,7 @@ from tflite_align.rules.support_rows import LIMITS, SupportRow
 from tflite_align.rules.targets import Target, load_target, parse_target
 from tflite_align.solver.solve import solve
 
-HEAD = """\
-format = 1
-name = "here"
-title = "Here"
-judges = []
-sources = ["litert:add.cc"]
-[quantize]
-int8 = ["int8"]
-[[level]]
-rules = ["*"]
-severity = "off"
-behaviour = "right"
-"""
+HEAD = TARGET + '[[level]]\nrules = ["*"]\nseverity = "off"\nbehaviour = "right"\n'
 
 
 def target(row: str, *, severity: str = "warning", name: str = "here") -> Target:
