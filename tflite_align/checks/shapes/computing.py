@@ -194,13 +194,12 @@ def depthwise(at: Scene) -> list[Shape]:
 
 def transposed(at: Scene) -> list[Shape]:
     """The output shape of TRANSPOSE_CONV with weights [out, height, width, in]: the values of its
-    first input. ContradictionError if channels or bias do not fit the weights.
+    first input. ContradictionError if the bias does not fit the weights; the row of operands
+    compares the channels.
     """
-    weights, shape, sizes = at.ranked(1, 4), at.ranked(2, 4), at.listed(0)
+    weights, _, sizes = at.ranked(1, 4), at.ranked(2, 4), at.listed(0)
     if len(sizes) != 4 or min(sizes) < 0:
         raise UnknownShapeError
-    if shape[3] != weights[3]:
-        raise ContradictionError(f"{weights[3]} channels", shape_text(shape))
     _biased(at, 3, weights[0])
     return [tuple(sizes)]
 
